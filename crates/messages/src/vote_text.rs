@@ -1,0 +1,192 @@
+//! The text that a vote's credentials sign.
+
+use std::{fmt, str::FromStr};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::publisher::Publisher;
+
+/// What moved the client to vote.
+#[derive(
+    Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, ToSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum VoteType {
+    /// A share of a month's attention.
+    AutoContribute,
+    /// A single tip.
+    OneoffTip,
+    /// A tip that is given every month.
+    RecurringTip,
+}
+
+impl VoteType {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::AutoContribute, Self::OneoffTip, Self::RecurringTip];
+
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AutoContribute => "auto-contribute",
+            Self::OneoffTip => "oneoff-tip",
+            Self::RecurringTip => "recurring-tip",
+        }
+    }
+}
+
+impl FromStr for VoteType {
+    type Err = InvalidVoteText;
+
+    fn from_str(text: &str) -> Result<Self, InvalidVoteText> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+            .ok_or(InvalidVoteText::Type)
+    }
+}
+
+/// A vote: a kind, and the publisher it is for.
+///
+/// Its text is exactly `{"channel":"…","type":"…"}`. One vote has one text, so nothing can hide in
+/// spaces, escapes, the order of members or further members (U3).
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct VoteText {
+    /// Whom the vote is for.
+    pub publisher: Publisher,
+    /// Why it is cast.
+    pub kind: VoteType,
+}
+
+impl VoteText {
+    /// The most bytes a vote text may have, before base64 (`vote_text_bytes_max`).
+    pub const BYTES_MAX: usize = 512;
+
+    /// Reads the base64 that a vote request carries.
+    pub fn from_base64(text: &str) -> Result<Self, InvalidVoteText> {
+        if text.len() > Self::BYTES_MAX.div_ceil(3) * 4 {
+            return Err(InvalidVoteText::Form);
+        }
+        let bytes = STANDARD.decode(text).map_err(|_| InvalidVoteText::Form)?;
+        if bytes.len() > Self::BYTES_MAX {
+            return Err(InvalidVoteText::Form);
+        }
+        let text = std::str::from_utf8(&bytes).map_err(|_| InvalidVoteText::Form)?;
+        text.parse()
+    }
+
+    /// The base64 that a vote request carries: the payload that every credential signs.
+    pub fn to_base64(&self) -> String {
+        STANDARD.encode(self.to_string())
+    }
+}
+
+impl fmt::Display for VoteText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (channel, kind) = (&self.publisher, self.kind.as_str());
+        write!(f, r#"{{"channel":"{channel}","type":"{kind}"}}"#)
+    }
+}
+
+/// Why a text is no vote.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum InvalidVoteText {
+    /// The channel is not in the grammar.
+    #[error("the channel is not a registrable domain or <provider>#<kind>:<id>")]
+    Channel,
+    /// It is not base64 of the one form that votes have.
+    #[error(r#"a vote is the base64 of {{"channel":"…","type":"…"}} and nothing else"#)]
+    Form,
+    /// The type is unknown.
+    #[error("a vote's type is auto-contribute, oneoff-tip or recurring-tip")]
+    Type,
+}
+
+impl FromStr for VoteText {
+    type Err = InvalidVoteText;
+
+    fn from_str(text: &str) -> Result<Self, InvalidVoteText> {
+        // The grammar of channels and types has no character that JSON escapes, so splitting the
+        // text finds the same members as a JSON parser would, and nothing else fits.
+        let members = text
+            .strip_prefix(r#"{"channel":""#)
+            .and_then(|rest| rest.strip_suffix(r#""}"#))
+            .and_then(|rest| rest.split_once(r#"","type":""#));
+        let (channel, kind) = members.ok_or(InvalidVoteText::Form)?;
+        Ok(Self {
+            publisher: channel.parse().map_err(|_| InvalidVoteText::Channel)?,
+            kind: kind.parse()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_vote_that_a_browser_sent_is_read() {
+        let sent = "eyJjaGFubmVsIjoiZHVja2R1Y2tnby5jb20iLCJ0eXBlIjoiYXV0by1jb250cmlidXRlIn0=";
+        let vote = VoteText::from_base64(sent).unwrap();
+        assert_eq!(vote.publisher.as_str(), "duckduckgo.com");
+        assert_eq!(vote.kind, VoteType::AutoContribute);
+        assert_eq!(vote.to_base64(), sent);
+    }
+
+    #[test]
+    fn every_other_form_is_refused() {
+        for (text, why) in [
+            (
+                r#"{"channel":"example.com", "type":"oneoff-tip"}"#,
+                InvalidVoteText::Form,
+            ),
+            (
+                r#"{"type":"oneoff-tip","channel":"example.com"}"#,
+                InvalidVoteText::Form,
+            ),
+            (
+                r#"{"channel":"example.com","type":"oneoff-tip","orderId":"1"}"#,
+                InvalidVoteText::Type,
+            ),
+            (
+                r#"{"channel":"ex\u0061mple.com","type":"oneoff-tip"}"#,
+                InvalidVoteText::Channel,
+            ),
+            (
+                r#"{"channel":"www.example.com","type":"oneoff-tip"}"#,
+                InvalidVoteText::Channel,
+            ),
+            (
+                r#"{"channel":"example.com","type":"Oneoff-Tip"}"#,
+                InvalidVoteText::Type,
+            ),
+            ("{}", InvalidVoteText::Form),
+            ("", InvalidVoteText::Form),
+        ] {
+            assert_eq!(
+                VoteText::from_base64(&STANDARD.encode(text)),
+                Err(why),
+                "{text}"
+            );
+        }
+        assert_eq!(VoteText::from_base64("!"), Err(InvalidVoteText::Form));
+        let long = STANDARD.encode("a".repeat(VoteText::BYTES_MAX + 1));
+        assert_eq!(VoteText::from_base64(&long), Err(InvalidVoteText::Form));
+        assert_eq!(
+            VoteText::from_base64(&STANDARD.encode([0xFF])),
+            Err(InvalidVoteText::Form)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn one_vote_has_one_text(text in r#"\{"channel":"[a-z]{1,5}\.com","type":"[a-z-]{1,15}"\}.?"#) {
+            if let Ok(vote) = text.parse::<VoteText>() {
+                prop_assert_eq!(vote.to_string(), text);
+            }
+        }
+    }
+}
