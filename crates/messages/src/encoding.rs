@@ -1,6 +1,11 @@
 //! Byte strings of a fixed length, as standard base64 with padding.
 
-use std::{borrow::Cow, fmt, str::FromStr};
+use std::{
+    borrow::Cow,
+    fmt,
+    hash::{Hash, Hasher},
+    str::FromStr,
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -27,7 +32,7 @@ pub type SigningRequestId = Fixed<32>;
 /// Only the one canonical text is read: other alphabets, missing padding and stray trailing bits are
 /// refused. Comparison takes the same time wherever the difference is, and `Debug` shows nothing,
 /// because preimages and signatures travel as this type.
-#[derive(Clone, Copy, Eq, Hash, Ord, PartialOrd)]
+#[derive(Clone, Copy, Eq, Ord, PartialOrd)]
 pub struct Fixed<const N: usize>(pub [u8; N]);
 
 impl<const N: usize> Fixed<N> {
@@ -40,6 +45,12 @@ impl<const N: usize> Fixed<N> {
 impl<const N: usize> PartialEq for Fixed<N> {
     fn eq(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl<const N: usize> Hash for Fixed<N> {
+    fn hash<S: Hasher>(&self, state: &mut S) {
+        self.0.hash(state);
     }
 }
 
