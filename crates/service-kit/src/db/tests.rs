@@ -1,0 +1,121 @@
+use sqlx::{
+    Row as _,
+    migrate::{Migration, MigrationType, Migrator},
+};
+
+use super::*;
+
+fn migrator(scripts: &[(i64, &'static str)]) -> Migrator {
+    let migrations = scripts.iter().map(|(version, sql)| {
+        Migration::new(
+            *version,
+            "test".into(),
+            MigrationType::Simple,
+            sqlx::SqlSafeStr::into_sql_str(*sql),
+            false,
+        )
+    });
+    Migrator::with_migrations(migrations.collect())
+}
+
+const NOTES: (i64, &str) = (1, "CREATE TABLE note (text TEXT NOT NULL)");
+
+fn url(dir: &tempfile::TempDir) -> String {
+    format!("sqlite:{}", dir.path().join("a.db").display())
+}
+
+#[tokio::test]
+async fn every_connection_has_the_safe_settings() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Sqlite::open(&url(&dir), &migrator(&[NOTES])).await.unwrap();
+
+    let mut write = db.begin().await.unwrap();
+    let mut read = db.begin_read().await.unwrap();
+
+    for (pragma, wanted) in [("PRAGMA synchronous", 2_i64), ("PRAGMA secure_delete", 1), ("PRAGMA foreign_keys", 1)] {
+        for conn in [&mut *write, &mut *read] {
+            let row = sqlx::query(pragma).fetch_one(conn).await.unwrap();
+            assert_eq!(row.get::<i64, _>(0), wanted, "{pragma}");
+        }
+    }
+    let mode = sqlx::query("PRAGMA journal_mode").fetch_one(&mut *read).await.unwrap();
+    assert_eq!(mode.get::<String, _>(0), "wal");
+}
+
+#[tokio::test]
+async fn a_reading_connection_refuses_to_write() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Sqlite::open(&url(&dir), &migrator(&[NOTES])).await.unwrap();
+
+    let written = sqlx::query("INSERT INTO note VALUES ('a')").execute(db.readers()).await;
+
+    assert!(written.is_err());
+}
+
+#[tokio::test]
+async fn a_schema_from_a_newer_program_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let newer = migrator(&[NOTES, (2, "CREATE TABLE more (text TEXT)")]);
+    Sqlite::open(&url(&dir), &newer).await.unwrap().close().await;
+
+    let opened = Sqlite::open(&url(&dir), &migrator(&[NOTES])).await;
+
+    assert!(matches!(opened, Err(OpenError::Schema { .. })));
+}
+
+#[tokio::test]
+async fn an_altered_migration_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    Sqlite::open(&url(&dir), &migrator(&[NOTES])).await.unwrap().close().await;
+
+    let altered = migrator(&[(1, "CREATE TABLE note (text TEXT)")]);
+
+    assert!(matches!(Sqlite::open(&url(&dir), &altered).await, Err(OpenError::Schema { .. })));
+}
+
+#[tokio::test]
+async fn several_that_open_a_new_file_at_once_all_succeed() {
+    let dir = tempfile::tempdir().unwrap();
+    let url = url(&dir);
+    let migrator = migrator(&[NOTES]);
+
+    let opened = futures_util::future::join_all((0..6).map(|_| Sqlite::open(&url, &migrator))).await;
+
+    for db in opened {
+        db.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn deleted_text_is_in_no_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Sqlite::open(&url(&dir), &migrator(&[NOTES])).await.unwrap();
+    for sql in ["INSERT INTO note VALUES ('a-secret-sentence')", "DELETE FROM note"] {
+        let mut tx = db.begin().await.unwrap();
+        sqlx::query(sql).execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    db.forget_deleted().await.unwrap();
+
+    for entry in std::fs::read_dir(dir.path()).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        assert!(!bytes.windows(17).any(|window| window == b"a-secret-sentence"));
+    }
+}
+
+#[tokio::test]
+async fn the_file_is_private_and_a_foreign_url_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Sqlite::open(&url(&dir), &migrator(&[NOTES])).await.unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::metadata(db.path()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0);
+    }
+
+    for url in ["postgres://localhost/a", "sqlite::memory:", ""] {
+        assert!(Sqlite::open(url, &migrator(&[NOTES])).await.is_err(), "{url}");
+    }
+}

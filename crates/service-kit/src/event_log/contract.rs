@@ -1,0 +1,299 @@
+//! What every event log must do, as one suite: each engine's tests run all of [`for_each_case`].
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+use super::{
+    Batch, Consumer, Error, EventLog, NewRecord, Offset, Partition, PublisherId, TopicSettings,
+};
+
+/// An engine with nothing in it yet.
+#[async_trait]
+pub trait Engine: Sync {
+    /// Opens it, each time as another process would.
+    async fn open(&self) -> Arc<dyn EventLog>;
+}
+
+/// Calls `$run!` with the names of all cases.
+#[macro_export]
+macro_rules! event_log_contract_cases {
+    ($run:ident) => {
+        $run! {
+            a_batch_begins_where_reading_started
+            a_gap_is_refused_and_writes_nothing
+            a_missing_topic_is_an_error
+            a_position_outside_the_log_is_refused
+            a_publisher_opened_again_goes_on_where_the_last_stopped
+            a_publisher_opened_again_shuts_out_the_older_one
+            a_repeated_publication_is_there_once
+            a_topic_keeps_its_partitions
+            an_appended_record_is_there_on_return
+            an_unknown_publisher_has_no_position
+            another_generation_has_a_position_of_its_own
+            one_bad_record_leaves_nothing_of_its_publication
+            records_of_one_key_stay_in_order
+            two_that_have_it_open_see_each_others_records
+        }
+    };
+}
+pub use crate::event_log_contract_cases as for_each_case;
+
+const TOPIC: &str = "test.contract";
+const PARTITIONS: u32 = 3;
+
+async fn opened(engine: &dyn Engine) -> Arc<dyn EventLog> {
+    let log = engine.open().await;
+    let settings = TopicSettings {
+        partitions: PARTITIONS,
+        retention: TimeDelta::days(3650),
+    };
+    log.ensure_topic(TOPIC, settings)
+        .await
+        .expect("a topic can be made");
+    log
+}
+
+fn id(generation: u128) -> PublisherId {
+    PublisherId {
+        name: "test-contract".to_owned(),
+        generation: Uuid::from_u128(generation),
+    }
+}
+
+fn record(key: &str, value: u64) -> NewRecord {
+    NewRecord {
+        topic: TOPIC.to_owned(),
+        key: key.as_bytes().to_vec(),
+        value: value.to_be_bytes().to_vec(),
+        timestamp: day(),
+    }
+}
+
+fn day() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_767_225_600, 0).expect("2026-01-01 is a time")
+}
+
+fn records(values: std::ops::Range<u64>) -> Vec<NewRecord> {
+    values.map(|n| record(&format!("key {}", n % 7), n)).collect()
+}
+
+async fn batches(consumer: &mut dyn Consumer) -> Vec<Batch> {
+    let mut batches = Vec::new();
+    while let Some(batch) = consumer.next().await.expect("reading works") {
+        batches.push(batch);
+    }
+    batches
+}
+
+async fn from_the_start(log: &dyn EventLog) -> Vec<Batch> {
+    let mut from: Vec<(Partition, Offset)> = Vec::new();
+    for partition in 0..PARTITIONS {
+        let start = log.bounds(TOPIC, partition).await.expect("a partition has bounds").start;
+        from.push((partition, start));
+    }
+    let mut consumer = log.consumer(TOPIC, from).await.expect("reading works");
+    batches(&mut *consumer).await
+}
+
+/// The values in the log, in order of value.
+async fn values(log: &dyn EventLog) -> Vec<u64> {
+    let mut values: Vec<u64> = from_the_start(log)
+        .await
+        .iter()
+        .flat_map(|batch| &batch.records)
+        .map(|record| number(&record.value))
+        .collect();
+    values.sort_unstable();
+    values
+}
+
+fn number(value: &[u8]) -> u64 {
+    u64::from_be_bytes(value.try_into().expect("the tests write eight bytes"))
+}
+
+#[expect(missing_docs, reason = "the names are sentences")]
+mod cases {
+    use super::*;
+
+    pub async fn an_unknown_publisher_has_no_position(engine: &dyn Engine) {
+        let log = opened(engine).await;
+        let mut publisher = log.publisher(&id(1)).await.expect("opens");
+
+        assert_eq!(publisher.position().await.expect("answers"), None);
+        publisher.publish(0, &[]).await.expect("sets the position");
+        assert_eq!(publisher.position().await.expect("answers"), Some(0));
+    }
+
+    pub async fn a_publisher_opened_again_goes_on_where_the_last_stopped(engine: &dyn Engine) {
+        let log = opened(engine).await;
+        let mut publisher = log.publisher(&id(1)).await.expect("opens");
+        publisher.publish(0, &records(0..10)).await.expect("publishes");
+        drop(publisher);
+
+        let log = opened(engine).await;
+        let mut publisher = log.publisher(&id(1)).await.expect("opens");
+        assert_eq!(publisher.position().await.expect("answers"), Some(10));
+        publisher.publish(10, &records(10..12)).await.expect("publishes");
+
+        assert_eq!(values(&*log).await, (0..12).collect::<Vec<_>>());
+    }
+
+    pub async fn a_repeated_publication_is_there_once(engine: &dyn Engine) {
+        let log = opened(engine).await;
+        let mut publisher = log.publisher(&id(1)).await.expect("opens");
+        publisher.publish(0, &records(0..10)).await.expect("publishes");
+
+        publisher.publish(5, &records(5..15)).await.expect("skips what is there");
+        publisher.publish(0, &records(0..3)).await.expect("skips all of it");
+
+        assert_eq!(publisher.position().await.expect("answers"), Some(15));
+        assert_eq!(values(&*log).await, (0..15).collect::<Vec<_>>());
+    }
+
+    pub async fn a_gap_is_refused_and_writes_nothing(engine: &dyn Engine) {
+        let log = opened(engine).await;
+        let mut publisher = log.publisher(&id(1)).await.expect("opens");
+        publisher.publish(0, &records(0..2)).await.expect("publishes");
+
+        let refused = publisher.publish(3, &records(3..4)).await;
+
+        assert!(matches!(refused, Err(Error::Gap { expected: 2, found: 3 })));
+        assert_eq!(values(&*log).await, vec![0, 1]);
+    }
+
+    pub async fn one_bad_record_leaves_nothing_of_its_publication(engine: &dyn Engine) {
+        let log = opened(engine).await;
+        let mut publisher = log.publisher(&id(1)).await.expect("opens");
+        let mut records = records(0..3);
+        records.push(NewRecord {
+            topic: "test.no-such-topic".to_owned(),
+            ..record("key", 3)
+        });
+
+        assert!(publisher.publish(0, &records).await.is_err());
+
+        let mut publisher = log.publisher(&id(1)).await.expect("opens");
+        assert_eq!(publisher.position().await.expect("answers"), None);
+        assert_eq!(values(&*log).await, Vec::<u64>::new());
+    }
+
+    pub async fn a_publisher_opened_again_shuts_out_the_older_one(engine: &dyn Engine) {
+        let log = opened(engine).await;
+        let mut older = log.publisher(&id(1)).await.expect("opens");
+        older.publish(0, &records(0..1)).await.expect("publishes");
+
+        let mut newer = opened(engine).await.publisher(&id(1)).await.expect("opens");
+
+        assert!(matches!(older.publish(1, &records(1..2)).await, Err(Error::Fenced)));
+        newer.publish(1, &records(1..2)).await.expect("publishes");
+        assert!(matches!(older.publish(2, &records(2..3)).await, Err(Error::Fenced)));
+        assert_eq!(values(&*log).await, vec![0, 1]);
+    }
+
+    pub async fn another_generation_has_a_position_of_its_own(engine: &dyn Engine) {
+        let log = opened(engine).await;
+        let mut first = log.publisher(&id(1)).await.expect("opens");
+        first.publish(0, &records(0..4)).await.expect("publishes");
+
+        let mut second = log.publisher(&id(2)).await.expect("opens");
+
+        assert_eq!(second.position().await.expect("answers"), None);
+        first.publish(4, &records(4..5)).await.expect("is not shut out");
+    }
+
+    pub async fn an_appended_record_is_there_on_return(engine: &dyn Engine) {
+        let log = opened(engine).await;
+        let mut appender = log.appender().await.expect("opens");
+
+        appender.append(&records(0..5)).await.expect("appends");
+
+        assert_eq!(values(&*log).await, (0..5).collect::<Vec<_>>());
+    }
+
+    pub async fn a_batch_begins_where_reading_started(engine: &dyn Engine) {
+        let log = opened(engine).await;
+        let mut appender = log.appender().await.expect("opens");
+        appender.append(&records(0..1200)).await.expect("appends");
+
+        let mut next = BTreeMap::new();
+        for batch in from_the_start(&*log).await {
+            let start = log.bounds(TOPIC, batch.partition).await.expect("answers").start;
+            assert_eq!(batch.from, *next.get(&batch.partition).unwrap_or(&start));
+            let last = batch.records.last().expect("a batch is not empty");
+            assert!(last.offset < batch.to);
+            next.insert(batch.partition, batch.to);
+        }
+
+        // Where reading stopped, nothing more is found, and later records are.
+        let from = next.into_iter().collect::<Vec<_>>();
+        let mut consumer = log.consumer(TOPIC, from.clone()).await.expect("opens");
+        assert!(consumer.next().await.expect("answers").is_none());
+        appender.append(&records(1200..1210)).await.expect("appends");
+        let late: usize = batches(&mut *consumer).await.iter().map(|b| b.records.len()).sum();
+        assert_eq!(late, 10);
+    }
+
+    pub async fn records_of_one_key_stay_in_order(engine: &dyn Engine) {
+        let log = opened(engine).await;
+        let mut appender = log.appender().await.expect("opens");
+        appender.append(&records(0..700)).await.expect("appends");
+
+        let mut places: BTreeMap<Vec<u8>, (Partition, u64)> = BTreeMap::new();
+        for batch in from_the_start(&*log).await {
+            for record in &batch.records {
+                let value = number(&record.value);
+                let place = places.entry(record.key.clone()).or_insert((batch.partition, value));
+                assert_eq!(place.0, batch.partition, "one key, one partition");
+                assert!(place.1 <= value, "in order");
+                assert_eq!(record.timestamp, day());
+                place.1 = value;
+            }
+        }
+        assert_eq!(places.len(), 7);
+    }
+
+    pub async fn a_position_outside_the_log_is_refused(engine: &dyn Engine) {
+        let log = opened(engine).await;
+        let end = log.end(TOPIC, 0).await.expect("answers");
+
+        let refused = log.consumer(TOPIC, vec![(0, end + 1)]).await;
+
+        assert!(matches!(refused, Err(Error::OutsideLog { position, .. }) if position == end + 1));
+    }
+
+    pub async fn a_missing_topic_is_an_error(engine: &dyn Engine) {
+        let log = opened(engine).await;
+
+        let partitions = log.partitions("test.no-such-topic").await;
+        let consumer = log.consumer("test.no-such-topic", vec![(0, 0)]).await;
+
+        assert!(matches!(partitions, Err(Error::UnknownTopic(_))));
+        assert!(matches!(consumer, Err(Error::UnknownTopic(_))));
+    }
+
+    pub async fn a_topic_keeps_its_partitions(engine: &dyn Engine) {
+        let log = opened(engine).await;
+        assert_eq!(log.partitions(TOPIC).await.expect("answers"), PARTITIONS);
+
+        let settings = TopicSettings {
+            partitions: PARTITIONS + 1,
+            retention: TimeDelta::days(3650),
+        };
+
+        let changed = log.ensure_topic(TOPIC, settings).await;
+        assert!(matches!(changed, Err(Error::Partitions { found: PARTITIONS, .. })));
+    }
+
+    pub async fn two_that_have_it_open_see_each_others_records(engine: &dyn Engine) {
+        let (one, other) = (opened(engine).await, opened(engine).await);
+        let mut appender = one.appender().await.expect("opens");
+
+        appender.append(&records(0..3)).await.expect("appends");
+
+        assert_eq!(values(&*other).await, vec![0, 1, 2]);
+    }
+}
+pub use cases::*;

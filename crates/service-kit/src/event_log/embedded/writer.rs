@@ -1,0 +1,101 @@
+//! Writing: the fenced publisher, and the appender.
+
+use async_trait::async_trait;
+use sqlx::{Row as _, SqliteConnection};
+
+use super::{insert, loaded, stored};
+use crate::{
+    db::Sqlite,
+    event_log::{Appender, Error, NewRecord, Publisher, Result},
+};
+
+/// A publisher; the row's epoch tells whether it is still the last one opened.
+#[derive(Debug)]
+pub(super) struct EmbeddedPublisher {
+    db: Sqlite,
+    name: String,
+    epoch: i64,
+}
+
+impl EmbeddedPublisher {
+    pub(super) async fn open(db: Sqlite, name: String) -> Result<Self> {
+        let mut tx = db.begin().await?;
+        let row = sqlx::query(
+            "INSERT INTO publisher (name, epoch) VALUES (?1, 1)
+             ON CONFLICT (name) DO UPDATE SET epoch = epoch + 1 RETURNING epoch",
+        )
+        .bind(&name)
+        .fetch_one(&mut *tx)
+        .await?;
+        let epoch = row.get(0);
+        tx.commit().await?;
+        Ok(Self { db, name, epoch })
+    }
+
+    async fn position_in(&self, conn: &mut SqliteConnection) -> Result<Option<u64>> {
+        let row = sqlx::query("SELECT next_position FROM publisher WHERE name = ?1 AND epoch = ?2")
+            .bind(&self.name)
+            .bind(self.epoch)
+            .fetch_optional(conn)
+            .await?
+            .ok_or(Error::Fenced)?;
+        Ok(row.get::<Option<i64>, _>(0).map(loaded))
+    }
+}
+
+#[async_trait]
+impl Publisher for EmbeddedPublisher {
+    async fn position(&mut self) -> Result<Option<u64>> {
+        let mut tx = self.db.begin_read().await?;
+        self.position_in(&mut tx).await
+    }
+
+    async fn publish(&mut self, first: u64, records: &[NewRecord]) -> Result<()> {
+        let mut tx = self.db.begin().await?;
+        let expected = self.position_in(&mut tx).await?;
+        let next = expected.unwrap_or(first);
+        if first > next {
+            return Err(Error::Gap {
+                expected: next,
+                found: first,
+            });
+        }
+        let mut position = first;
+        for record in records {
+            if position >= next {
+                insert(&mut tx, record).await?;
+            }
+            position += 1;
+        }
+        sqlx::query("UPDATE publisher SET next_position = ?3 WHERE name = ?1 AND epoch = ?2")
+            .bind(&self.name)
+            .bind(self.epoch)
+            .bind(stored(position.max(next)))
+            .execute(&mut *tx)
+            .await?;
+        Ok(tx.commit().await?)
+    }
+}
+
+/// A writer without a position.
+#[derive(Debug)]
+pub(super) struct EmbeddedAppender {
+    db: Sqlite,
+}
+
+impl EmbeddedAppender {
+    pub(super) fn new(db: Sqlite) -> Self {
+        Self { db }
+    }
+}
+
+#[async_trait]
+impl Appender for EmbeddedAppender {
+    async fn append(&mut self, records: &[NewRecord]) -> Result<()> {
+        let mut tx = self.db.begin().await?;
+        for record in records {
+            insert(&mut tx, record).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+}
