@@ -1,0 +1,157 @@
+//! A browser: its wallet, its servers, and the steps from an order to the last vote.
+//!
+//! Every step begins with what is in the wallet and ends with a save, so a browser that is started
+//! again on its wallet goes on where it was: [`Browser::buy`] and [`Browser::vote`] may be called
+//! after any crash.
+
+mod buying;
+mod keys;
+mod voting;
+
+use std::{fmt, sync::Arc};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use clock::{Busy, Clock};
+use ed25519_dalek::VerifyingKey;
+use serde::de::DeserializeOwned;
+
+use crate::{
+    Error, Profile,
+    crash::CrashPoints,
+    payer::Payer,
+    transport::{Answer, Request, Transport},
+    wallet::Wallet,
+};
+
+pub use buying::Basket;
+pub use voting::{Interest, body_of_vote};
+
+/// A server that does not answer is asked again for this long on the calendar, then it is a fault.
+const PATIENCE: TimeDelta = TimeDelta::hours(72);
+
+/// The first pause after no answer; each next one is twice as long, up to [`PAUSE_MAX`].
+const PAUSE_MIN: TimeDelta = TimeDelta::seconds(5);
+
+/// See [`PAUSE_MIN`].
+const PAUSE_MAX: TimeDelta = TimeDelta::minutes(30);
+
+/// How often a browser looks whether a key appeared, a transfer arrived, a crowd grew.
+const LOOK_AGAIN: TimeDelta = TimeDelta::minutes(30);
+
+/// What a browser is told when it starts.
+#[derive(Clone)]
+pub struct Settings {
+    /// Its name: with the seed, what its choices are drawn from.
+    pub name: String,
+    /// The seed of its choices. A browser of a real person draws it at random.
+    pub seed: u64,
+    /// The numbers it goes by.
+    pub profile: Profile,
+    /// payments.
+    pub server: Arc<dyn Transport>,
+    /// Who else saw the directory's heads.
+    pub witnesses: Vec<Arc<dyn Transport>>,
+    /// The pinned key of the directory.
+    pub directory_key: VerifyingKey,
+    /// The calendar.
+    pub clock: Clock,
+    /// Where it dies, for tests.
+    pub crash_points: CrashPoints,
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("name", &self.name)
+            .field("profile", &self.profile)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A browser at work.
+pub struct Browser {
+    settings: Settings,
+    wallet: Wallet,
+    busy: Busy,
+}
+
+/// Shows the settings, never the wallet.
+impl fmt::Debug for Browser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Browser")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Browser {
+    /// Starts a browser on a wallet.
+    pub fn start(settings: Settings, wallet: Wallet) -> Self {
+        let busy = settings.clock.busy();
+        Self {
+            settings,
+            wallet,
+            busy,
+        }
+    }
+
+    /// What it remembers.
+    pub fn wallet(&self) -> &Wallet {
+        &self.wallet
+    }
+
+    /// Sleeps on the calendar.
+    pub async fn sleep_until(&mut self, time: DateTime<Utc>) {
+        self.busy.sleep_until(time).await;
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        self.settings.clock.now()
+    }
+
+    /// Sends a request until it is answered, the same bytes each time.
+    async fn answer(&mut self, request: &Request) -> Result<Answer, Error> {
+        let server = Arc::clone(&self.settings.server);
+        self.answer_of(server.as_ref(), request).await
+    }
+
+    async fn answer_of(
+        &mut self,
+        server: &dyn Transport,
+        request: &Request,
+    ) -> Result<Answer, Error> {
+        let give_up = self.now() + PATIENCE;
+        let mut pause = PAUSE_MIN;
+        while self.now() < give_up {
+            let wait = match server.send(request).await {
+                Ok(answer) if !answer.is_temporary() => return Ok(answer),
+                Ok(answer) => answer.retry_after_seconds,
+                Err(_) => None,
+            };
+            let told = wait.map_or(pause, |seconds| TimeDelta::seconds(i64::from(seconds)));
+            self.busy.sleep(told.max(pause).min(PAUSE_MAX)).await;
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+        Err(Error::Waited("an answer"))
+    }
+
+    /// Sends a request until it is answered with success, and reads the answer.
+    async fn ask<T: DeserializeOwned>(&mut self, request: &Request) -> Result<T, Error> {
+        let answer = self.answer(request).await?;
+        read(&answer)
+    }
+}
+
+/// Reads an answer that must be a success.
+fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, Error> {
+    if !answer.status.is_success() {
+        return Err(Error::refused(answer));
+    }
+    serde_json::from_slice(&answer.body).map_err(Error::Answer)
+}
+
+/// The payer of a purchase, as the steps see it.
+type PayerRef<'a> = &'a dyn Payer;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,269 @@
+use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
+use ed25519_dalek::SigningKey;
+use messages::{
+    FundingSource, KeyId, PublicKey, challenge_bypass::Derivation, directory::Event,
+    encoding::Fixed,
+};
+use proptest::prelude::*;
+
+use super::{
+    rules::{Refusal, judge},
+    *,
+};
+
+/// Counted from the first of January.
+fn at(day: i64) -> DateTime<Utc> {
+    Utc.with_ymd_and_hms(2026, 1, 1, 0, 0, 0).unwrap() + TimeDelta::days(day)
+}
+
+fn directory_key() -> SigningKey {
+    SigningKey::from_bytes(&[9; 32])
+}
+
+/// A directory that grows as a test says.
+#[derive(Clone, Default)]
+struct Book(Directory);
+
+impl Book {
+    fn entry(mut self, key: u8, days: std::ops::Range<i64>, event: Event) -> Self {
+        let public_key: PublicKey = Fixed([key; 32]);
+        let previous = self.0.entries.last().map_or(CHAIN_START, |last| last.hash);
+        let entry = Entry {
+            index: self.0.entries.len() as u64,
+            issuer: "an issuer".to_owned(),
+            key_id: KeyId::of(&public_key),
+            public_key,
+            derivation: Derivation::Rfc9497,
+            funding_source: FundingSource::UserWallet,
+            base_vote_value: "0.25".parse().unwrap(),
+            sign_from: at(days.start),
+            sign_until: at(days.end),
+            redeem_until: at(days.end + 30),
+            event,
+            hash: CHAIN_START,
+        };
+        self.0.entries.push(entry.chained(&previous));
+        self
+    }
+
+    fn added(self, key: u8, days: std::ops::Range<i64>) -> Self {
+        self.entry(key, days, Event::Added)
+    }
+
+    fn revoked(self, key: u8, days: std::ops::Range<i64>) -> Self {
+        self.entry(key, days, Event::Revoked)
+    }
+
+    fn head(mut self, day: i64) -> Self {
+        let head = Head::sign(at(day).date_naive(), &self.0.entries, &directory_key());
+        self.0.heads.push(head);
+        self
+    }
+
+    /// What a client thinks whose witness has seen the same.
+    fn verified(&self) -> Verified {
+        self.check(&Memory::default(), &[self.0.heads.clone()])
+            .unwrap()
+    }
+
+    fn check(&self, memory: &Memory, witnesses: &[Vec<Head>]) -> Result<Verified, DirectoryError> {
+        let pinned = directory_key().verifying_key();
+        Verified::check(&self.0, memory, &pinned, witnesses, &Profile::default())
+    }
+
+    fn refusals(&self) -> Vec<Option<Refusal>> {
+        let verdict = judge(&self.verified(), &Profile::default());
+        verdict.keys.iter().map(|judged| judged.refusal).collect()
+    }
+}
+
+#[test]
+fn a_key_that_was_announced_in_time_sells_in_its_window() {
+    let book = Book::default().added(1, 2..32).head(1);
+    let profile = Profile::default();
+
+    let verdict = judge(&book.verified(), &profile);
+
+    let selling = |time| verdict.selling(FundingSource::UserWallet, time, &profile);
+    assert!(selling(at(2)).is_some());
+    assert!(selling(at(2) - TimeDelta::minutes(61)).is_none());
+    assert!(selling(at(32) + TimeDelta::minutes(59)).is_some());
+    assert!(selling(at(33)).is_none());
+    assert!(
+        verdict
+            .selling(FundingSource::AnonymousCard, at(3), &profile)
+            .is_none()
+    );
+}
+
+#[test]
+fn a_key_that_breaks_a_rule_is_refused_with_its_reason() {
+    let late = Book::default().added(1, 2..32).head(2);
+    assert_eq!(late.refusals(), [Some(Refusal::AnnouncedLate)]);
+
+    let short = Book::default().added(1, 2..8).head(0);
+    assert_eq!(short.refusals(), [Some(Refusal::WindowTooShort)]);
+
+    let overlapping = Book::default().added(1, 2..32).added(2, 31..61).head(0);
+    assert_eq!(overlapping.refusals(), [None, Some(Refusal::Overlap)]);
+
+    let often = Book::default()
+        .added(1, 2..10)
+        .added(2, 10..18)
+        .added(3, 18..48)
+        .head(0);
+    assert_eq!(often.refusals(), [None, None, Some(Refusal::TooManyKeys)]);
+
+    let twice = Book::default().added(1, 2..32).added(1, 32..62).head(0);
+    assert_eq!(twice.refusals(), [None, Some(Refusal::Identity)]);
+
+    let mut legacy = Book::default().added(1, 2..32);
+    legacy.0.entries[0].derivation = Derivation::Legacy;
+    legacy.0.entries[0] = legacy.0.entries[0].clone().chained(&CHAIN_START);
+    assert_eq!(legacy.head(0).refusals(), [Some(Refusal::LegacyDerivation)]);
+}
+
+#[test]
+fn keys_that_follow_each_other_by_the_month_are_all_used() {
+    let book = Book::default()
+        .added(1, 2..32)
+        .added(2, 32..62)
+        .added(3, 62..92)
+        .head(0);
+
+    assert_eq!(book.refusals(), [None, None, None]);
+}
+
+#[test]
+fn one_revoked_key_is_forgiven_and_the_next_warns_and_counts() {
+    let forgiven = Book::default()
+        .added(1, 2..32)
+        .head(1)
+        .revoked(1, 2..32)
+        .head(5)
+        .added(2, 7..37)
+        .head(6);
+    let verdict = judge(&forgiven.verified(), &Profile::default());
+    let refusals: Vec<_> = verdict.keys.iter().map(|judged| judged.refusal).collect();
+    assert_eq!(refusals, [None, None]);
+    assert_eq!(verdict.keys[0].key.sign_until, at(5));
+    assert!(!verdict.warn_of_revocations);
+
+    let second = forgiven
+        .revoked(2, 7..37)
+        .head(10)
+        .added(3, 12..42)
+        .head(11);
+    let verdict = judge(&second.verified(), &Profile::default());
+    assert!(verdict.warn_of_revocations);
+    assert_eq!(verdict.keys[2].refusal, Some(Refusal::Overlap));
+}
+
+#[test]
+fn heads_count_only_with_a_witness_and_up_to_the_first_difference() {
+    let seen = Book::default().added(1, 2..32).head(0);
+    let shown = seen.clone().added(2, 32..62).head(1);
+    let of = |witness: &Book| {
+        shown
+            .check(&Memory::default(), &[witness.0.heads.clone()])
+            .unwrap()
+    };
+    assert_eq!(of(&seen).entries().len(), 1);
+    assert_eq!(of(&shown).entries().len(), 2);
+    assert_eq!(shown.check(&Memory::default(), &[]).unwrap().entries(), []);
+
+    let others = seen.added(3, 32..62).head(1);
+    let split = of(&others);
+    assert!(split.split_view());
+    assert_eq!(split.entries().len(), 1);
+}
+
+#[test]
+fn a_witness_cannot_frighten_with_heads_that_nobody_signed() {
+    let shown = Book::default().added(1, 2..32).head(0).head(1);
+    let mut forged = shown.0.heads.clone();
+    forged[1].hash = Fixed([1; 32]);
+
+    let verified = shown.check(&Memory::default(), &[forged]).unwrap();
+
+    assert!(!verified.split_view());
+    assert_eq!(verified.heads().len(), 1);
+}
+
+#[test]
+fn a_directory_that_forgets_or_changes_what_was_seen_is_refused() {
+    let seen = Book::default()
+        .added(1, 2..32)
+        .head(0)
+        .added(2, 32..62)
+        .head(1);
+    let memory = Memory::of(&seen.0);
+    let longer = seen.clone().head(2);
+    assert!(longer.check(&memory, &[]).is_ok());
+
+    let shorter = Book::default().added(1, 2..32).head(0);
+    let other = Book::default().added(3, 2..32).head(0).head(1);
+    let earlier = Book::default()
+        .added(1, 2..32)
+        .added(2, 32..62)
+        .head(0)
+        .head(1);
+    for changed in [shorter, other, earlier] {
+        assert_eq!(changed.check(&memory, &[]), Err(DirectoryError::Forgotten));
+    }
+}
+
+#[test]
+fn heads_must_be_in_order_and_signed() {
+    let mut swapped = Book::default().added(1, 2..32).head(0).head(1);
+    swapped.0.heads.swap(0, 1);
+    let day = at(0).date_naive();
+    let refused = swapped.check(&Memory::default(), &[]);
+    assert_eq!(refused, Err(DirectoryError::Head { day }));
+
+    let book = Book::default().added(1, 2..32).head(0);
+    let stranger = SigningKey::from_bytes(&[8; 32]).verifying_key();
+    let refused = Verified::check(
+        &book.0,
+        &Memory::default(),
+        &stranger,
+        &[],
+        &Profile::default(),
+    );
+    assert_eq!(refused, Err(DirectoryError::Signature { day }));
+}
+
+proptest! {
+    #[test]
+    fn any_altered_byte_of_the_directory_is_refused_or_says_the_same(
+        place in 0..10_000_usize,
+        byte in 32..127_u8,
+    ) {
+        let book = Book::default().added(1, 2..32).head(0).added(2, 32..62).head(1);
+        let mut text = serde_json::to_vec(&book.0).unwrap();
+        let place = place % text.len();
+        text[place] = byte;
+
+        let Ok(changed) = serde_json::from_slice::<Directory>(&text) else {
+            return Ok(());
+        };
+        let checked = Book(changed.clone()).check(&Memory::default(), &[]);
+
+        prop_assert!(checked.is_err() || changed == book.0);
+    }
+
+    #[test]
+    fn a_longer_prefix_of_heads_never_takes_a_key_away(heads in 1..6_usize) {
+        let mut book = Book::default().added(1, 2..32).head(0);
+        let mut usable = 0;
+        for day in 1..=heads {
+            let start = 2 + 30 * i64::try_from(day).unwrap();
+            book = book
+                .added(u8::try_from(day + 1).unwrap(), start..start + 30)
+                .head(i64::try_from(day).unwrap());
+            let now = book.refusals().iter().filter(|refusal| refusal.is_none()).count();
+            prop_assert!(now > usable);
+            usable = now;
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The numbers a client goes by.
+
+use chrono::TimeDelta;
+
+/// What a client asks of a key, of a crowd, and of its own patience (contracts §5 and §8).
+///
+/// [`Profile::default`] is what browsers use. [`Profile::demo`] lets one simulated month show
+/// everything; whoever uses it must say so.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Profile {
+    /// The fewest orders of a key before its tokens are used.
+    pub anonymity_set_min: u64,
+    /// The shortest time for which a key may sign: a shorter one sees fewer buyers.
+    pub key_window_min: TimeDelta,
+    /// How long a key must have been in the directory before it signs. Zero: no such rule.
+    pub key_notice: TimeDelta,
+    /// The most keys of an issuer that may begin within [`Self::keys_period`].
+    pub keys_max: usize,
+    /// See [`Self::keys_max`].
+    pub keys_period: TimeDelta,
+    /// One revoked key in this time is forgiven; the next counts as if it were not revoked.
+    pub revocation_exemption_period: TimeDelta,
+    /// How far a key's window may miss the time of the request for signatures.
+    pub window_tolerance: TimeDelta,
+    /// How many other sources must confirm a part of the directory before it is used.
+    pub witnesses_min: usize,
+    /// When the crowd is still too small this long before the tokens lapse, the user is asked.
+    pub ask_before_expiry: TimeDelta,
+    /// No vote is begun this shortly before its tokens lapse; what was begun is repeated.
+    pub last_attempt_before_expiry: TimeDelta,
+    /// Over how long the votes of a purchase are spread at most.
+    pub spread_max: TimeDelta,
+    /// Votes go out at whole multiples of this. Zero: at any second.
+    pub slot: TimeDelta,
+}
+
+impl Default for Profile {
+    fn default() -> Self {
+        Self {
+            anonymity_set_min: 1_024,
+            key_window_min: TimeDelta::days(7),
+            key_notice: TimeDelta::hours(24),
+            keys_max: 2,
+            keys_period: TimeDelta::days(30),
+            revocation_exemption_period: TimeDelta::days(90),
+            window_tolerance: TimeDelta::hours(1),
+            witnesses_min: 1,
+            ask_before_expiry: TimeDelta::days(7),
+            last_attempt_before_expiry: TimeDelta::days(2),
+            spread_max: TimeDelta::days(60),
+            slot: TimeDelta::zero(),
+        }
+    }
+}
+
+impl Profile {
+    /// For one simulated month: no notice, no shortest window, no smallest crowd, short delays.
+    ///
+    /// Every other rule holds as it does for browsers.
+    pub fn demo() -> Self {
+        Self {
+            anonymity_set_min: 0,
+            key_window_min: TimeDelta::zero(),
+            key_notice: TimeDelta::zero(),
+            spread_max: TimeDelta::days(10),
+            // Votes of one slot meet in the same simulated hour, as they would in a crowd.
+            slot: TimeDelta::hours(1),
+            ..Self::default()
+        }
+    }
+}

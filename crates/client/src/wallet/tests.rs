@@ -1,0 +1,57 @@
+use super::*;
+
+#[test]
+fn what_was_saved_is_found_again_and_a_new_wallet_is_empty() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wallet.json");
+    let mut wallet = Wallet::open(&path).unwrap();
+    assert!(wallet.state.purchases.is_empty());
+
+    wallet.state.purchases.push(Purchase {
+        source: FundingSource::UserWallet,
+        sku: "a SKU token".to_owned(),
+        quantity: 4,
+        parts: 1,
+        stage: Stage::Ordering {
+            idempotency_key: Uuid::from_bytes([7; 16]),
+        },
+    });
+    wallet.save().unwrap();
+
+    let again = Wallet::open(&path).unwrap();
+    let text = |wallet: &Wallet| serde_json::to_string(&wallet.state).unwrap();
+    assert_eq!(text(&again), text(&wallet));
+}
+
+#[test]
+fn a_save_that_died_half_way_leaves_the_wallet_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wallet.json");
+    Wallet::open(&path).unwrap().save().unwrap();
+
+    std::fs::write(path.with_extension("new"), "{\"purch").unwrap();
+
+    assert!(Wallet::open(&path).unwrap().state.purchases.is_empty());
+}
+
+#[test]
+fn a_damaged_wallet_is_not_taken_for_an_empty_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wallet.json");
+    std::fs::write(&path, "{}x").unwrap();
+
+    assert!(Wallet::open(&path).is_err());
+}
+
+#[cfg(unix)]
+#[test]
+fn only_its_owner_may_read_a_wallet() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wallet.json");
+    Wallet::open(&path).unwrap().save().unwrap();
+
+    let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o077, 0);
+}
