@@ -1,0 +1,12 @@
+//! What handlers take out of requests. Every refusal is a problem document, in our own words.
+
+mod body;
+mod json;
+mod nesting;
+mod path;
+mod query;
+
+pub use body::{BODY_BYTES_DEFAULT, BodyBytesMax, BodyTimeout, body_limit};
+pub use json::Json;
+pub use path::Path;
+pub use query::Query;

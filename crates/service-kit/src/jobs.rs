@@ -1,0 +1,100 @@
+//! Work that happens by the calendar.
+
+use std::{panic::AssertUnwindSafe, sync::Arc};
+
+use async_trait::async_trait;
+use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
+use clock::Clock;
+use futures_util::FutureExt as _;
+
+use crate::shutdown::Shutdown;
+
+/// The first pause after a failure, and the longest: it doubles from one to the other.
+const PAUSE_SECONDS: (i64, i64) = (5, 15 * 60);
+
+/// Something that a service does by itself.
+#[async_trait]
+pub trait Job: Send + Sync + 'static {
+    /// Names the job in the log and the metrics.
+    fn name(&self) -> &'static str;
+
+    /// When it runs first, after the service has started at `now`.
+    fn first(&self, now: DateTime<Utc>) -> Next {
+        Next::At(now)
+    }
+
+    /// Does the work once, and says when to do it again. Must bear being stopped at any point and
+    /// done again. A failure is logged, and the work repeated after a pause.
+    async fn run_once(&self) -> anyhow::Result<Next>;
+}
+
+/// When a job runs again, on the calendar.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Next {
+    /// After a time.
+    After(TimeDelta),
+    /// At a time, or at once when it is past.
+    At(DateTime<Utc>),
+    /// Not again.
+    Never,
+}
+
+/// The first instant after `now` at which a day in UTC shows `hour` and `minute`.
+pub fn next_daily(now: DateTime<Utc>, hour: u32, minute: u32) -> DateTime<Utc> {
+    let time = NaiveTime::from_hms_opt(hour, minute, 0).unwrap_or_default();
+    let today = now.date_naive().and_time(time).and_utc();
+    if today > now {
+        today
+    } else {
+        today + TimeDelta::days(1)
+    }
+}
+
+/// Runs `job` until the order to stop. A turn that has begun is finished.
+pub(crate) fn start(job: Arc<dyn Job>, clock: &Clock, shutdown: &Shutdown) {
+    let mut busy = clock.busy();
+    let (clock, order) = (clock.clone(), shutdown.clone());
+    let _joined_by_the_tracker = shutdown.spawn(async move {
+        let mut next = job.first(clock.now());
+        let mut failures = 0_u32;
+        loop {
+            let time = match next {
+                Next::After(pause) => clock.now() + pause,
+                Next::At(time) => time,
+                Next::Never => return,
+            };
+            tokio::select! {
+                biased;
+                () = order.begun() => return,
+                () = busy.sleep_until(time) => {}
+            }
+            if order.has_begun() {
+                return;
+            }
+            next = turn(&*job, &mut failures).await;
+        }
+    });
+}
+
+/// One turn of a job, and the pause when it fails.
+async fn turn(job: &dyn Job, failures: &mut u32) -> Next {
+    let error = match AssertUnwindSafe(job.run_once()).catch_unwind().await {
+        Ok(Ok(next)) => {
+            *failures = 0;
+            return next;
+        }
+        Ok(Err(error)) => error,
+        Err(_panic) => anyhow::anyhow!("the job panicked"),
+    };
+    let (first, longest) = PAUSE_SECONDS;
+    let pause = first.saturating_mul(1 << (*failures).min(16)).min(longest);
+    *failures += 1;
+    metrics::counter!("blindtally_job_failures_total", "job" => job.name()).increment(1);
+    tracing::error!(
+        job = job.name(),
+        error = format!("{error:#}"),
+        retry_seconds = pause,
+        "a job failed and will be repeated"
+    );
+    Next::After(TimeDelta::seconds(pause))
+}

@@ -1,0 +1,227 @@
+//! Rate limits that know no addresses.
+//!
+//! The key of a limit is a keyed hash, under a key that the process makes when it starts: of the
+//! peer's address (IPv6 by /64), or of the bucket that an edge assigned. Hashes stay in memory, and
+//! leave it when their quota is full again.
+
+use std::{
+    convert::Infallible,
+    fmt,
+    hash::{BuildHasher as _, RandomState},
+    net::IpAddr,
+    num::NonZeroU32,
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{
+    body::Body, extract::FromRequestParts, response::IntoResponse as _, response::Response,
+};
+use governor::{
+    clock::{Clock as _, DefaultClock},
+    middleware::NoOpMiddleware,
+};
+use http::{HeaderMap, Request, request::Parts};
+use serde::Deserialize;
+use tower_governor::{
+    GovernorError, GovernorLayer,
+    governor::{GovernorConfig, GovernorConfigBuilder, SharedRateLimiter},
+    key_extractor::KeyExtractor,
+};
+
+use crate::{
+    peer::Peer,
+    problem::{Problem, RetryAfter, Slug},
+};
+
+/// The header in which an edge says which of its buckets a client is in.
+pub const BUCKET_HEADER: &str = "client-bucket";
+
+/// An edge's buckets are numbers below this: enough to be fair, too few to name a client.
+const BUCKETS: u16 = 4096;
+
+/// How often keys whose quota is full are forgotten.
+pub(crate) const FORGET_INTERVAL: Duration = Duration::from_secs(60);
+
+/// The section `[http.rate_limit]`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateLimit {
+    /// What a client may use in a minute, in units: items, tokens or points. Zero: no limit.
+    pub units_per_minute: u32,
+    /// What a client may use at once.
+    pub burst: u32,
+}
+
+type Limiter = SharedRateLimiter<u64, NoOpMiddleware<governor::clock::QuantaInstant>>;
+type Config = GovernorConfig<Key, NoOpMiddleware<governor::clock::QuantaInstant>>;
+type Layer = GovernorLayer<Key, NoOpMiddleware<governor::clock::QuantaInstant>, Body>;
+
+/// The limiter of one service.
+#[derive(Clone)]
+pub(crate) struct Limits {
+    config: Option<Arc<Config>>,
+    burst: u32,
+    edges: Arc<[String]>,
+    secret: RandomState,
+}
+
+impl Limits {
+    /// A limiter that believes the peers named in `edges` about buckets.
+    pub(crate) fn new(limit: RateLimit, edges: &[String]) -> Self {
+        let period = Duration::from_secs(60).checked_div(limit.units_per_minute);
+        let config = period.and_then(|period| {
+            GovernorConfigBuilder::default()
+                .period(period)
+                .burst_size(limit.burst.max(1))
+                .key_extractor(Key)
+                .finish()
+        });
+        Self {
+            config: config.map(Arc::new),
+            burst: limit.burst.max(1),
+            edges: edges.into(),
+            secret: RandomState::new(),
+        }
+    }
+
+    /// The layer that takes one unit of each request, or none when there is no limit.
+    pub(crate) fn layer(&self) -> Option<Layer> {
+        let config = Arc::clone(self.config.as_ref()?);
+        Some(GovernorLayer::new(config).error_handler(|error| refuse(&error)))
+    }
+
+    /// What a request's handler charges its further units to.
+    pub(crate) fn units(&self, peer: &Peer, headers: &HeaderMap) -> Units {
+        Units(self.config.as_ref().map(|config| Account {
+            limiter: Arc::clone(config.limiter()),
+            key: self.key(peer, headers),
+            burst: self.burst,
+        }))
+    }
+
+    /// Forgets the keys whose quota is full.
+    pub(crate) fn forget(&self) {
+        if let Some(config) = &self.config {
+            config.limiter().retain_recent();
+            config.limiter().shrink_to_fit();
+        }
+    }
+
+    fn key(&self, peer: &Peer, headers: &HeaderMap) -> u64 {
+        let is_edge = peer
+            .name()
+            .is_some_and(|name| self.edges.iter().any(|edge| edge == name));
+        match bucket(headers).filter(|_| is_edge) {
+            Some(bucket) => self.secret.hash_one(("bucket", bucket)),
+            None => self.secret.hash_one(("address", network(peer.address()))),
+        }
+    }
+}
+
+impl fmt::Debug for Limits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Limits")
+            .field("burst", &self.burst)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The number in the header, when there is one header and it holds one.
+fn bucket(headers: &HeaderMap) -> Option<u16> {
+    let mut values = headers.get_all(BUCKET_HEADER).iter();
+    let value = values.next()?.to_str().ok()?;
+    let number = value.parse().ok().filter(|number| *number < BUCKETS);
+    number.filter(|_| values.next().is_none())
+}
+
+/// What one client can be assumed to have: an IPv4 address, or a /64.
+pub(crate) fn network(address: IpAddr) -> u128 {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_bits().into(),
+        // Never equal to an IPv4 address: no /64 in use has zeros in its upper 96 bits.
+        IpAddr::V6(address) => (address.to_bits() >> 64) << 64,
+    }
+}
+
+/// Takes the key from the extension that the service has put into the request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Key;
+
+impl KeyExtractor for Key {
+    type Key = u64;
+
+    fn extract<T>(&self, request: &Request<T>) -> Result<u64, GovernorError> {
+        let units = request.extensions().get::<Units>();
+        let account = units.and_then(|units| units.0.as_ref());
+        account
+            .map(|account| account.key)
+            .ok_or(GovernorError::UnableToExtractKey)
+    }
+}
+
+/// The limiter's own refusals, as problems.
+fn refuse(error: &GovernorError) -> Response {
+    match error {
+        GovernorError::TooManyRequests { wait_time, .. } => too_many(*wait_time),
+        GovernorError::Other { .. } | GovernorError::UnableToExtractKey => Problem::internal(),
+    }
+    .into_response()
+}
+
+fn too_many(wait_seconds: u64) -> Problem {
+    metrics::counter!("blindtally_refused_total", "why" => "rate").increment(1);
+    // The limiter cuts fractions off: coming back then would be a moment too early.
+    Problem::new(Slug::TooManyRequests).retry_after(RetryAfter::at_least(wait_seconds + 1))
+}
+
+/// What a request costs beyond the unit that every request does. Taken by handlers once they have
+/// parsed the body and know.
+#[derive(Clone)]
+pub struct Units(Option<Account>);
+
+#[derive(Clone)]
+struct Account {
+    limiter: Limiter,
+    key: u64,
+    burst: u32,
+}
+
+impl Units {
+    /// Charges a request that is for `items` things: one unit each, the first of which was charged
+    /// when the request came in.
+    pub fn charge(&self, items: usize) -> Result<(), Problem> {
+        let Some(account) = &self.0 else {
+            return Ok(());
+        };
+        let items = u32::try_from(items).unwrap_or(u32::MAX);
+        // More than the burst can never be had: then all of it is the price.
+        let Some(more) = NonZeroU32::new(items.min(account.burst).saturating_sub(1)) else {
+            return Ok(());
+        };
+        match account.limiter.check_key_n(&account.key, more) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(until)) => {
+                let wait = until.wait_time_from(DefaultClock::default().now());
+                Err(too_many(wait.as_secs()))
+            }
+            Err(_more_than_the_burst) => Err(too_many(u64::from(u16::MAX))),
+        }
+    }
+}
+
+impl fmt::Debug for Units {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Units")
+            .field("limited", &self.0.is_some())
+            .finish()
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Units {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get().cloned().unwrap_or(Self(None)))
+    }
+}

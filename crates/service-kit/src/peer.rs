@@ -1,0 +1,48 @@
+//! Who is at the other end of a connection.
+
+use std::{convert::Infallible, fmt, net::IpAddr, net::Ipv4Addr, sync::Arc};
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+
+/// The other end of a connection. An extractor, and an extension of every request.
+///
+/// Its address serves the limits of this process alone: it is not shown, logged or kept.
+#[derive(Clone)]
+pub struct Peer {
+    address: IpAddr,
+    name: Option<Arc<str>>,
+}
+
+impl Peer {
+    pub(crate) fn new(address: IpAddr, name: Option<Arc<str>>) -> Self {
+        Self { address, name }
+    }
+
+    /// The DNS name in the peer's verified client certificate that the settings allow.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    pub(crate) fn address(&self) -> IpAddr {
+        self.address
+    }
+}
+
+/// Shows the name, which belongs to a machine of ours, and never the address.
+impl fmt::Debug for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Peer")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Peer {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        let peer = parts.extensions.get().cloned();
+        Ok(peer.unwrap_or_else(|| Self::new(Ipv4Addr::UNSPECIFIED.into(), None)))
+    }
+}

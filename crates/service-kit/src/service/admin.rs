@@ -1,0 +1,45 @@
+//! The admin listener: for the machines that run the service, and nobody else.
+
+use axum::{
+    Router,
+    extract::State,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use http::{StatusCode, header};
+
+use super::Readiness;
+use crate::{shutdown::Shutdown, telemetry};
+
+/// What readiness depends on.
+#[derive(Clone)]
+pub(super) struct Admin {
+    pub(super) readiness: Readiness,
+    pub(super) shutdown: Shutdown,
+}
+
+pub(super) fn router(admin: Admin) -> Router {
+    Router::new()
+        .route("/livez", get(async || "alive\n"))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(admin)
+}
+
+/// Ready: all checks pass and nobody said to stop.
+async fn ready(State(admin): State<Admin>) -> Response {
+    if admin.shutdown.has_begun() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
+    }
+    let failing = admin.readiness.failing().await;
+    if failing.is_empty() {
+        return "ready\n".into_response();
+    }
+    let text = format!("failing: {}\n", failing.join(", "));
+    (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
+}
+
+async fn metrics() -> Response {
+    let kind = (header::CONTENT_TYPE, "text/plain; version=0.0.4");
+    ([kind], telemetry::metrics_page()).into_response()
+}

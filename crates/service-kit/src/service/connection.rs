@@ -1,0 +1,113 @@
+//! One connection: handshake, requests, end.
+
+use std::{future::Future, pin::pin, sync::Arc, time::Duration};
+
+use axum::{Router, body::Body};
+use http::Request;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::ServerConfig;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time::timeout,
+};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tower::{Layer as _, ServiceExt as _};
+use tower_http::normalize_path::NormalizePathLayer;
+
+use super::HttpSettings;
+use crate::{peer::Peer, shutdown::Shutdown, tls::dns_names};
+
+/// A request's head may have this many lines: browsers send some twenty.
+const HEADERS_MAX: usize = 64;
+
+/// A request's head may have this many bytes. The largest thing in it is a capability of 1 KiB.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
+
+/// How all connections of a listener are served.
+#[derive(Clone)]
+pub(super) struct Server {
+    pub(super) router: Router,
+    pub(super) tls: Option<Arc<ServerConfig>>,
+    /// The names whose client certificates are taken.
+    pub(super) names: Arc<[String]>,
+    pub(super) settings: Arc<HttpSettings>,
+    pub(super) shutdown: Shutdown,
+}
+
+impl Server {
+    /// Serves a connection until it ends, gets too old, or the order to stop comes.
+    pub(super) async fn serve(self, stream: TcpStream) {
+        let Ok(address) = stream.peer_addr() else {
+            return;
+        };
+        // Answers are small and complete: waiting for more to send only delays them.
+        let _unsupported = stream.set_nodelay(true);
+        let Some(tls) = self.tls.clone() else {
+            let peer = Peer::new(address.ip(), None);
+            return self.requests(stream, peer).await;
+        };
+        let handshake = TlsAcceptor::from(tls).accept(stream);
+        let limit = Duration::from_secs(self.settings.handshake_timeout_seconds);
+        let Ok(Ok(stream)) = timeout(limit, handshake).await else {
+            metrics::counter!("blindtally_refused_total", "why" => "handshake").increment(1);
+            return;
+        };
+        let Ok(name) = self.allowed_name(&stream) else {
+            metrics::counter!("blindtally_refused_total", "why" => "certificate").increment(1);
+            return;
+        };
+        self.requests(stream, Peer::new(address.ip(), name)).await;
+    }
+
+    /// The allowed name in the client's certificate. A certificate without one is refused; whether
+    /// there must be a certificate was settled in the handshake.
+    fn allowed_name(&self, stream: &TlsStream<TcpStream>) -> Result<Option<Arc<str>>, NotAllowed> {
+        let (_, session) = stream.get_ref();
+        let Some(certificate) = session.peer_certificates().and_then(<[_]>::first) else {
+            return Ok(None);
+        };
+        let names = dns_names(certificate);
+        let allowed = self.names.iter().find(|allowed| names.contains(allowed));
+        match allowed {
+            Some(name) => Ok(Some(name.as_str().into())),
+            None => Err(NotAllowed),
+        }
+    }
+
+    async fn requests(self, stream: impl AsyncRead + AsyncWrite + Send + Unpin, peer: Peer) {
+        let router = NormalizePathLayer::trim_trailing_slash().layer(self.router);
+        let service = service_fn(move |request: Request<Incoming>| {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(peer.clone());
+            router.clone().oneshot(request)
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(Duration::from_secs(self.settings.header_timeout_seconds))
+            .max_headers(HEADERS_MAX)
+            .max_buf_size(HEAD_BYTES_MAX)
+            .serve_connection(TokioIo::new(stream), service);
+        let mut connection = pin!(connection);
+
+        let age = Duration::from_secs(self.settings.connection_age_max_seconds);
+        tokio::select! {
+            _ended = connection.as_mut() => return,
+            () = self.shutdown.begun() => {}
+            () = tokio::time::sleep(age) => {}
+        }
+        connection.as_mut().graceful_shutdown();
+        let _ended_or_cut = last_answer(&self.settings, connection).await;
+    }
+}
+
+/// Gives the answer on its way the time that it can take, and no more: whoever reads slowly must not
+/// keep the place for ever.
+async fn last_answer<F: Future>(settings: &HttpSettings, connection: F) -> Option<F::Output> {
+    let seconds = settings.handler_timeout_seconds + settings.body_timeout_seconds;
+    timeout(Duration::from_secs(seconds), connection).await.ok()
+}
+
+/// The client's certificate is from our root, but not for a name that may call.
+struct NotAllowed;

@@ -1,0 +1,113 @@
+//! What every request goes through before its handler, and every answer after it.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    middleware::{Next, from_fn_with_state},
+    response::{IntoResponse as _, Response},
+    routing::get,
+};
+use bytes::Bytes;
+use clock::Clock;
+use futures_util::FutureExt as _;
+use http::{HeaderValue, header};
+use tokio::sync::Semaphore;
+
+use super::HttpSettings;
+use crate::{
+    extract::BodyTimeout,
+    limits::Limits,
+    peer::Peer,
+    problem::{Problem, RetryAfter, Slug},
+};
+
+/// What the common layers know.
+#[derive(Clone)]
+struct Common {
+    clock: Clock,
+    limits: Limits,
+    places: Arc<Semaphore>,
+    handler_timeout: Duration,
+    body_timeout: Duration,
+    requests: metrics::Counter,
+    failures: metrics::Counter,
+}
+
+/// Puts the common layers around the routes of a service.
+pub(super) fn wrap(
+    api: Router,
+    openapi: Bytes,
+    service: &'static str,
+    settings: &HttpSettings,
+    clock: Clock,
+    limits: Limits,
+) -> Router {
+    let common = Common {
+        clock,
+        places: Arc::new(Semaphore::new(settings.requests_in_flight_max)),
+        handler_timeout: Duration::from_secs(settings.handler_timeout_seconds),
+        body_timeout: Duration::from_secs(settings.body_timeout_seconds),
+        requests: metrics::counter!("blindtally_requests_total", "service" => service),
+        failures: metrics::counter!("blindtally_failures_total", "service" => service),
+        limits: limits.clone(),
+    };
+    let description = ([(header::CONTENT_TYPE, "application/json")], openapi);
+    let api = api
+        .route("/openapi.json", get(async move || description.clone()))
+        .fallback(async || Problem::new(Slug::NotFound))
+        .method_not_allowed_fallback(async || Problem::new(Slug::MethodNotAllowed));
+    let api = match limits.layer() {
+        Some(layer) => api.layer(layer),
+        None => api,
+    };
+    api.layer(from_fn_with_state(common, around))
+}
+
+/// Counts the request as running, bounds it, and catches what it throws.
+async fn around(State(common): State<Common>, mut request: Request, next: Next) -> Response {
+    let _busy = common.clock.busy();
+    common.requests.increment(1);
+    let mut response = match common.places.try_acquire() {
+        Err(_full) => {
+            metrics::counter!("blindtally_refused_total", "why" => "in flight").increment(1);
+            Problem::new(Slug::Overloaded)
+                .retry_after(RetryAfter::Seconds1)
+                .into_response()
+        }
+        Ok(_place) => {
+            if let Some(peer) = request.extensions().get::<Peer>() {
+                let units = common.limits.units(peer, request.headers());
+                request.extensions_mut().insert(units);
+            }
+            request
+                .extensions_mut()
+                .insert(BodyTimeout(common.body_timeout));
+            bounded(common.handler_timeout, next.run(request)).await
+        }
+    };
+    if response.status().is_server_error() {
+        common.failures.increment(1);
+    }
+    let headers = response.headers_mut();
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    response
+}
+
+/// The handler's answer, unless it panics or takes too long.
+async fn bounded(timeout: Duration, handler: impl Future<Output = Response>) -> Response {
+    let caught = AssertUnwindSafe(handler).catch_unwind();
+    match tokio::time::timeout(timeout, caught).await {
+        Ok(Ok(response)) => response,
+        // What was thrown may hold anything; the panic hook has said where it was.
+        Ok(Err(_thrown)) => Problem::internal().into_response(),
+        Err(_late) => Problem::new(Slug::TimedOut).into_response(),
+    }
+}

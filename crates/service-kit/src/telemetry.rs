@@ -1,0 +1,86 @@
+//! The log and the metrics of a process.
+//!
+//! Nothing is written per request. Metrics are shown as they were at the end of the last interval:
+//! a counter that moves with each request would tell when somebody voted.
+
+use std::{
+    io::IsTerminal as _,
+    panic,
+    sync::{Mutex, OnceLock, PoisonError},
+    time::{Duration, Instant},
+};
+
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::{EnvFilter, fmt};
+
+/// How often `/metrics` changes what it shows.
+pub const METRICS_INTERVAL: Duration = Duration::from_secs(60);
+
+/// At most one panic in this time is logged: who can cause them must not own the log.
+const PANIC_LOG_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What dependencies may say. Some of their messages hold addresses or what a client sent.
+const QUIET: &str = "hyper=off,hyper_util=off,reqwest=off,rustls=off,sqlx=warn,tower=warn,\
+                     tower_governor=off,tower_http=warn";
+
+/// Starts the log, at `level` for our own code: JSON, or plain in a terminal. To stderr.
+///
+/// Called once, by `main`. Also sets the panic hook, which says where and never what.
+pub fn init(level: &str) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(format!("{level},{QUIET}"))?;
+    let log = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = if std::io::stderr().is_terminal() {
+        log.try_init()
+    } else {
+        log.json().flatten_event(true).try_init()
+    };
+    started.map_err(|error| anyhow::anyhow!("the log is started already: {error}"))?;
+    panic::set_hook(Box::new(|panic| log_panic(panic.location())));
+    Ok(())
+}
+
+/// Says where a panic was, at most once in the interval.
+fn log_panic(place: Option<&panic::Location<'_>>) {
+    static LAST: Mutex<Option<Instant>> = Mutex::new(None);
+    let now = Instant::now();
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if last.is_some_and(|last| now.duration_since(last) < PANIC_LOG_INTERVAL) {
+        return;
+    }
+    *last = Some(now);
+    tracing::error!(
+        file = place.map_or("unknown", panic::Location::file),
+        line = place.map_or(0, panic::Location::line),
+        "a panic was caught; the work it was in has failed"
+    );
+}
+
+/// The process's metrics. The recorder is installed by whoever asks first.
+fn recorder() -> Option<&'static PrometheusHandle> {
+    static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+    HANDLE
+        .get_or_init(|| PrometheusBuilder::new().install_recorder().ok())
+        .as_ref()
+}
+
+/// What `/metrics` shows, in Prometheus's text format.
+pub(crate) fn metrics_page() -> String {
+    static PAGE: Mutex<Option<(Instant, String)>> = Mutex::new(None);
+    let mut page = PAGE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((made, text)) = &*page
+        && made.elapsed() < METRICS_INTERVAL
+    {
+        return text.clone();
+    }
+    let text = recorder().map_or_else(String::new, |handle| {
+        handle.run_upkeep();
+        handle.render()
+    });
+    *page = Some((Instant::now(), text.clone()));
+    text
+}
+
+/// Makes sure that what is counted from now on is kept.
+pub(crate) fn start_metrics() {
+    let _installed = recorder();
+}
