@@ -62,7 +62,7 @@ impl Book {
 
     /// What a client thinks whose witness has seen the same.
     fn verified(&self) -> Verified {
-        self.check(&Memory::default(), &[self.0.heads.clone()])
+        self.check(&Memory::default(), std::slice::from_ref(&self.0.heads))
             .unwrap()
     }
 
@@ -165,7 +165,7 @@ fn heads_count_only_with_a_witness_and_up_to_the_first_difference() {
     let shown = seen.clone().added(2, 32..62).head(1);
     let of = |witness: &Book| {
         shown
-            .check(&Memory::default(), &[witness.0.heads.clone()])
+            .check(&Memory::default(), std::slice::from_ref(&witness.0.heads))
             .unwrap()
     };
     assert_eq!(of(&seen).entries().len(), 1);
