@@ -1,0 +1,131 @@
+//! Signs the day's head of the key directory, shortly after midnight UTC.
+//!
+//! Entries come from challenge-bypass, which has the keys and not the directory key: whoever holds only one of the two
+//! cannot show a client a key of its own (threat T12). What does not extend the published directory is refused.
+//!
+//! Head, new entries and the record for the topic are stored in one transaction, so dying at any point means doing it
+//! again. A service that was down at midnight signs when it starts; a day that passed without it has no head.
+
+use std::{fmt, sync::Arc};
+
+use anyhow::Context as _;
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use clock::Clock;
+use ed25519_dalek::SigningKey;
+use messages::{
+    avro::{DirectoryHead, Record as _},
+    digest::H,
+    directory::{Directory, Head},
+};
+use service_kit::{
+    jobs::{Job, Next, next_daily},
+    outbox::sqlite::Row,
+};
+
+use crate::{
+    challenge_bypass::Client,
+    domain::{directory::extension, issuer::IssuerSpec},
+    published::PublishedDirectory,
+    store::publications::Publications,
+};
+
+/// When the head is signed: after midnight, since it says what there is on its day.
+const HOUR_AND_MINUTE: (u32, u32) = (0, 5);
+
+/// How long the first head waits before it looks again for our issuers' first keys.
+const FIRST_KEYS_PAUSE: TimeDelta = TimeDelta::seconds(2);
+
+/// The job.
+pub struct DirectoryJob {
+    /// Who has the keys.
+    pub client: Client,
+    /// Where the directory is kept.
+    pub store: Arc<dyn Publications>,
+    /// Where it is served from.
+    pub published: Arc<PublishedDirectory>,
+    /// The issuers whose keys the first head must cover.
+    pub issuers: Vec<IssuerSpec>,
+    /// The directory key, which clients have pinned.
+    pub key: SigningKey,
+    /// The topic of the heads.
+    pub topic: String,
+    /// The calendar.
+    pub clock: Clock,
+}
+
+impl DirectoryJob {
+    /// Signs and stores the head of today over what challenge-bypass has.
+    async fn sign_head(&self, known: &Directory) -> anyhow::Result<bool> {
+        let fetched = self
+            .client
+            .key_directory()
+            .await
+            .context("the key directory cannot be fetched")?;
+        let new = extension(&known.entries, &fetched.entries)?;
+        if known.heads.is_empty() && !self.has_all_issuers(&fetched) {
+            return Ok(false);
+        }
+        let head = Head::sign(self.clock.today(), &fetched.entries, &self.key);
+        let row = Row {
+            id: H::new("bt/directory-row/1")
+                .part(head.day.to_string().as_bytes())
+                .finish()
+                .to_vec(),
+            topic: self.topic.clone(),
+            // One key, so that all heads are in one partition, in order.
+            key: b"head".to_vec(),
+            value: DirectoryHead::from(&head).encode(),
+        };
+        // Whether we or another process appended: what is stored is served.
+        self.store.append_head(new, &head, &row).await?;
+        self.published.replace(self.store.directory().await?);
+        Ok(true)
+    }
+
+    /// A head without them would put the first sale off by a day.
+    fn has_all_issuers(&self, fetched: &Directory) -> bool {
+        let listed = |issuer: &IssuerSpec| {
+            fetched
+                .entries
+                .iter()
+                .any(|entry| entry.issuer == issuer.name)
+        };
+        self.issuers.iter().all(listed)
+    }
+}
+
+#[async_trait]
+impl Job for DirectoryJob {
+    fn name(&self) -> &'static str {
+        "directory"
+    }
+
+    async fn run_once(&self) -> anyhow::Result<Next> {
+        let known = self.store.directory().await?;
+        let now = self.clock.now();
+        let (hour, minute) = HOUR_AND_MINUTE;
+        let last = known.heads.last().map(|head| head.day);
+        let tomorrow = next_daily(now, hour, minute);
+        // Not before the hour of today, unless nothing was ever signed.
+        let is_time = tomorrow.date_naive() > now.date_naive();
+        let is_due = last.is_none_or(|day| is_time && day < now.date_naive());
+        if is_due {
+            if !self.sign_head(&known).await? {
+                return Ok(Next::After(FIRST_KEYS_PAUSE));
+            }
+        } else {
+            self.published.replace(known);
+        }
+        Ok(Next::At(tomorrow))
+    }
+}
+
+/// Shows nothing of the directory key.
+impl fmt::Debug for DirectoryJob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DirectoryJob")
+            .field("topic", &self.topic)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,7 @@
+//! What the service does by itself.
+
+pub mod directory;
+pub mod funds;
+pub mod issuers;
+pub mod vote_counters;
+pub mod vote_retention;

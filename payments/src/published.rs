@@ -1,0 +1,65 @@
+//! The key directory as it is served: read once after each change, shared by all requests.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use messages::directory::Directory;
+
+use crate::domain::directory::{Keys, KnownKey};
+
+/// One state of the directory.
+#[derive(Debug, Default)]
+pub struct Published {
+    /// The body of `GET /v1/key-directory`, the same bytes for everybody.
+    pub body: Vec<u8>,
+    /// The directory.
+    pub directory: Directory,
+    /// Its keys.
+    pub keys: Keys,
+}
+
+impl From<Directory> for Published {
+    fn from(directory: Directory) -> Self {
+        Self {
+            body: serde_json::to_vec(&directory).expect("a directory is plain data"),
+            keys: Keys::of(&directory),
+            directory,
+        }
+    }
+}
+
+/// The current state of the directory, and the notice that clients ask for.
+#[derive(Debug)]
+pub struct PublishedDirectory {
+    current: RwLock<Arc<Published>>,
+    notice: TimeDelta,
+}
+
+impl PublishedDirectory {
+    /// Starts with `directory`. Keys sell that were published `notice` before they signed.
+    pub fn new(directory: Directory, notice: TimeDelta) -> Self {
+        Self {
+            current: RwLock::new(Arc::new(directory.into())),
+            notice,
+        }
+    }
+
+    /// The current state.
+    pub fn current(&self) -> Arc<Published> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Serves `directory` from now on.
+    pub fn replace(&self, directory: Directory) {
+        let published = Arc::new(Published::from(directory));
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = published;
+    }
+
+    /// The key that tokens of `issuer` are signed with now, if clients can have confirmed it (contracts §5).
+    pub fn sellable_key(&self, issuer: &str, now: DateTime<Utc>) -> Option<KnownKey> {
+        self.current()
+            .keys
+            .sellable(issuer, now, self.notice)
+            .cloned()
+    }
+}

@@ -1,0 +1,5 @@
+//! Storage.
+
+pub mod figures;
+pub mod publications;
+pub mod votes;

@@ -1,0 +1,120 @@
+//! What is published, in SQLite.
+
+use async_trait::async_trait;
+use chrono::NaiveDate;
+use messages::directory::{Directory, Entry, Head};
+use serde::{Serialize, de::DeserializeOwned};
+use service_kit::{
+    db::Sqlite,
+    outbox::sqlite::{Row, SqliteOutbox, as_it_stands, insert},
+};
+use sqlx::{Row as _, sqlite::SqliteRow};
+
+use super::Publications;
+
+/// The published part of the orders' database.
+#[derive(Clone, Debug)]
+pub struct SqlitePublications {
+    db: Sqlite,
+}
+
+impl SqlitePublications {
+    /// The part of `db`, whose schema is the one of the orders' database.
+    pub fn new(db: Sqlite) -> Self {
+        Self { db }
+    }
+
+    /// The rows that wait to be published.
+    pub fn outbox(&self) -> SqliteOutbox {
+        SqliteOutbox::new(self.db.clone(), as_it_stands())
+    }
+}
+
+#[async_trait]
+impl Publications for SqlitePublications {
+    async fn directory(&self) -> sqlx::Result<Directory> {
+        let mut tx = self.db.begin_read().await?;
+        let entries = sqlx::query("SELECT entry FROM directory_entry ORDER BY place")
+            .fetch_all(&mut *tx)
+            .await?;
+        let heads = sqlx::query("SELECT head FROM directory_head ORDER BY day")
+            .fetch_all(&mut *tx)
+            .await?;
+        Ok(Directory {
+            entries: entries.iter().map(read).collect::<Result<_, _>>()?,
+            heads: heads.iter().map(read).collect::<Result<_, _>>()?,
+        })
+    }
+
+    async fn append_head(&self, entries: &[Entry], head: &Head, row: &Row) -> sqlx::Result<bool> {
+        let mut tx = self.db.begin().await?;
+        let stored: i64 = sqlx::query("SELECT count(*) FROM directory_entry")
+            .fetch_one(&mut *tx)
+            .await?
+            .get(0);
+        let expected = head.size.checked_sub(entries.len() as u64);
+        if expected != Some(stored.unsigned_abs()) {
+            return Ok(false);
+        }
+        for entry in entries {
+            sqlx::query("INSERT INTO directory_entry (place, entry) VALUES (?1, ?2)")
+                .bind(
+                    i64::try_from(entry.index)
+                        .map_err(|error| sqlx::Error::Encode(error.into()))?,
+                )
+                .bind(written(entry)?)
+                .execute(&mut *tx)
+                .await?;
+        }
+        let head = sqlx::query(
+            "INSERT INTO directory_head (day, head) VALUES (?1, ?2) ON CONFLICT (day) DO NOTHING",
+        )
+        .bind(head.day.to_string())
+        .bind(written(head)?)
+        .execute(&mut *tx)
+        .await?;
+        if head.rows_affected() == 0 {
+            return Ok(false);
+        }
+        insert(&mut tx, row).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn last_funds_day(&self) -> sqlx::Result<Option<NaiveDate>> {
+        let row = sqlx::query("SELECT day FROM funds_day")
+            .fetch_optional(self.db.readers())
+            .await?;
+        let day = row.map(|row| row.get::<String, _>(0).parse());
+        day.transpose()
+            .map_err(|error: chrono::ParseError| sqlx::Error::Decode(error.into()))
+    }
+
+    async fn append_funds(&self, day: NaiveDate, rows: &[Row]) -> sqlx::Result<bool> {
+        let mut tx = self.db.begin().await?;
+        // Days as YYYY-MM-DD are in order as text.
+        let moved = sqlx::query(
+            "INSERT INTO funds_day (one, day) VALUES (0, ?1)
+             ON CONFLICT (one) DO UPDATE SET day = ?1 WHERE day < ?1",
+        )
+        .bind(day.to_string())
+        .execute(&mut *tx)
+        .await?;
+        if moved.rows_affected() == 0 {
+            return Ok(false);
+        }
+        for row in rows {
+            insert(&mut tx, row).await?;
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+}
+
+fn written<T: Serialize>(value: &T) -> sqlx::Result<String> {
+    serde_json::to_string(value).map_err(|error| sqlx::Error::Encode(error.into()))
+}
+
+fn read<T: DeserializeOwned>(row: &SqliteRow) -> sqlx::Result<T> {
+    serde_json::from_str(row.get(0)).map_err(|error| sqlx::Error::Decode(error.into()))
+}
