@@ -230,7 +230,9 @@ pub trait Consumer: fmt::Debug + Send {
 /// Opens the log at `url`: `embedded:/path/to/file`.
 pub async fn open(url: &str) -> Result<Arc<dyn EventLog>> {
     match url.split_once(':') {
-        Some(("embedded", path)) if !path.is_empty() => Ok(Arc::new(EmbeddedLog::open(path).await?)),
+        Some(("embedded", path)) if !path.is_empty() => {
+            Ok(Arc::new(EmbeddedLog::open(path).await?))
+        }
         _ => Err(Error::Url),
     }
 }

@@ -49,16 +49,16 @@ pub struct Claim {
     /// Who asks.
     pub holder: Holder,
     /// Milliseconds of real time since the Unix epoch.
-    pub now_ms: u64,
+    pub now_ms: i64,
     /// From when on others may take it.
-    pub until_ms: u64,
+    pub until_ms: i64,
 }
 
 impl Claim {
     /// A claim that begins now, by the real clock.
     pub fn now(holder: Holder, lasts: Duration) -> Self {
         let now_ms = clock::real::unix_millis();
-        let lasts_ms = u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX);
+        let lasts_ms = i64::try_from(lasts.as_millis()).unwrap_or(i64::MAX);
         Self {
             holder,
             now_ms,

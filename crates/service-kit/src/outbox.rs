@@ -25,10 +25,16 @@ use crate::{
 };
 
 pub mod contract;
+mod job;
 mod relay;
+mod schedule;
 pub mod sqlite;
+#[cfg(test)]
+mod testing;
 
-pub use relay::{Ran, Relay, RelayError, RelayParts, Schedule, Stop};
+pub use job::{RelayHealth, RelayJob};
+pub use relay::{Ran, Relay, RelayError, RelayParts, Stop};
+pub use schedule::Schedule;
 pub use sqlite::SqliteOutbox;
 
 /// How many rows get their positions in one transaction, and how many are published in one.

@@ -32,13 +32,20 @@ async fn every_connection_has_the_safe_settings() {
     let mut write = db.begin().await.unwrap();
     let mut read = db.begin_read().await.unwrap();
 
-    for (pragma, wanted) in [("PRAGMA synchronous", 2_i64), ("PRAGMA secure_delete", 1), ("PRAGMA foreign_keys", 1)] {
+    for (pragma, wanted) in [
+        ("PRAGMA synchronous", 2_i64),
+        ("PRAGMA secure_delete", 1),
+        ("PRAGMA foreign_keys", 1),
+    ] {
         for conn in [&mut *write, &mut *read] {
             let row = sqlx::query(pragma).fetch_one(conn).await.unwrap();
             assert_eq!(row.get::<i64, _>(0), wanted, "{pragma}");
         }
     }
-    let mode = sqlx::query("PRAGMA journal_mode").fetch_one(&mut *read).await.unwrap();
+    let mode = sqlx::query("PRAGMA journal_mode")
+        .fetch_one(&mut *read)
+        .await
+        .unwrap();
     assert_eq!(mode.get::<String, _>(0), "wal");
 }
 
@@ -47,7 +54,9 @@ async fn a_reading_connection_refuses_to_write() {
     let dir = tempfile::tempdir().unwrap();
     let db = Sqlite::open(&url(&dir), &migrator(&[NOTES])).await.unwrap();
 
-    let written = sqlx::query("INSERT INTO note VALUES ('a')").execute(db.readers()).await;
+    let written = sqlx::query("INSERT INTO note VALUES ('a')")
+        .execute(db.readers())
+        .await;
 
     assert!(written.is_err());
 }
@@ -56,7 +65,11 @@ async fn a_reading_connection_refuses_to_write() {
 async fn a_schema_from_a_newer_program_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let newer = migrator(&[NOTES, (2, "CREATE TABLE more (text TEXT)")]);
-    Sqlite::open(&url(&dir), &newer).await.unwrap().close().await;
+    Sqlite::open(&url(&dir), &newer)
+        .await
+        .unwrap()
+        .close()
+        .await;
 
     let opened = Sqlite::open(&url(&dir), &migrator(&[NOTES])).await;
 
@@ -66,11 +79,18 @@ async fn a_schema_from_a_newer_program_is_refused() {
 #[tokio::test]
 async fn an_altered_migration_is_refused() {
     let dir = tempfile::tempdir().unwrap();
-    Sqlite::open(&url(&dir), &migrator(&[NOTES])).await.unwrap().close().await;
+    Sqlite::open(&url(&dir), &migrator(&[NOTES]))
+        .await
+        .unwrap()
+        .close()
+        .await;
 
     let altered = migrator(&[(1, "CREATE TABLE note (text TEXT)")]);
 
-    assert!(matches!(Sqlite::open(&url(&dir), &altered).await, Err(OpenError::Schema { .. })));
+    assert!(matches!(
+        Sqlite::open(&url(&dir), &altered).await,
+        Err(OpenError::Schema { .. })
+    ));
 }
 
 #[tokio::test]
@@ -79,7 +99,8 @@ async fn several_that_open_a_new_file_at_once_all_succeed() {
     let url = url(&dir);
     let migrator = migrator(&[NOTES]);
 
-    let opened = futures_util::future::join_all((0..6).map(|_| Sqlite::open(&url, &migrator))).await;
+    let opened =
+        futures_util::future::join_all((0..6).map(|_| Sqlite::open(&url, &migrator))).await;
 
     for db in opened {
         db.unwrap();
@@ -90,7 +111,10 @@ async fn several_that_open_a_new_file_at_once_all_succeed() {
 async fn deleted_text_is_in_no_file() {
     let dir = tempfile::tempdir().unwrap();
     let db = Sqlite::open(&url(&dir), &migrator(&[NOTES])).await.unwrap();
-    for sql in ["INSERT INTO note VALUES ('a-secret-sentence')", "DELETE FROM note"] {
+    for sql in [
+        "INSERT INTO note VALUES ('a-secret-sentence')",
+        "DELETE FROM note",
+    ] {
         let mut tx = db.begin().await.unwrap();
         sqlx::query(sql).execute(&mut *tx).await.unwrap();
         tx.commit().await.unwrap();
@@ -100,7 +124,11 @@ async fn deleted_text_is_in_no_file() {
 
     for entry in std::fs::read_dir(dir.path()).unwrap() {
         let bytes = std::fs::read(entry.unwrap().path()).unwrap();
-        assert!(!bytes.windows(17).any(|window| window == b"a-secret-sentence"));
+        assert!(
+            !bytes
+                .windows(17)
+                .any(|window| window == b"a-secret-sentence")
+        );
     }
 }
 
@@ -116,6 +144,9 @@ async fn the_file_is_private_and_a_foreign_url_is_refused() {
     }
 
     for url in ["postgres://localhost/a", "sqlite::memory:", ""] {
-        assert!(Sqlite::open(url, &migrator(&[NOTES])).await.is_err(), "{url}");
+        assert!(
+            Sqlite::open(url, &migrator(&[NOTES])).await.is_err(),
+            "{url}"
+        );
     }
 }

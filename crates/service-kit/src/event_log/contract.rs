@@ -1,6 +1,6 @@
 //! What every event log must do, as one suite: each engine's tests run all of [`for_each_case`].
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -77,7 +77,9 @@ fn day() -> DateTime<Utc> {
 }
 
 fn records(values: std::ops::Range<u64>) -> Vec<NewRecord> {
-    values.map(|n| record(&format!("key {}", n % 7), n)).collect()
+    values
+        .map(|n| record(&format!("key {}", n % 7), n))
+        .collect()
 }
 
 async fn batches(consumer: &mut dyn Consumer) -> Vec<Batch> {
@@ -91,7 +93,11 @@ async fn batches(consumer: &mut dyn Consumer) -> Vec<Batch> {
 async fn from_the_start(log: &dyn EventLog) -> Vec<Batch> {
     let mut from: Vec<(Partition, Offset)> = Vec::new();
     for partition in 0..PARTITIONS {
-        let start = log.bounds(TOPIC, partition).await.expect("a partition has bounds").start;
+        let start = log
+            .bounds(TOPIC, partition)
+            .await
+            .expect("a partition has bounds")
+            .start;
         from.push((partition, start));
     }
     let mut consumer = log.consumer(TOPIC, from).await.expect("reading works");
@@ -116,7 +122,12 @@ fn number(value: &[u8]) -> u64 {
 
 #[expect(missing_docs, reason = "the names are sentences")]
 mod cases {
-    use super::*;
+    use std::collections::BTreeMap;
+
+    use super::{
+        Engine, Error, NewRecord, PARTITIONS, Partition, TOPIC, TimeDelta, TopicSettings, batches,
+        day, from_the_start, id, number, opened, record, records, values,
+    };
 
     pub async fn an_unknown_publisher_has_no_position(engine: &dyn Engine) {
         let log = opened(engine).await;
@@ -130,13 +141,19 @@ mod cases {
     pub async fn a_publisher_opened_again_goes_on_where_the_last_stopped(engine: &dyn Engine) {
         let log = opened(engine).await;
         let mut publisher = log.publisher(&id(1)).await.expect("opens");
-        publisher.publish(0, &records(0..10)).await.expect("publishes");
+        publisher
+            .publish(0, &records(0..10))
+            .await
+            .expect("publishes");
         drop(publisher);
 
         let log = opened(engine).await;
         let mut publisher = log.publisher(&id(1)).await.expect("opens");
         assert_eq!(publisher.position().await.expect("answers"), Some(10));
-        publisher.publish(10, &records(10..12)).await.expect("publishes");
+        publisher
+            .publish(10, &records(10..12))
+            .await
+            .expect("publishes");
 
         assert_eq!(values(&*log).await, (0..12).collect::<Vec<_>>());
     }
@@ -144,10 +161,19 @@ mod cases {
     pub async fn a_repeated_publication_is_there_once(engine: &dyn Engine) {
         let log = opened(engine).await;
         let mut publisher = log.publisher(&id(1)).await.expect("opens");
-        publisher.publish(0, &records(0..10)).await.expect("publishes");
+        publisher
+            .publish(0, &records(0..10))
+            .await
+            .expect("publishes");
 
-        publisher.publish(5, &records(5..15)).await.expect("skips what is there");
-        publisher.publish(0, &records(0..3)).await.expect("skips all of it");
+        publisher
+            .publish(5, &records(5..15))
+            .await
+            .expect("skips what is there");
+        publisher
+            .publish(0, &records(0..3))
+            .await
+            .expect("skips all of it");
 
         assert_eq!(publisher.position().await.expect("answers"), Some(15));
         assert_eq!(values(&*log).await, (0..15).collect::<Vec<_>>());
@@ -156,11 +182,20 @@ mod cases {
     pub async fn a_gap_is_refused_and_writes_nothing(engine: &dyn Engine) {
         let log = opened(engine).await;
         let mut publisher = log.publisher(&id(1)).await.expect("opens");
-        publisher.publish(0, &records(0..2)).await.expect("publishes");
+        publisher
+            .publish(0, &records(0..2))
+            .await
+            .expect("publishes");
 
         let refused = publisher.publish(3, &records(3..4)).await;
 
-        assert!(matches!(refused, Err(Error::Gap { expected: 2, found: 3 })));
+        assert!(matches!(
+            refused,
+            Err(Error::Gap {
+                expected: 2,
+                found: 3
+            })
+        ));
         assert_eq!(values(&*log).await, vec![0, 1]);
     }
 
@@ -187,9 +222,15 @@ mod cases {
 
         let mut newer = opened(engine).await.publisher(&id(1)).await.expect("opens");
 
-        assert!(matches!(older.publish(1, &records(1..2)).await, Err(Error::Fenced)));
+        assert!(matches!(
+            older.publish(1, &records(1..2)).await,
+            Err(Error::Fenced)
+        ));
         newer.publish(1, &records(1..2)).await.expect("publishes");
-        assert!(matches!(older.publish(2, &records(2..3)).await, Err(Error::Fenced)));
+        assert!(matches!(
+            older.publish(2, &records(2..3)).await,
+            Err(Error::Fenced)
+        ));
         assert_eq!(values(&*log).await, vec![0, 1]);
     }
 
@@ -201,7 +242,10 @@ mod cases {
         let mut second = log.publisher(&id(2)).await.expect("opens");
 
         assert_eq!(second.position().await.expect("answers"), None);
-        first.publish(4, &records(4..5)).await.expect("is not shut out");
+        first
+            .publish(4, &records(4..5))
+            .await
+            .expect("is not shut out");
     }
 
     pub async fn an_appended_record_is_there_on_return(engine: &dyn Engine) {
@@ -220,7 +264,11 @@ mod cases {
 
         let mut next = BTreeMap::new();
         for batch in from_the_start(&*log).await {
-            let start = log.bounds(TOPIC, batch.partition).await.expect("answers").start;
+            let start = log
+                .bounds(TOPIC, batch.partition)
+                .await
+                .expect("answers")
+                .start;
             assert_eq!(batch.from, *next.get(&batch.partition).unwrap_or(&start));
             let last = batch.records.last().expect("a batch is not empty");
             assert!(last.offset < batch.to);
@@ -231,8 +279,15 @@ mod cases {
         let from = next.into_iter().collect::<Vec<_>>();
         let mut consumer = log.consumer(TOPIC, from.clone()).await.expect("opens");
         assert!(consumer.next().await.expect("answers").is_none());
-        appender.append(&records(1200..1210)).await.expect("appends");
-        let late: usize = batches(&mut *consumer).await.iter().map(|b| b.records.len()).sum();
+        appender
+            .append(&records(1200..1210))
+            .await
+            .expect("appends");
+        let late: usize = batches(&mut *consumer)
+            .await
+            .iter()
+            .map(|b| b.records.len())
+            .sum();
         assert_eq!(late, 10);
     }
 
@@ -245,7 +300,9 @@ mod cases {
         for batch in from_the_start(&*log).await {
             for record in &batch.records {
                 let value = number(&record.value);
-                let place = places.entry(record.key.clone()).or_insert((batch.partition, value));
+                let place = places
+                    .entry(record.key.clone())
+                    .or_insert((batch.partition, value));
                 assert_eq!(place.0, batch.partition, "one key, one partition");
                 assert!(place.1 <= value, "in order");
                 assert_eq!(record.timestamp, day());
@@ -284,7 +341,13 @@ mod cases {
         };
 
         let changed = log.ensure_topic(TOPIC, settings).await;
-        assert!(matches!(changed, Err(Error::Partitions { found: PARTITIONS, .. })));
+        assert!(matches!(
+            changed,
+            Err(Error::Partitions {
+                found: PARTITIONS,
+                ..
+            })
+        ));
     }
 
     pub async fn two_that_have_it_open_see_each_others_records(engine: &dyn Engine) {

@@ -94,7 +94,9 @@ impl EventLog for EmbeddedLog {
     }
 
     async fn identity(&self) -> Result<String> {
-        let row = sqlx::query("SELECT identity FROM log").fetch_one(self.db.readers()).await?;
+        let row = sqlx::query("SELECT identity FROM log")
+            .fetch_one(self.db.readers())
+            .await?;
         Ok(hex::encode(row.get::<Vec<u8>, _>(0)))
     }
 

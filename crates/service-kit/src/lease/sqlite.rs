@@ -27,9 +27,9 @@ pub async fn take(
          RETURNING epoch",
     )
     .bind(name)
-    .bind(claim.holder.id())
-    .bind(stored(claim.now_ms))
-    .bind(stored(claim.until_ms))
+    .bind(claim.holder.id().as_bytes().to_vec())
+    .bind(claim.now_ms)
+    .bind(claim.until_ms)
     .fetch_optional(conn)
     .await?;
     Ok(row.map(|row| Lease {
@@ -58,7 +58,7 @@ pub async fn release(conn: &mut SqliteConnection, lease: &Lease) -> sqlx::Result
     Ok(())
 }
 
-/// SQLite's integers are signed; times and epochs stay far below the bound.
+/// SQLite's integers are signed; epochs stay far below the bound.
 fn stored(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
