@@ -83,8 +83,9 @@ impl World {
         });
         let answer = self.post("/sandbox/transfers", &body).await;
         assert_eq!(answer.status(), StatusCode::CREATED);
-        body_of(answer).await["id"]
-            .as_str()
+        let made = body_of(answer).await;
+        made.get("id")
+            .and_then(Value::as_str)
             .unwrap()
             .parse()
             .unwrap()
