@@ -1,5 +1,7 @@
 //! How a client pays: by a transfer at its custodian, or by a card's signed order to pay.
 
+mod sandbox;
+
 use async_trait::async_trait;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ed25519_dalek::{Signer as _, SigningKey};
@@ -13,6 +15,8 @@ use messages::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
+
+pub use sandbox::{Custodian, SandboxAccount};
 
 /// A transfer as it is written down before any money moves.
 #[derive(Clone, Deserialize, Serialize)]
