@@ -20,6 +20,7 @@ pub(crate) struct Args {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one of them, read once")]
 pub(crate) enum Command {
     /// Buys tokens, or goes on with the purchase that was begun last.
     Buy {
