@@ -41,7 +41,7 @@ pub const BUCKET_HEADER: &str = "client-bucket";
 const BUCKETS: u16 = 4096;
 
 /// How often keys whose quota is full are forgotten.
-pub(crate) const FORGET_INTERVAL: Duration = Duration::from_secs(60);
+pub(crate) const FORGET_INTERVAL: Duration = Duration::from_mins(1);
 
 /// The section `[http.rate_limit]`.
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -69,7 +69,7 @@ pub(crate) struct Limits {
 impl Limits {
     /// A limiter that believes the peers named in `edges` about buckets.
     pub(crate) fn new(limit: RateLimit, edges: &[String]) -> Self {
-        let period = Duration::from_secs(60).checked_div(limit.units_per_minute);
+        let period = Duration::from_mins(1).checked_div(limit.units_per_minute);
         let config = period.and_then(|period| {
             GovernorConfigBuilder::default()
                 .period(period)

@@ -70,7 +70,7 @@ impl SecretFile {
     pub fn create_key(&self) -> Result<(), SecretError> {
         let mut key = Zeroizing::new([0_u8; 32]);
         OsRng.fill_bytes(&mut *key);
-        let text = Zeroizing::new(STANDARD.encode(&*key));
+        let text = Zeroizing::new(STANDARD.encode(key.as_slice()));
         self.create_text(&text)
     }
 

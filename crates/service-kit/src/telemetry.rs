@@ -14,7 +14,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::{EnvFilter, fmt};
 
 /// How often `/metrics` changes what it shows.
-pub const METRICS_INTERVAL: Duration = Duration::from_secs(60);
+pub const METRICS_INTERVAL: Duration = Duration::from_mins(1);
 
 /// At most one panic in this time is logged: who can cause them must not own the log.
 const PANIC_LOG_INTERVAL: Duration = Duration::from_secs(1);
@@ -27,8 +27,9 @@ const QUIET: &str = "hyper=off,hyper_util=off,reqwest=off,rustls=off,sqlx=warn,t
 ///
 /// Called once, by `main`. Also sets the panic hook, which says where and never what.
 pub fn init(level: &str) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(format!("{level},{QUIET}"))?;
-    let log = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = fmt()
+        .with_env_filter(filter(level)?)
+        .with_writer(std::io::stderr);
     let started = if std::io::stderr().is_terminal() {
         log.try_init()
     } else {
@@ -37,6 +38,11 @@ pub fn init(level: &str) -> anyhow::Result<()> {
     started.map_err(|error| anyhow::anyhow!("the log is started already: {error}"))?;
     panic::set_hook(Box::new(|panic| log_panic(panic.location())));
     Ok(())
+}
+
+/// What is written at `level`: our own events, and of dependencies what names no client.
+pub fn filter(level: &str) -> anyhow::Result<EnvFilter> {
+    Ok(EnvFilter::try_new(format!("{level},{QUIET}"))?)
 }
 
 /// Says where a panic was, at most once in the interval.

@@ -84,7 +84,7 @@ fn explain(error: &serde_path_to_error::Error<serde_json::Error>) -> (String, &'
             Segment::Enum { variant } => variant.as_str(),
             Segment::Map { key } => key.as_str(),
             Segment::Seq { index } => {
-                pointer.push_str(&format!("/{index}"));
+                push_name(&mut pointer, &index.to_string());
                 continue;
             }
             Segment::Unknown => continue,

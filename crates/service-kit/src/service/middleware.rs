@@ -42,7 +42,7 @@ pub(super) fn wrap(
     service: &'static str,
     settings: &HttpSettings,
     clock: Clock,
-    limits: Limits,
+    limits: &Limits,
 ) -> Router {
     let common = Common {
         clock,

@@ -42,7 +42,7 @@ pub(super) async fn start(service: Service) -> Result<Running, StartError> {
         service.name,
         &settings,
         clock,
-        limits.clone(),
+        &limits,
     );
     let names = [&settings.tls.client_names[..], &settings.edge_names].concat();
     // The listeners stop in two stages: readiness fails at once, the admin listener ends last.
