@@ -3,5 +3,6 @@
 pub mod directory;
 pub mod funds;
 pub mod issuers;
+pub mod log_retention;
 pub mod vote_counters;
 pub mod vote_retention;

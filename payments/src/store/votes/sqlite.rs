@@ -45,6 +45,11 @@ impl SqliteVotes {
         &self.db
     }
 
+    /// Whether the database answers.
+    pub async fn check(&self) -> sqlx::Result<()> {
+        sqlx::query("SELECT 1").execute(self.db.readers()).await.map(drop)
+    }
+
     /// The row that becomes the event of `vote`. Its day is filled in when it is published.
     fn row(&self, vote: &RedeemedVote) -> Row {
         let channel = vote.text.publisher.as_str();

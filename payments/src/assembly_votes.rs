@@ -1,0 +1,267 @@
+//! Puts the votes side together.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use axum::Router;
+use chrono::TimeDelta;
+use clock::Clock;
+use ed25519_dalek::SigningKey;
+use service_kit::{
+    Shutdown,
+    db::Sqlite,
+    event_log::{EventLog, TopicSettings},
+    fault::FaultPoints,
+    jobs::Job,
+    outbox::{BATCH_ROWS_MAX, Outbox, RelayHealth, RelayJob, RelayParts, Schedule, Shuffle},
+    service::Readiness,
+};
+
+use crate::{
+    challenge_bypass::Client,
+    config::Config,
+    domain::issuer::IssuerSpec,
+    jobs::{
+        directory::DirectoryJob, funds::FundsJob, issuers::IssuersJob,
+        log_retention::LogRetentionJob, vote_counters::VoteCountersJob,
+        vote_retention::VoteRetentionJob,
+    },
+    published::PublishedDirectory,
+    routes::public::{PublicState, router},
+    store::{
+        figures::Figures,
+        publications::{Publications, SqlitePublications},
+        votes::SqliteVotes,
+    },
+    votes::{Intake, IntakeParts, VoteCounters, VoteRules},
+};
+
+/// Names the votes' line of publications in the event log.
+pub const VOTES_LINE: &str = "payments-votes";
+
+/// Names the line of heads and funds.
+pub const FIGURES_LINE: &str = "payments-figures";
+
+/// The topics that payments publishes to.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Topics {
+    /// Votes.
+    pub vote: String,
+    /// Records of funds.
+    pub funds: String,
+    /// Heads of the key directory.
+    pub directory: String,
+}
+
+impl Topics {
+    /// The topics of an environment.
+    pub fn of(environment: &str) -> Self {
+        let topic = |name| format!("{environment}.payment.{name}");
+        Self {
+            vote: topic("vote"),
+            funds: topic("funds"),
+            directory: topic("directory"),
+        }
+    }
+}
+
+/// What the votes side is made of.
+#[derive(Debug)]
+pub(crate) struct VotesSideParts<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) client: Client,
+    pub(crate) orders_db: Sqlite,
+    pub(crate) figures: Arc<dyn Figures>,
+    pub(crate) log: Arc<dyn EventLog>,
+    pub(crate) issuers: Vec<IssuerSpec>,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) clock: Clock,
+    pub(crate) rules: VoteRules,
+    pub(crate) faults: FaultPoints,
+}
+
+/// The votes side, put together.
+pub(crate) struct VotesSide {
+    /// The key directory, which says under which key may be sold.
+    pub(crate) directory: Arc<PublishedDirectory>,
+    /// Its routes.
+    pub(crate) router: Router,
+    /// Its jobs.
+    pub(crate) jobs: Vec<Arc<dyn Job>>,
+    votes: SqliteVotes,
+    relays: [(&'static str, RelayHealth); 2],
+}
+
+impl VotesSide {
+    /// Adds what must work on this side.
+    pub(crate) fn add_checks(&self, readiness: Readiness) -> Readiness {
+        let votes = self.votes.clone();
+        let readiness = readiness.check("votes-database", move || {
+            let votes = votes.clone();
+            async move { Ok(votes.check().await?) }
+        });
+        self.relays
+            .iter()
+            .fold(readiness, |readiness, (name, health)| {
+                let health = health.clone();
+                readiness.check(name, move || {
+                    let agreed = health.check();
+                    async move { agreed }
+                })
+            })
+    }
+}
+
+impl fmt::Debug for VotesSide {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VotesSide").finish_non_exhaustive()
+    }
+}
+
+/// Opens the votes' database and puts routes and jobs together.
+pub(crate) async fn votes_side(parts: VotesSideParts<'_>) -> anyhow::Result<VotesSide> {
+    let config = parts.config;
+    let topics = Topics::of(&config.environment);
+    ensure_topics(&parts, &topics).await?;
+    let url = &config.votes_database.url;
+    let votes = SqliteVotes::open(url, topics.vote.clone(), parts.rules).await?;
+    let publications = Arc::new(SqlitePublications::new(parts.orders_db.clone()));
+
+    let stored = publications
+        .directory()
+        .await
+        .context("the key directory cannot be read")?;
+    let notice = TimeDelta::hours(config.directory.key_notice_hours.into());
+    let directory = Arc::new(PublishedDirectory::new(stored, notice));
+    let counters = Arc::new(VoteCounters::default());
+
+    let intake = Intake::new(IntakeParts {
+        store: Arc::new(votes.clone()),
+        redeemer: Arc::new(parts.client.clone()),
+        directory: Arc::clone(&directory),
+        clock: parts.clock.clone(),
+        shutdown: parts.shutdown.clone(),
+        in_work_max: config.votes.votes_in_work_max,
+        rules: parts.rules,
+        faults: parts.faults.clone(),
+    });
+    let state = PublicState {
+        intake,
+        vote_credentials_max: config.votes.vote_credentials_max,
+        counters: Arc::clone(&counters),
+        directory: Arc::clone(&directory),
+        figures: Arc::clone(&parts.figures),
+        anonymity_sets: Arc::default(),
+        rules: parts.rules,
+        clock: parts.clock.clone(),
+    };
+    let (votes_relay, votes_health) = votes_relay(&parts, Arc::new(votes.outbox()));
+    let (figures_relay, figures_health) = figures_relay(&parts, Arc::new(publications.outbox()));
+    let mut jobs = publishing_jobs(&parts, &topics, &publications, &directory)?;
+    jobs.push(Arc::new(votes_relay));
+    jobs.push(Arc::new(figures_relay));
+    jobs.push(Arc::new(VoteRetentionJob {
+        store: Arc::new(votes.clone()),
+        published: Arc::clone(&directory),
+        kept: TimeDelta::days(config.votes.vote_retention_days.into()),
+        clock: parts.clock.clone(),
+    }));
+    jobs.push(Arc::new(VoteCountersJob {
+        counters,
+        interval: TimeDelta::minutes(config.votes.counters_interval_minutes.into()),
+    }));
+    Ok(VotesSide {
+        directory,
+        router: router(state, config.votes.body_bytes_max),
+        jobs,
+        votes,
+        relays: [(VOTES_LINE, votes_health), (FIGURES_LINE, figures_health)],
+    })
+}
+
+/// The jobs that make what everybody may read.
+fn publishing_jobs(
+    parts: &VotesSideParts<'_>,
+    topics: &Topics,
+    publications: &Arc<SqlitePublications>,
+    directory: &Arc<PublishedDirectory>,
+) -> anyhow::Result<Vec<Arc<dyn Job>>> {
+    let secret = parts.config.secrets.directory_key_file.read_key()?;
+    Ok(vec![
+        Arc::new(IssuersJob {
+            client: parts.client.clone(),
+            issuers: parts.issuers.clone(),
+        }),
+        Arc::new(DirectoryJob {
+            client: parts.client.clone(),
+            store: Arc::clone(publications) as Arc<dyn Publications>,
+            published: Arc::clone(directory),
+            issuers: parts.issuers.clone(),
+            key: SigningKey::from_bytes(&secret),
+            topic: topics.directory.clone(),
+            clock: parts.clock.clone(),
+        }),
+        Arc::new(FundsJob {
+            client: parts.client.clone(),
+            figures: Arc::clone(&parts.figures),
+            store: Arc::clone(publications) as Arc<dyn Publications>,
+            issuers: parts.issuers.clone(),
+            environment: parts.config.environment.clone(),
+            topic: topics.funds.clone(),
+            clock: parts.clock.clone(),
+        }),
+        Arc::new(LogRetentionJob {
+            log: Arc::clone(&parts.log),
+            clock: parts.clock.clone(),
+        }),
+    ])
+}
+
+async fn ensure_topics(parts: &VotesSideParts<'_>, topics: &Topics) -> anyhow::Result<()> {
+    let publication = &parts.config.publication;
+    let settings = TopicSettings {
+        partitions: publication.topic_partitions,
+        retention: TimeDelta::days(publication.topic_retention_days.into()),
+    };
+    for topic in [&topics.vote, &topics.funds, &topics.directory] {
+        parts.log.ensure_topic(topic, settings).await?;
+    }
+    Ok(())
+}
+
+fn votes_relay(parts: &VotesSideParts<'_>, outbox: Arc<dyn Outbox>) -> (RelayJob, RelayHealth) {
+    let publication = &parts.config.publication;
+    let slots = publication
+        .publication_slots
+        .schedule(publication.publication_min_votes);
+    let schedule = (parts.rules.schedule)(slots);
+    let relay = relay_parts(parts, VOTES_LINE, outbox, schedule, parts.rules.shuffle);
+    RelayJob::new("votes-relay", relay)
+}
+
+fn figures_relay(parts: &VotesSideParts<'_>, outbox: Arc<dyn Outbox>) -> (RelayJob, RelayHealth) {
+    let minutes = parts.config.publication.figures_interval_minutes;
+    let schedule = Schedule::Every(TimeDelta::minutes(minutes.into()));
+    let relay = relay_parts(parts, FIGURES_LINE, outbox, schedule, Shuffle::Random);
+    RelayJob::new("figures-relay", relay)
+}
+
+fn relay_parts(
+    parts: &VotesSideParts<'_>,
+    line: &str,
+    outbox: Arc<dyn Outbox>,
+    schedule: Schedule,
+    shuffle: Shuffle,
+) -> RelayParts {
+    RelayParts {
+        name: line.to_owned(),
+        outbox,
+        log: Arc::clone(&parts.log),
+        clock: parts.clock.clone(),
+        schedule,
+        batch_rows_max: BATCH_ROWS_MAX,
+        lease_lasts: Duration::from_secs(parts.config.publication.lease_seconds),
+        shuffle,
+        faults: parts.faults.clone(),
+    }
+}
