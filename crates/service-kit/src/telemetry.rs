@@ -90,3 +90,57 @@ pub(crate) fn metrics_page() -> String {
 pub(crate) fn start_metrics() {
     let _installed = recorder();
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn of_many_panics_in_a_moment_one_is_logged() {
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let subscriber = fmt()
+            .json()
+            .with_writer(Mutex::new(Shared(Arc::clone(&log))))
+            .finish();
+
+        tracing::subscriber::with_default(subscriber, || {
+            for _ in 0..100 {
+                log_panic(Some(panic::Location::caller()));
+            }
+        });
+
+        let text = String::from_utf8(log.lock().unwrap().clone()).unwrap();
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(text.contains("telemetry.rs"), "{text}");
+    }
+
+    #[test]
+    fn what_dependencies_say_about_clients_is_off() {
+        let shown = filter("info").unwrap().to_string();
+
+        for quiet in [
+            "hyper=off",
+            "rustls=off",
+            "tower_governor=off",
+            "reqwest=off",
+        ] {
+            assert!(shown.contains(quiet), "{shown}");
+        }
+        assert!(filter("payments=loudest").is_err());
+    }
+
+    struct Shared(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Shared {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+}

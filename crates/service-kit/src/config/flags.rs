@@ -77,3 +77,78 @@ fn innermost(matches: &ArgMatches) -> &ArgMatches {
         None => matches,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::{Parser, Subcommand};
+    use serde::Deserialize;
+
+    use super::*;
+
+    const DEFAULTS: &str = "# Where it listens.\nlisten = \"x\"\n[votes_database]\n# How many.\n\
+                            connections_max = 16\nnames = []\n";
+
+    #[derive(Debug, Parser)]
+    struct Cli {
+        #[command(subcommand)]
+        command: Option<Task>,
+    }
+
+    #[derive(Debug, Eq, PartialEq, Subcommand)]
+    enum Task {
+        Serve,
+        Report { name: String },
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Settings {
+        listen: String,
+        votes_database: Database,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Database {
+        connections_max: u32,
+        names: Vec<String>,
+    }
+
+    fn parse(line: &str) -> (Cli, Settings) {
+        let command = with_flags(Cli::command(), DEFAULTS).unwrap();
+        let words = std::iter::once("program").chain(line.split_whitespace());
+        let matches = command.try_get_matches_from(words).unwrap();
+        let settings = sources("any", DEFAULTS, &matches).unwrap().load().unwrap();
+        (Cli::from_arg_matches(&matches).unwrap(), settings)
+    }
+
+    #[test]
+    fn every_setting_is_a_flag_before_and_after_the_subcommand() {
+        let flag = "--votes-database-connections-max 3";
+        for line in [format!("serve {flag}"), format!("{flag} serve")] {
+            let (cli, settings) = parse(&line);
+            assert_eq!(cli.command, Some(Task::Serve));
+            assert_eq!(settings.votes_database.connections_max, 3, "{line}");
+            assert_eq!(settings.listen, "x");
+        }
+    }
+
+    #[test]
+    fn the_programs_own_arguments_are_left_to_it() {
+        let (cli, settings) = parse("report august --votes-database-names [\"a\",\"b\"]");
+
+        let name = "august".to_owned();
+        assert_eq!(cli.command, Some(Task::Report { name }));
+        assert_eq!(settings.votes_database.names, ["a", "b"]);
+    }
+
+    #[test]
+    fn the_comment_in_the_defaults_is_the_help() {
+        let mut command = with_flags(Cli::command(), DEFAULTS).unwrap();
+
+        let help = command.render_long_help().to_string();
+
+        assert!(help.contains("--votes-database-connections-max"), "{help}");
+        assert!(help.contains("How many.") && help.contains("Where it listens."));
+    }
+}
