@@ -189,11 +189,11 @@ fn publishing_jobs(
     let secret = parts.config.secrets.directory_key_file.read_key()?;
     Ok(vec![
         Arc::new(IssuersJob {
-            client: parts.client.clone(),
+            keeper: Arc::new(parts.client.clone()),
             issuers: parts.issuers.clone(),
         }),
         Arc::new(DirectoryJob {
-            client: parts.client.clone(),
+            keeper: Arc::new(parts.client.clone()),
             store: Arc::clone(publications) as Arc<dyn Publications>,
             published: Arc::clone(directory),
             issuers: parts.issuers.clone(),
@@ -202,7 +202,7 @@ fn publishing_jobs(
             clock: parts.clock.clone(),
         }),
         Arc::new(FundsJob {
-            client: parts.client.clone(),
+            keeper: Arc::new(parts.client.clone()),
             figures: Arc::clone(&parts.figures),
             store: Arc::clone(publications) as Arc<dyn Publications>,
             issuers: parts.issuers.clone(),

@@ -6,6 +6,7 @@
 
 use std::{fmt, time::Duration};
 
+use async_trait::async_trait;
 use messages::{
     BlindedToken, SigningRequestId,
     challenge_bypass::{
@@ -88,6 +89,34 @@ impl Client {
             segments.pop_if_empty().extend(path);
         }
         self.http.request(method, url)
+    }
+}
+
+/// Who keeps issuers and their keys: challenge-bypass.
+#[async_trait]
+pub trait Issuers: fmt::Debug + Send + Sync {
+    /// Makes the issuer `name`, or finds that it exists with the same terms.
+    async fn put(&self, name: &str, terms: &IssuerTerms) -> Result<Issuer, Error>;
+
+    /// The issuer `name` with its keys and what they did.
+    async fn get(&self, name: &str) -> Result<Issuer, Error>;
+
+    /// The key directory, without heads: those are signed here.
+    async fn directory(&self) -> Result<Directory, Error>;
+}
+
+#[async_trait]
+impl Issuers for Client {
+    async fn put(&self, name: &str, terms: &IssuerTerms) -> Result<Issuer, Error> {
+        self.put_issuer(name, terms).await
+    }
+
+    async fn get(&self, name: &str) -> Result<Issuer, Error> {
+        self.issuer(name).await
+    }
+
+    async fn directory(&self) -> Result<Directory, Error> {
+        self.key_directory().await
     }
 }
 

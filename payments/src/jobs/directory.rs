@@ -24,7 +24,7 @@ use service_kit::{
 };
 
 use crate::{
-    challenge_bypass::Client,
+    challenge_bypass::Issuers,
     domain::{directory::extension, issuer::IssuerSpec},
     published::PublishedDirectory,
     store::publications::Publications,
@@ -39,7 +39,7 @@ const FIRST_KEYS_PAUSE: TimeDelta = TimeDelta::seconds(2);
 /// The job.
 pub struct DirectoryJob {
     /// Who has the keys.
-    pub client: Client,
+    pub keeper: Arc<dyn Issuers>,
     /// Where the directory is kept.
     pub store: Arc<dyn Publications>,
     /// Where it is served from.
@@ -58,8 +58,8 @@ impl DirectoryJob {
     /// Signs and stores the head of today over what challenge-bypass has.
     async fn sign_head(&self, known: &Directory) -> anyhow::Result<bool> {
         let fetched = self
-            .client
-            .key_directory()
+            .keeper
+            .directory()
             .await
             .context("the key directory cannot be fetched")?;
         let new = extension(&known.entries, &fetched.entries)?;

@@ -21,7 +21,7 @@ use service_kit::{
 };
 
 use crate::{
-    challenge_bypass::Client,
+    challenge_bypass::Issuers,
     domain::{
         funds::{FundsTotal, last_complete_day, next_check, record_is_due, week_start},
         issuer::{FundsKind, IssuerSpec, funds_kinds},
@@ -33,7 +33,7 @@ use crate::{
 #[derive(Debug)]
 pub struct FundsJob {
     /// Who knows how many tokens each key signed and redeemed.
-    pub client: Client,
+    pub keeper: Arc<dyn Issuers>,
     /// What orders paid and bought.
     pub figures: Arc<dyn Figures>,
     /// Where records wait to be published.
@@ -91,8 +91,8 @@ impl FundsJob {
         let mut keys = Vec::new();
         for name in issuers {
             let issuer = self
-                .client
-                .issuer(name)
+                .keeper
+                .get(name)
                 .await
                 .with_context(|| format!("issuer {name} cannot be read"))?;
             for key in &issuer.keys {

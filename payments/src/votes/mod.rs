@@ -21,6 +21,8 @@ pub mod rules;
 
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod pipeline_tests;
 
 pub use counters::VoteCounters;
 pub use intake::{Intake, IntakeParts, Redeemer, Refusal};

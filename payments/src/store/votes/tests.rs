@@ -1,6 +1,12 @@
 //! The contract suite on SQLite, and what only SQLite can get wrong.
 
-use service_kit::outbox::{Shuffle, contract as outbox_contract};
+use messages::avro::Record as _;
+use service_kit::{
+    lease::{self, Claim, Holder},
+    outbox::{Outbox as _, Shuffle, sqlite::TABLES},
+};
+use sqlx::Row as _;
+use std::time::Duration;
 
 use super::*;
 use crate::votes::VoteRules;
@@ -40,4 +46,140 @@ async fn votes_are_forgotten_by_key() {
 async fn identical_votes_at_once_make_one_row() {
     let (_folder, store) = store().await;
     contract::identical_votes_at_once_make_one_row(&store, &store.outbox()).await;
+}
+
+#[tokio::test]
+async fn an_event_says_what_eyeshade_reads_and_only_the_day_of_its_publication() {
+    let (_folder, store) = store().await;
+    store
+        .record(&[contract::vote(1, 1, 4, 4)])
+        .await
+        .unwrap();
+    let outbox = store.outbox();
+    let claim = Claim::now(Holder::random(), Duration::from_secs(60));
+    let lease = outbox.take_lease(claim).await.unwrap().unwrap();
+    outbox
+        .position_waiting(&lease, 10, Shuffle::Random)
+        .await
+        .unwrap();
+
+    let published = |day: &'static str| {
+        let outbox = outbox.clone();
+        async move {
+            let day = day.parse().unwrap();
+            outbox.positioned(0, 10, day).await.unwrap().remove(0)
+        }
+    };
+    let record = published("2026-01-10").await;
+    let event = messages::avro::Vote::decode(&record.value).unwrap();
+    let later = published("2026-01-11").await;
+
+    assert_eq!(record.topic, "test.payment.vote");
+    assert_eq!(record.key, b"example.com");
+    assert_eq!(record.timestamp.to_rfc3339(), "2026-01-10T00:00:00+00:00");
+    assert_eq!(
+        event,
+        messages::avro::Vote {
+            id: crate::votes::rules::event_id(VoteId([1; 32])).to_string(),
+            kind: "auto-contribute".to_owned(),
+            channel: "example.com".to_owned(),
+            created_at: "2026-01-10T00:00:00Z".to_owned(),
+            base_vote_value: "0.25".to_owned(),
+            vote_tally: 4,
+            funding_source: "user-wallet".to_owned(),
+        }
+    );
+    let again = messages::avro::Vote::decode(&later.value).unwrap();
+    assert_eq!(again.id, event.id);
+}
+
+#[tokio::test]
+async fn after_publication_only_the_id_is_left() {
+    let (_folder, store) = store().await;
+    store
+        .record(&[contract::vote(1, 1, 4, 4)])
+        .await
+        .unwrap();
+    let outbox = store.outbox();
+    let claim = Claim::now(Holder::random(), Duration::from_secs(60));
+    let lease = outbox.take_lease(claim).await.unwrap().unwrap();
+    outbox
+        .position_waiting(&lease, 10, Shuffle::Random)
+        .await
+        .unwrap();
+    let file = || std::fs::read(store.db().path()).unwrap();
+    let holds = |file: &[u8]| {
+        file.windows(b"example.com".len())
+            .any(|bytes| bytes == b"example.com")
+    };
+    store.db().forget_deleted().await.unwrap();
+    assert!(holds(&file()), "the test sees what is there");
+
+    outbox.delete_published(&lease, 1).await.unwrap();
+
+    assert!(!holds(&file()));
+    let known = store
+        .standing(VoteId([1; 32]), contract::key_id(1))
+        .await
+        .unwrap();
+    assert!(known.recorded);
+}
+
+#[tokio::test]
+async fn no_table_keeps_a_time_or_the_order_of_arrival() {
+    let (_folder, store) = store().await;
+    let tables = sqlx::query(
+        "SELECT name, wr FROM pragma_table_list WHERE schema = 'main' AND type = 'table'
+             AND name NOT LIKE 'sqlite_%' AND name <> '_sqlx_migrations'",
+    )
+    .fetch_all(store.db().readers())
+    .await
+    .unwrap();
+    let mut columns = Vec::new();
+    for table in &tables {
+        let name: String = table.get(0);
+        assert!(table.get::<bool, _>(1), "{name} has row ids");
+        let of_table = sqlx::query("SELECT name FROM pragma_table_info(?1)")
+            .bind(&name)
+            .fetch_all(store.db().readers())
+            .await
+            .unwrap();
+        columns.extend(of_table.iter().map(|row| format!("{name}.{}", row.get::<String, _>(0))));
+    }
+
+    columns.sort();
+    assert_eq!(
+        columns,
+        [
+            "key_count.key_id",
+            "key_count.redeemed_total",
+            "key_count.tokens_counted",
+            "lease.epoch",
+            "lease.holder",
+            "lease.name",
+            // When the relay's lease ends: it says nothing about any vote.
+            "lease.until_ms",
+            "outbox.id",
+            "outbox.key",
+            "outbox.position",
+            "outbox.topic",
+            "outbox.value",
+            "outbox_state.counter",
+            "outbox_state.generation",
+            "outbox_state.one",
+            "vote.key_id",
+            "vote.vote_id",
+        ]
+    );
+}
+
+#[test]
+fn the_migrations_have_the_outbox_as_the_relay_knows_it() {
+    for migration in [
+        include_str!("../../../../migrations/payments-votes/sqlite/0001_votes.sql"),
+        include_str!("../../../../migrations/payments-orders/sqlite/0002_directory_and_outbox.sql"),
+    ] {
+        assert!(migration.contains(TABLES));
+        assert!(migration.contains(lease::sqlite::TABLE));
+    }
 }
