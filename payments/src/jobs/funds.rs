@@ -159,3 +159,6 @@ impl Job for FundsJob {
         Ok(Next::At(next_check(now)))
     }
 }
+
+#[cfg(test)]
+mod tests;

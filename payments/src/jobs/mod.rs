@@ -6,3 +6,6 @@ pub mod issuers;
 pub mod log_retention;
 pub mod vote_counters;
 pub mod vote_retention;
+
+#[cfg(test)]
+mod testing;

@@ -10,7 +10,10 @@ use chrono::NaiveDate;
 use messages::directory::{Directory, Entry, Head};
 use service_kit::outbox::sqlite::Row;
 
+pub mod contract;
 mod sqlite;
+#[cfg(test)]
+mod tests;
 
 pub use sqlite::SqlitePublications;
 

@@ -1,0 +1,38 @@
+//! The contract suite on SQLite.
+
+use sqlx::migrate::Migrator;
+
+use super::*;
+
+static MIGRATOR: Migrator = sqlx::migrate!("../migrations/payments-orders/sqlite");
+
+async fn store() -> (tempfile::TempDir, SqlitePublications) {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("orders.db").display());
+    let db = service_kit::db::Sqlite::open(&url, &MIGRATOR).await.unwrap();
+    (folder, SqlitePublications::new(db))
+}
+
+#[tokio::test]
+async fn the_directory_is_what_was_appended() {
+    let (_folder, store) = store().await;
+    contract::the_directory_is_what_was_appended(&store, &store.outbox()).await;
+}
+
+#[tokio::test]
+async fn a_day_has_one_head() {
+    let (_folder, store) = store().await;
+    contract::a_day_has_one_head(&store, &store.outbox()).await;
+}
+
+#[tokio::test]
+async fn a_head_over_other_entries_than_the_stored_ones_is_not_appended() {
+    let (_folder, store) = store().await;
+    contract::a_head_over_other_entries_than_the_stored_ones_is_not_appended(&store).await;
+}
+
+#[tokio::test]
+async fn a_day_has_one_set_of_funds_records() {
+    let (_folder, store) = store().await;
+    contract::a_day_has_one_set_of_funds_records(&store, &store.outbox()).await;
+}
