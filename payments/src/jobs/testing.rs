@@ -55,7 +55,11 @@ pub(super) struct Keeper {
 impl Keeper {
     fn up(&self) -> Result<(), Error> {
         let down = self.down.load(Ordering::SeqCst);
-        if down { Err(Unusable::Status(StatusCode::BAD_GATEWAY).into()) } else { Ok(()) }
+        if down {
+            Err(Unusable::Status(StatusCode::BAD_GATEWAY).into())
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -69,9 +73,16 @@ impl Issuers for Keeper {
                 return Err(Error::Refused(Slug::IssuerExists));
             }
         } else {
-            issuers.push(IssuerSpec { name: name.to_owned(), terms: terms.clone() });
+            issuers.push(IssuerSpec {
+                name: name.to_owned(),
+                terms: terms.clone(),
+            });
         }
-        Ok(Issuer { name: name.to_owned(), terms: terms.clone(), keys: Vec::new() })
+        Ok(Issuer {
+            name: name.to_owned(),
+            terms: terms.clone(),
+            keys: Vec::new(),
+        })
     }
 
     async fn get(&self, name: &str) -> Result<Issuer, Error> {
@@ -90,12 +101,19 @@ impl Issuers for Keeper {
             signed_total: 40,
             redeemed_total: 12,
         };
-        Ok(Issuer { name: name.to_owned(), terms: issuer.terms.clone(), keys: vec![key] })
+        Ok(Issuer {
+            name: name.to_owned(),
+            terms: issuer.terms.clone(),
+            keys: vec![key],
+        })
     }
 
     async fn directory(&self) -> Result<Directory, Error> {
         self.up()?;
-        Ok(Directory { entries: self.entries.lock().unwrap().clone(), heads: Vec::new() })
+        Ok(Directory {
+            entries: self.entries.lock().unwrap().clone(),
+            heads: Vec::new(),
+        })
     }
 }
 
@@ -122,7 +140,11 @@ impl Figures for Sums {
         to: NaiveDate,
     ) -> sqlx::Result<Vec<(NaiveDate, u64)>> {
         let paid = self.paid.lock().unwrap();
-        Ok(paid.iter().copied().filter(|(day, _)| (from..=to).contains(day)).collect())
+        Ok(paid
+            .iter()
+            .copied()
+            .filter(|(day, _)| (from..=to).contains(day))
+            .collect())
     }
 }
 

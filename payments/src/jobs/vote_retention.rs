@@ -68,9 +68,16 @@ mod tests {
     #[tokio::test]
     async fn ids_are_kept_until_challenge_bypass_has_forgotten_and_a_day_more() {
         // The key redeems until 2026-03-04, and 94 days after that is 2026-06-06.
-        for (now, kept) in [("2026-06-06T00:00:00Z", true), ("2026-06-06T00:00:01Z", false)] {
+        for (now, kept) in [
+            ("2026-06-06T00:00:00Z", true),
+            ("2026-06-06T00:00:01Z", false),
+        ] {
             let bench = Bench::at(now).await;
-            bench.store.record(&[vote(1, 1, 4, 4), vote(2, 9, 4, 4)]).await.unwrap();
+            bench
+                .store
+                .record(&[vote(1, 1, 4, 4), vote(2, 9, 4, 4)])
+                .await
+                .unwrap();
             assert_eq!(key_id(1), messages::KeyId::of(&Fixed([1; 32])));
 
             let directory = directory(&[(1, Event::Added)], &[("2026-01-01", 1)]);
@@ -83,9 +90,17 @@ mod tests {
             let next = job.run_once().await.unwrap();
 
             assert_eq!(next, Next::At("2026-06-06T03:40:00Z".parse().unwrap()));
-            let known = bench.store.standing(VoteId([1; 32]), key_id(1)).await.unwrap();
+            let known = bench
+                .store
+                .standing(VoteId([1; 32]), key_id(1))
+                .await
+                .unwrap();
             assert_eq!(known.recorded, kept, "{now}");
-            let of_other_key = bench.store.standing(VoteId([2; 32]), key_id(9)).await.unwrap();
+            let of_other_key = bench
+                .store
+                .standing(VoteId([2; 32]), key_id(9))
+                .await
+                .unwrap();
             assert!(of_other_key.recorded);
         }
     }

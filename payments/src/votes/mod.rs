@@ -20,9 +20,9 @@ pub mod intake;
 pub mod rules;
 
 #[cfg(test)]
-pub(crate) mod testing;
-#[cfg(test)]
 mod pipeline_tests;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use counters::VoteCounters;
 pub use intake::{Intake, IntakeParts, Redeemer, Refusal};

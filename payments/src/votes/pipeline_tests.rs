@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -19,14 +20,21 @@ use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use service_kit::{
     event_log::{self, EventLog, TopicSettings},
     fault::{Crashed, FaultPoints},
-    outbox::{Ran, Relay, RelayParts, Schedule, Shuffle},
+    outbox::{Ran, Relay, RelayError, RelayParts, Schedule, Shuffle, Stop},
+};
+use sqlx::Connection as _;
+
+use super::{Intake, Refusal, VoteRules, testing::Bench};
+use crate::{
+    domain::vote::{
+        Vote,
+        tests::{credential, vote_for},
+    },
+    new_generation::new_generation,
+    store::votes::SqliteVotes,
 };
 
-use super::{Intake, Refusal, testing::Bench};
-use crate::domain::vote::{
-    Vote,
-    tests::{credential, vote_for},
-};
+const LINE: &str = "payments-votes";
 
 const TOPIC: &str = "test.payment.vote";
 
@@ -54,7 +62,10 @@ impl Pipeline {
         let bench = Bench::new().await;
         let url = format!("embedded:{}", bench.folder.path().join("log.db").display());
         let log = event_log::open(&url).await.unwrap();
-        let settings = TopicSettings { partitions: 2, retention: TimeDelta::days(400) };
+        let settings = TopicSettings {
+            partitions: 2,
+            retention: TimeDelta::days(400),
+        };
         log.ensure_topic(TOPIC, settings).await.unwrap();
         Self { bench, log, faults }
     }
@@ -73,22 +84,28 @@ impl Pipeline {
         panic!("the vote is never taken");
     }
 
+    /// What a relay does that was just started.
+    async fn run_relay(&self) -> Result<Ran, RelayError> {
+        let mut relay = Relay::new(RelayParts {
+            name: LINE.to_owned(),
+            outbox: Arc::new(self.bench.store.outbox()),
+            log: Arc::clone(&self.log),
+            clock: self.bench.clock.clone(),
+            schedule: Schedule::Every(TimeDelta::hours(1)),
+            batch_rows_max: 2,
+            lease_lasts: Duration::from_millis(1),
+            shuffle: Shuffle::Random,
+            faults: self.faults.clone(),
+        });
+        // The lease of one that died runs out meanwhile.
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        relay.run_once().await
+    }
+
     /// A relay that is started again whenever it dies, until it has nothing to do.
     async fn relay(&self) {
         for _ in 0..100 {
-            let mut relay = Relay::new(RelayParts {
-                name: "payments-votes".to_owned(),
-                outbox: Arc::new(self.bench.store.outbox()),
-                log: Arc::clone(&self.log),
-                clock: self.bench.clock.clone(),
-                schedule: Schedule::Every(TimeDelta::hours(1)),
-                batch_rows_max: 2,
-                lease_lasts: Duration::from_millis(1),
-                shuffle: Shuffle::Random,
-                faults: self.faults.clone(),
-            });
-            tokio::time::sleep(Duration::from_millis(2)).await;
-            match relay.run_once().await {
+            match self.run_relay().await {
                 Ok(Ran::Published(0)) => return,
                 Ok(Ran::Published(_) | Ran::NotMine) | Err(_) => {}
             }
@@ -96,16 +113,46 @@ impl Pipeline {
         panic!("the relay never comes to an end");
     }
 
+    /// Goes on with the votes' database that is in the file `backup`.
+    async fn restore(&mut self, backup: &Path) {
+        let url = format!("sqlite:{}", backup.display());
+        let store = SqliteVotes::open(&url, TOPIC.to_owned(), VoteRules::default());
+        self.bench.store = store.await.unwrap();
+    }
+
+    /// All events on the topic.
+    async fn events(&self) -> Vec<Event> {
+        let mut consumer = self
+            .log
+            .consumer(TOPIC, vec![(0, 0), (1, 0)])
+            .await
+            .unwrap();
+        let mut events = Vec::new();
+        while let Some(batch) = consumer.next().await.unwrap() {
+            let decoded = batch
+                .records
+                .iter()
+                .map(|record| Event::decode(&record.value).unwrap());
+            events.extend(decoded);
+        }
+        events
+    }
+
+    /// The ids of all events on the topic.
+    async fn ids(&self) -> Vec<String> {
+        self.events()
+            .await
+            .into_iter()
+            .map(|event| event.id)
+            .collect()
+    }
+
     /// The tally of each event on the topic, by its id; fails when one is there twice.
     async fn published(&self) -> BTreeMap<String, i64> {
-        let mut consumer = self.log.consumer(TOPIC, vec![(0, 0), (1, 0)]).await.unwrap();
         let mut published = BTreeMap::new();
-        while let Some(batch) = consumer.next().await.unwrap() {
-            for record in batch.records {
-                let event = Event::decode(&record.value).unwrap();
-                let twice = published.insert(event.id, event.vote_tally);
-                assert_eq!(twice, None, "an event came twice");
-            }
+        for event in self.events().await {
+            let twice = published.insert(event.id, event.vote_tally);
+            assert_eq!(twice, None, "an event came twice");
         }
         published
     }
@@ -121,7 +168,11 @@ impl Pipeline {
 }
 
 fn vote(n: u8) -> Vote {
-    vote_for("example.com", &[credential(1, 2 * n), credential(1, 2 * n + 1)]).unwrap()
+    vote_for(
+        "example.com",
+        &[credential(1, 2 * n), credential(1, 2 * n + 1)],
+    )
+    .unwrap()
 }
 
 #[tokio::test]
@@ -170,7 +221,10 @@ async fn crashes_at_random_steps_lose_and_repeat_nothing() {
         }
         pipeline.relay().await;
 
-        assert!(crashes.load(Ordering::SeqCst) > 0, "seed {seed} crashes nothing");
+        assert!(
+            crashes.load(Ordering::SeqCst) > 0,
+            "seed {seed} crashes nothing"
+        );
         pipeline.assert_complete(12, &format!("seed {seed}")).await;
     }
 }
@@ -181,7 +235,10 @@ async fn a_refused_vote_leaves_no_event() {
     pipeline.cast(&vote(0)).await.unwrap();
     let altered = vote_for("example.org", &[credential(1, 0), credential(1, 1)]).unwrap();
 
-    assert_eq!(pipeline.cast(&altered).await, Err(Slug::TokenAlreadyRedeemed));
+    assert_eq!(
+        pipeline.cast(&altered).await,
+        Err(Slug::TokenAlreadyRedeemed)
+    );
     pipeline.relay().await;
 
     pipeline.assert_complete(1, "one vote").await;
@@ -219,4 +276,41 @@ async fn a_counted_refusal_would_be_seen_as_an_event_without_redemption() {
 
     assert_eq!(pipeline.published().await.len(), 1);
     assert_eq!(pipeline.bench.registry.spent(), 0);
+}
+
+#[tokio::test]
+async fn a_restored_votes_database_stops_the_relay_until_it_gets_a_new_generation() {
+    let mut pipeline = Pipeline::new(FaultPoints::default()).await;
+    pipeline.cast(&vote(0)).await.unwrap();
+    pipeline.relay().await;
+    pipeline.cast(&vote(1)).await.unwrap();
+    let backup = pipeline.bench.folder.path().join("backup.db");
+    let file = format!("sqlite:{}", pipeline.bench.store.db().path().display());
+    let mut connection = sqlx::SqliteConnection::connect(&file).await.unwrap();
+    sqlx::query("VACUUM INTO ?1")
+        .bind(backup.to_str().unwrap())
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    pipeline.relay().await;
+    assert_eq!(pipeline.published().await.len(), 2);
+    pipeline.restore(&backup).await;
+
+    let stopped = pipeline.run_relay().await.unwrap_err();
+    assert!(matches!(
+        stopped,
+        RelayError::Stopped(Stop::AboveCounter {
+            watermark: 2,
+            counter: 1
+        })
+    ));
+    let outbox = pipeline.bench.store.outbox();
+    let published = new_generation(&outbox, &*pipeline.log, LINE).await.unwrap();
+    pipeline.relay().await;
+
+    // What was taken in after the backup comes out again, and readers know it by its id.
+    assert_eq!(published, 2);
+    assert_eq!(pipeline.ids().await.len(), 3);
+    let distinct: std::collections::BTreeSet<_> = pipeline.ids().await.into_iter().collect();
+    assert_eq!(distinct.len(), 2);
 }

@@ -12,7 +12,10 @@ fn job(bench: &Bench, now: &str) -> DirectoryJob {
     DirectoryJob {
         keeper: Arc::clone(&bench.keeper) as Arc<dyn Issuers>,
         store: Arc::clone(&bench.store) as Arc<dyn Publications>,
-        published: Arc::new(PublishedDirectory::new(Directory::default(), TimeDelta::zero())),
+        published: Arc::new(PublishedDirectory::new(
+            Directory::default(),
+            TimeDelta::zero(),
+        )),
         issuers: vec![spec(ISSUER, FundingSource::UserWallet, "0.25")],
         key: SigningKey::from_bytes(&[9; 32]),
         topic: "test.payment.directory".to_owned(),
@@ -23,7 +26,9 @@ fn job(bench: &Bench, now: &str) -> DirectoryJob {
 fn heads(job: &DirectoryJob) -> Vec<(String, u64)> {
     let published = job.published.current();
     let heads = published.directory.heads.iter();
-    heads.map(|head| (head.day.to_string(), head.size)).collect()
+    heads
+        .map(|head| (head.day.to_string(), head.size))
+        .collect()
 }
 
 #[tokio::test]
@@ -32,16 +37,31 @@ async fn the_first_head_is_signed_at_once_and_the_next_after_midnight() {
     *bench.keeper.entries.lock().unwrap() = entries(1);
 
     let first = job(&bench, "2026-01-01T14:00:00Z");
-    assert_eq!(first.run_once().await.unwrap(), Next::At(at("2026-01-02T00:05:00Z")));
+    assert_eq!(
+        first.run_once().await.unwrap(),
+        Next::At(at("2026-01-02T00:05:00Z"))
+    );
     assert_eq!(heads(&first), [("2026-01-01".to_owned(), 1)]);
     *bench.keeper.entries.lock().unwrap() = entries(3);
     let second = job(&bench, "2026-01-02T00:05:00Z");
-    assert_eq!(second.run_once().await.unwrap(), Next::At(at("2026-01-03T00:05:00Z")));
+    assert_eq!(
+        second.run_once().await.unwrap(),
+        Next::At(at("2026-01-03T00:05:00Z"))
+    );
 
-    assert_eq!(heads(&second), [("2026-01-01".to_owned(), 1), ("2026-01-02".to_owned(), 3)]);
+    assert_eq!(
+        heads(&second),
+        [("2026-01-01".to_owned(), 1), ("2026-01-02".to_owned(), 3)]
+    );
     let published = second.published.current();
     let key = SigningKey::from_bytes(&[9; 32]).verifying_key();
-    assert!(published.directory.heads.iter().all(|head| head.is_signed_by(&key)));
+    assert!(
+        published
+            .directory
+            .heads
+            .iter()
+            .all(|head| head.is_signed_by(&key))
+    );
     assert_eq!(bench.waiting().await, 2);
 }
 
@@ -49,7 +69,10 @@ async fn the_first_head_is_signed_at_once_and_the_next_after_midnight() {
 async fn a_day_has_one_head_however_often_the_service_starts() {
     let bench = Bench::new().await;
     *bench.keeper.entries.lock().unwrap() = entries(1);
-    job(&bench, "2026-01-01T14:00:00Z").run_once().await.unwrap();
+    job(&bench, "2026-01-01T14:00:00Z")
+        .run_once()
+        .await
+        .unwrap();
     *bench.keeper.entries.lock().unwrap() = entries(2);
 
     let again = job(&bench, "2026-01-01T15:00:00Z");
@@ -71,7 +94,10 @@ async fn the_first_head_waits_for_the_issuers_first_keys() {
 
     let early = job(&bench, "2026-01-01T14:00:00Z");
 
-    assert_eq!(early.run_once().await.unwrap(), Next::After(FIRST_KEYS_PAUSE));
+    assert_eq!(
+        early.run_once().await.unwrap(),
+        Next::After(FIRST_KEYS_PAUSE)
+    );
     assert_eq!(heads(&early), []);
 }
 
@@ -79,10 +105,15 @@ async fn the_first_head_waits_for_the_issuers_first_keys() {
 async fn a_directory_that_was_changed_cut_or_broken_is_not_signed() {
     let bench = Bench::new().await;
     *bench.keeper.entries.lock().unwrap() = entries(2);
-    job(&bench, "2026-01-01T14:00:00Z").run_once().await.unwrap();
+    job(&bench, "2026-01-01T14:00:00Z")
+        .run_once()
+        .await
+        .unwrap();
     let mut changed = entries(3);
     changed[0].issuer.push('x');
-    changed[0] = changed[0].clone().chained(&messages::directory::CHAIN_START);
+    changed[0] = changed[0]
+        .clone()
+        .chained(&messages::directory::CHAIN_START);
     for n in 1..3 {
         let previous = changed[n - 1].hash;
         changed[n] = changed[n].clone().chained(&previous);
@@ -103,15 +134,24 @@ async fn a_directory_that_was_changed_cut_or_broken_is_not_signed() {
 async fn a_head_is_signed_late_when_challenge_bypass_was_down_at_midnight() {
     let bench = Bench::new().await;
     *bench.keeper.entries.lock().unwrap() = entries(1);
-    job(&bench, "2026-01-01T14:00:00Z").run_once().await.unwrap();
+    job(&bench, "2026-01-01T14:00:00Z")
+        .run_once()
+        .await
+        .unwrap();
     bench.keeper.down.store(true, Ordering::SeqCst);
-    job(&bench, "2026-01-02T00:05:00Z").run_once().await.unwrap_err();
+    job(&bench, "2026-01-02T00:05:00Z")
+        .run_once()
+        .await
+        .unwrap_err();
     bench.keeper.down.store(false, Ordering::SeqCst);
 
     let later = job(&bench, "2026-01-02T09:00:00Z");
     later.run_once().await.unwrap();
 
-    assert_eq!(heads(&later), [("2026-01-01".to_owned(), 1), ("2026-01-02".to_owned(), 1)]);
+    assert_eq!(
+        heads(&later),
+        [("2026-01-01".to_owned(), 1), ("2026-01-02".to_owned(), 1)]
+    );
 }
 
 #[tokio::test]
@@ -120,5 +160,8 @@ async fn debug_shows_no_key() {
 
     let shown = format!("{:?}", job(&bench, "2026-01-01T14:00:00Z"));
 
-    assert_eq!(shown, r#"DirectoryJob { topic: "test.payment.directory", .. }"#);
+    assert_eq!(
+        shown,
+        r#"DirectoryJob { topic: "test.payment.directory", .. }"#
+    );
 }

@@ -44,8 +44,14 @@ async fn records(bench: &Bench) -> Vec<Funds> {
     let outbox = bench.store.outbox();
     let claim = Claim::now(Holder::random(), Duration::from_millis(1));
     let lease = outbox.take_lease(claim).await.unwrap().unwrap();
-    outbox.position_waiting(&lease, 100, Shuffle::Random).await.unwrap();
-    let rows = outbox.positioned(0, 100, "2026-03-01".parse().unwrap()).await.unwrap();
+    outbox
+        .position_waiting(&lease, 100, Shuffle::Random)
+        .await
+        .unwrap();
+    let rows = outbox
+        .positioned(0, 100, "2026-03-01".parse().unwrap())
+        .await
+        .unwrap();
     let decode = |row: &service_kit::event_log::NewRecord| Funds::decode(&row.value).unwrap();
     let mut records: Vec<_> = rows.iter().map(decode).collect();
     records.sort_by_key(|record| (record.day.clone(), record.funding_source.clone()));
@@ -56,18 +62,27 @@ async fn records(bench: &Bench) -> Vec<Funds> {
 async fn each_source_and_value_gets_a_record_also_when_nothing_was_received() {
     let bench = bench().await;
 
-    let next = job(&bench, "2026-02-01T00:30:00Z").run_once().await.unwrap();
+    let next = job(&bench, "2026-02-01T00:30:00Z")
+        .run_once()
+        .await
+        .unwrap();
 
     assert_eq!(next, Next::At(at("2026-02-02T00:30:00Z")));
     let [card, wallet] = records(&bench).await.try_into().unwrap();
-    assert_eq!((card.funding_source.as_str(), card.votes_sold_total), ("anonymous-card", 0));
+    assert_eq!(
+        (card.funding_source.as_str(), card.votes_sold_total),
+        ("anonymous-card", 0)
+    );
     assert!(card.received_total.is_zero());
     assert_eq!(wallet.day, "2026-01-31");
     assert_eq!(wallet.received_total.to_string(), "10");
     assert_eq!((wallet.votes_sold_total, wallet.restatement), (40, false));
     let [key] = wallet.keys.try_into().unwrap();
     assert_eq!((key.signed_total, key.redeemed_total), (40, 12));
-    assert_eq!((key.redeem_until.as_str(), key.revoked), ("2026-03-04T00:00:00Z", false));
+    assert_eq!(
+        (key.redeem_until.as_str(), key.revoked),
+        ("2026-03-04T00:00:00Z", false)
+    );
     assert_ne!(card.id, wallet.id);
 }
 
@@ -76,25 +91,59 @@ async fn a_quiet_shop_gets_a_record_a_week_and_one_for_the_months_last_day() {
     let bench = bench().await;
 
     for day in 1..=28 {
-        job(&bench, &format!("2026-01-{day:02}T00:30:00Z")).run_once().await.unwrap();
+        job(&bench, &format!("2026-01-{day:02}T00:30:00Z"))
+            .run_once()
+            .await
+            .unwrap();
     }
-    for now in ["2026-01-29", "2026-01-30", "2026-01-31", "2026-02-01", "2026-02-02"] {
-        job(&bench, &format!("{now}T00:30:00Z")).run_once().await.unwrap();
+    for now in [
+        "2026-01-29",
+        "2026-01-30",
+        "2026-01-31",
+        "2026-02-01",
+        "2026-02-02",
+    ] {
+        job(&bench, &format!("{now}T00:30:00Z"))
+            .run_once()
+            .await
+            .unwrap();
     }
 
-    let mut days: Vec<_> = records(&bench).await.into_iter().map(|record| record.day).collect();
+    let mut days: Vec<_> = records(&bench)
+        .await
+        .into_iter()
+        .map(|record| record.day)
+        .collect();
     days.dedup();
-    assert_eq!(days, ["2025-12-31", "2026-01-07", "2026-01-14", "2026-01-21", "2026-01-28", "2026-01-31"]);
+    assert_eq!(
+        days,
+        [
+            "2025-12-31",
+            "2026-01-07",
+            "2026-01-14",
+            "2026-01-21",
+            "2026-01-28",
+            "2026-01-31"
+        ]
+    );
 }
 
 #[tokio::test]
 async fn a_busy_shop_gets_a_record_a_day() {
     let bench = bench().await;
     let busy = at("2026-01-01T00:00:00Z").date_naive().iter_days().take(40);
-    bench.sums.paid.lock().unwrap().extend(busy.map(|day| (day, 20)));
+    bench
+        .sums
+        .paid
+        .lock()
+        .unwrap()
+        .extend(busy.map(|day| (day, 20)));
 
     for day in 10..=12 {
-        job(&bench, &format!("2026-01-{day}T00:30:00Z")).run_once().await.unwrap();
+        job(&bench, &format!("2026-01-{day}T00:30:00Z"))
+            .run_once()
+            .await
+            .unwrap();
     }
 
     assert_eq!(records(&bench).await.len(), 3 * 2);
@@ -104,12 +153,18 @@ async fn a_busy_shop_gets_a_record_a_day() {
 async fn a_record_is_made_later_when_challenge_bypass_was_down_and_never_twice() {
     let bench = bench().await;
     bench.keeper.down.store(true, Ordering::SeqCst);
-    job(&bench, "2026-02-01T00:30:00Z").run_once().await.unwrap_err();
+    job(&bench, "2026-02-01T00:30:00Z")
+        .run_once()
+        .await
+        .unwrap_err();
     assert_eq!(bench.waiting().await, 0);
     bench.keeper.down.store(false, Ordering::SeqCst);
 
     for _ in 0..2 {
-        job(&bench, "2026-02-01T07:00:00Z").run_once().await.unwrap();
+        job(&bench, "2026-02-01T07:00:00Z")
+            .run_once()
+            .await
+            .unwrap();
     }
 
     assert_eq!(records(&bench).await.len(), 2);

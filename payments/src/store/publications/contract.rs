@@ -1,7 +1,10 @@
 //! What every [`Publications`] store must do. One suite, run on each engine.
 //!
 //! Every function takes an empty store and panics where the store breaks its word.
-#![expect(clippy::missing_panics_doc, reason = "a contract suite panics where the contract is broken")]
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "a contract suite panics where the contract is broken"
+)]
 
 use chrono::NaiveDate;
 use messages::{
@@ -52,7 +55,12 @@ pub fn head(on: &str, size: u8) -> Head {
 
 /// A row to publish.
 pub fn row(id: u8) -> Row {
-    Row { id: vec![id; 32], topic: "topic".to_owned(), key: vec![id], value: vec![id] }
+    Row {
+        id: vec![id; 32],
+        topic: "topic".to_owned(),
+        key: vec![id],
+        value: vec![id],
+    }
 }
 
 fn day(text: &str) -> NaiveDate {
@@ -70,12 +78,31 @@ async fn waiting(outbox: &dyn Outbox) -> u64 {
 /// Heads and entries come back as they were appended, in order.
 pub async fn the_directory_is_what_was_appended(store: &dyn Publications, outbox: &dyn Outbox) {
     let all = entries(3);
-    let heads = [head("2026-01-01", 1), head("2026-01-02", 1), head("2026-01-03", 3)];
+    let heads = [
+        head("2026-01-01", 1),
+        head("2026-01-02", 1),
+        head("2026-01-03", 3),
+    ];
     let [first, second, third] = &heads;
 
-    assert!(store.append_head(&entries(1), first, &row(1)).await.expect("appended"));
-    assert!(store.append_head(&[], second, &row(2)).await.expect("appended"));
-    assert!(store.append_head(from(1, &all), third, &row(3)).await.expect("appended"));
+    assert!(
+        store
+            .append_head(&entries(1), first, &row(1))
+            .await
+            .expect("appended")
+    );
+    assert!(
+        store
+            .append_head(&[], second, &row(2))
+            .await
+            .expect("appended")
+    );
+    assert!(
+        store
+            .append_head(from(1, &all), third, &row(3))
+            .await
+            .expect("appended")
+    );
 
     let directory = store.directory().await.expect("the directory");
     assert_eq!(directory.entries, all);
@@ -86,25 +113,48 @@ pub async fn the_directory_is_what_was_appended(store: &dyn Publications, outbox
 /// A day has one head, and whoever comes second leaves nothing behind.
 pub async fn a_day_has_one_head(store: &dyn Publications, outbox: &dyn Outbox) {
     let all = entries(2);
-    store.append_head(&entries(1), &head("2026-01-01", 1), &row(1)).await.expect("appended");
+    store
+        .append_head(&entries(1), &head("2026-01-01", 1), &row(1))
+        .await
+        .expect("appended");
 
-    let second = store.append_head(from(1, &all), &head("2026-01-01", 2), &row(2)).await;
+    let second = store
+        .append_head(from(1, &all), &head("2026-01-01", 2), &row(2))
+        .await;
 
     assert!(!second.expect("an answer"));
-    assert_eq!(store.directory().await.expect("the directory").entries.len(), 1);
+    assert_eq!(
+        store
+            .directory()
+            .await
+            .expect("the directory")
+            .entries
+            .len(),
+        1
+    );
     assert_eq!(waiting(outbox).await, 1);
 }
 
 /// Entries that another process appended meanwhile are not appended again, nor passed over.
-pub async fn a_head_over_other_entries_than_the_stored_ones_is_not_appended(store: &dyn Publications) {
+pub async fn a_head_over_other_entries_than_the_stored_ones_is_not_appended(
+    store: &dyn Publications,
+) {
     let all = entries(3);
-    store.append_head(&entries(1), &head("2026-01-01", 1), &row(1)).await.expect("appended");
+    store
+        .append_head(&entries(1), &head("2026-01-01", 1), &row(1))
+        .await
+        .expect("appended");
 
     for (new, size) in [(from(0, &all), 3), (from(2, &all), 3), (from(1, &all), 2)] {
-        let appended = store.append_head(new, &head("2026-01-02", size), &row(2)).await;
+        let appended = store
+            .append_head(new, &head("2026-01-02", size), &row(2))
+            .await;
         assert!(!appended.expect("an answer"));
     }
-    assert_eq!(store.directory().await.expect("the directory").heads.len(), 1);
+    assert_eq!(
+        store.directory().await.expect("the directory").heads.len(),
+        1
+    );
 }
 
 /// Records of funds are made once for a day, and never for an earlier one.
@@ -112,12 +162,35 @@ pub async fn a_day_has_one_set_of_funds_records(store: &dyn Publications, outbox
     assert_eq!(store.last_funds_day().await.expect("an answer"), None);
     let rows = [row(1), row(2)];
 
-    assert!(store.append_funds(day("2026-01-31"), &rows).await.expect("appended"));
-    assert!(!store.append_funds(day("2026-01-31"), &[row(3)]).await.expect("an answer"));
-    assert!(!store.append_funds(day("2026-01-30"), &[row(3)]).await.expect("an answer"));
+    assert!(
+        store
+            .append_funds(day("2026-01-31"), &rows)
+            .await
+            .expect("appended")
+    );
+    assert!(
+        !store
+            .append_funds(day("2026-01-31"), &[row(3)])
+            .await
+            .expect("an answer")
+    );
+    assert!(
+        !store
+            .append_funds(day("2026-01-30"), &[row(3)])
+            .await
+            .expect("an answer")
+    );
     assert_eq!(waiting(outbox).await, 2);
 
-    assert!(store.append_funds(day("2026-02-01"), &[row(4)]).await.expect("appended"));
-    assert_eq!(store.last_funds_day().await.expect("an answer"), Some(day("2026-02-01")));
+    assert!(
+        store
+            .append_funds(day("2026-02-01"), &[row(4)])
+            .await
+            .expect("appended")
+    );
+    assert_eq!(
+        store.last_funds_day().await.expect("an answer"),
+        Some(day("2026-02-01"))
+    );
     assert_eq!(waiting(outbox).await, 3);
 }

@@ -9,7 +9,9 @@ static MIGRATOR: Migrator = sqlx::migrate!("../migrations/payments-orders/sqlite
 async fn store() -> (tempfile::TempDir, SqlitePublications) {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("orders.db").display());
-    let db = service_kit::db::Sqlite::open(&url, &MIGRATOR).await.unwrap();
+    let db = service_kit::db::Sqlite::open(&url, &MIGRATOR)
+        .await
+        .unwrap();
     (folder, SqlitePublications::new(db))
 }
 

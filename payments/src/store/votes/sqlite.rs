@@ -47,7 +47,10 @@ impl SqliteVotes {
 
     /// Whether the database answers.
     pub async fn check(&self) -> sqlx::Result<()> {
-        sqlx::query("SELECT 1").execute(self.db.readers()).await.map(drop)
+        sqlx::query("SELECT 1")
+            .execute(self.db.readers())
+            .await
+            .map(drop)
     }
 
     /// The row that becomes the event of `vote`. Its day is filled in when it is published.

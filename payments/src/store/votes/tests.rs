@@ -51,12 +51,9 @@ async fn identical_votes_at_once_make_one_row() {
 #[tokio::test]
 async fn an_event_says_what_eyeshade_reads_and_only_the_day_of_its_publication() {
     let (_folder, store) = store().await;
-    store
-        .record(&[contract::vote(1, 1, 4, 4)])
-        .await
-        .unwrap();
+    store.record(&[contract::vote(1, 1, 4, 4)]).await.unwrap();
     let outbox = store.outbox();
-    let claim = Claim::now(Holder::random(), Duration::from_secs(60));
+    let claim = Claim::now(Holder::random(), Duration::from_mins(1));
     let lease = outbox.take_lease(claim).await.unwrap().unwrap();
     outbox
         .position_waiting(&lease, 10, Shuffle::Random)
@@ -96,12 +93,9 @@ async fn an_event_says_what_eyeshade_reads_and_only_the_day_of_its_publication()
 #[tokio::test]
 async fn after_publication_only_the_id_is_left() {
     let (_folder, store) = store().await;
-    store
-        .record(&[contract::vote(1, 1, 4, 4)])
-        .await
-        .unwrap();
+    store.record(&[contract::vote(1, 1, 4, 4)]).await.unwrap();
     let outbox = store.outbox();
-    let claim = Claim::now(Holder::random(), Duration::from_secs(60));
+    let claim = Claim::now(Holder::random(), Duration::from_mins(1));
     let lease = outbox.take_lease(claim).await.unwrap().unwrap();
     outbox
         .position_waiting(&lease, 10, Shuffle::Random)
@@ -144,7 +138,11 @@ async fn no_table_keeps_a_time_or_the_order_of_arrival() {
             .fetch_all(store.db().readers())
             .await
             .unwrap();
-        columns.extend(of_table.iter().map(|row| format!("{name}.{}", row.get::<String, _>(0))));
+        columns.extend(
+            of_table
+                .iter()
+                .map(|row| format!("{name}.{}", row.get::<String, _>(0))),
+        );
     }
 
     columns.sort();
