@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
 };
 
-pub use client::{ClientTls, client_config, http_client};
+pub use client::{ClientTls, client_config, http_client, probe_client};
 use rustls::{RootCertStore, crypto::CryptoProvider};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 pub use server::{ServerTls, server_config};

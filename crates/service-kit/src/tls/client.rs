@@ -58,3 +58,21 @@ pub fn http_client(tls: &ClientTls, timeout: Duration) -> Result<reqwest::Client
         .build()
         .map_err(|_| refused("the client cannot be built"))
 }
+
+/// An HTTP client without TLS, for the admin listener of a service on this machine.
+pub fn probe_client(timeout: Duration) -> Result<reqwest::Client, TlsError> {
+    // The TLS that it never speaks must be given all the same: nothing is installed for the process.
+    let unused = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(refused)?
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth();
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(unused)
+        .http1_only()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(timeout)
+        .build()
+        .map_err(|_| refused("the client cannot be built"))
+}

@@ -111,7 +111,8 @@ impl World {
 
     pub(crate) async fn admin(&self, path: &str) -> (StatusCode, String) {
         let url = format!("http://{}{path}", self.running.admin_addr);
-        let answer = self.client().get(url).send().await.unwrap();
+        let client = service_kit::tls::probe_client(Duration::from_secs(5)).unwrap();
+        let answer = client.get(url).send().await.unwrap();
         (answer.status(), answer.text().await.unwrap())
     }
 
