@@ -1,0 +1,150 @@
+use chrono::TimeDelta;
+use messages::{FundingSource, challenge_bypass::Derivation, encoding::Fixed};
+use proptest::prelude::*;
+use rand::{SeedableRng as _, rngs::StdRng};
+
+use super::*;
+use crate::domain::KeyWindow;
+
+fn facts(secret: &SigningKey) -> KeyFacts {
+    let sign_from = "2026-01-03T00:00:00Z".parse().unwrap();
+    KeyFacts {
+        issuer: "brave.com?sku=user-wallet-vote".parse().unwrap(),
+        funding_source: FundingSource::UserWallet,
+        derivation: Derivation::Rfc9497,
+        window: KeyWindow {
+            sign_from,
+            sign_until: sign_from + TimeDelta::days(30),
+            redeem_until: sign_from + TimeDelta::days(60),
+        },
+        public_key: Fixed(secret.public_key.to_bytes()),
+    }
+}
+
+fn sealer(first_byte: u8) -> Sealer {
+    let mut key = [7; 32];
+    key[0] = first_byte;
+    Sealer::new(SealingKey::new(&key).unwrap(), vec![])
+}
+
+#[test]
+fn a_sealed_key_opens_only_beside_what_it_was_sealed_with() {
+    let mut rng = StdRng::seed_from_u64(1);
+    let secret = SigningKey::random(&mut rng);
+    let facts = facts(&secret);
+    let seals = sealer(1);
+    let sealed = seals.seal(&secret, &facts, &mut rng);
+    let opened = seals.open(&sealed, &facts).unwrap();
+    assert_eq!(opened.to_bytes(), secret.to_bytes());
+
+    let changes: [&dyn Fn(&mut KeyFacts); 7] = [
+        &|f| f.issuer = "brave.com?sku=anon-card-vote".parse().unwrap(),
+        &|f| f.funding_source = FundingSource::AnonymousCard,
+        &|f| f.derivation = Derivation::Legacy,
+        &|f| f.window.sign_from -= TimeDelta::seconds(1),
+        &|f| f.window.sign_until += TimeDelta::seconds(1),
+        &|f| f.window.redeem_until += TimeDelta::days(1),
+        &|f| f.public_key = Fixed([1; 32]),
+    ];
+    for change in changes {
+        let mut altered = facts.clone();
+        change(&mut altered);
+        assert_eq!(
+            seals.open(&sealed, &altered).unwrap_err(),
+            OpenError::Altered
+        );
+    }
+}
+
+#[test]
+fn a_sealed_key_that_is_moved_to_another_row_does_not_open() {
+    let mut rng = StdRng::seed_from_u64(2);
+    let (one, other) = (SigningKey::random(&mut rng), SigningKey::random(&mut rng));
+    let seals = sealer(1);
+    let sealed = seals.seal(&one, &facts(&one), &mut rng);
+
+    assert_eq!(
+        seals.open(&sealed, &facts(&other)).unwrap_err(),
+        OpenError::Altered
+    );
+
+    // Whoever seals a secret beside another key's facts gets no further.
+    let wrong = seals.seal(&one, &facts(&other), &mut rng);
+    assert_eq!(
+        seals.open(&wrong, &facts(&other)).unwrap_err(),
+        OpenError::OtherKey
+    );
+}
+
+#[test]
+fn the_key_encryption_key_can_be_changed() {
+    let mut rng = StdRng::seed_from_u64(3);
+    let secret = SigningKey::random(&mut rng);
+    let facts = facts(&secret);
+    let old = sealer(1);
+    let sealed = old.seal(&secret, &facts, &mut rng);
+
+    let unknown = sealer(2).open(&sealed, &facts).unwrap_err();
+    assert_eq!(unknown, OpenError::UnknownSealingKey(old.current.id()));
+
+    let both = Sealer::new(sealer(2).current, vec![old.current.clone()]);
+    assert!(!both.is_current(&sealed));
+    let opened = both.open(&sealed, &facts).unwrap();
+    let again = both.seal(&opened, &facts, &mut rng);
+    assert!(both.is_current(&again) && sealer(2).open(&again, &facts).is_ok());
+}
+
+#[test]
+fn each_sealing_has_a_nonce_of_its_own() {
+    let mut rng = StdRng::seed_from_u64(4);
+    let secret = SigningKey::random(&mut rng);
+    let facts = facts(&secret);
+
+    let first = sealer(1).seal(&secret, &facts, &mut rng);
+    let second = sealer(1).seal(&secret, &facts, &mut rng);
+
+    assert_ne!(first.nonce, second.nonce);
+    assert_ne!(first.ciphertext, second.ciphertext);
+}
+
+#[test]
+fn a_key_encryption_key_has_32_bytes_that_are_not_all_the_same() {
+    for wrong in [&[1; 31][..], &[0; 32], &[9; 32], &[], &[1; 33]] {
+        assert_eq!(SealingKey::new(wrong).unwrap_err(), SealingKeyError);
+    }
+}
+
+#[test]
+fn debug_of_a_key_encryption_key_shows_its_id_only() {
+    let mut bytes = [0xAB; 32];
+    bytes[0] = 0xCD;
+    let key = SealingKey::new(&bytes).unwrap();
+    let sealer = Sealer::new(key.clone(), vec![key]);
+    let shown = format!("{sealer:?}");
+    assert!(
+        !shown.contains("171") && !shown.to_lowercase().contains("ab, ab"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("SealingKey { id: SealingKeyId(") && shown.contains(", .. }"),
+        "{shown}"
+    );
+}
+
+proptest! {
+    #[test]
+    fn a_flipped_bit_is_noticed(seed in any::<u64>(), byte in 0_usize..72, bit in 0_u8..8) {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let secret = SigningKey::random(&mut rng);
+        let facts = facts(&secret);
+        let seals = sealer(1);
+        let mut sealed = seals.seal(&secret, &facts, &mut rng);
+        prop_assert!(seals.open(&sealed, &facts).is_ok());
+
+        match byte.checked_sub(SealedKey::NONCE_BYTES) {
+            None => sealed.nonce[byte] ^= 1 << bit,
+            Some(byte) => sealed.ciphertext[byte] ^= 1 << bit,
+        }
+        prop_assert_eq!(seals.open(&sealed, &facts).unwrap_err(), OpenError::Altered);
+    }
+}

@@ -1,0 +1,200 @@
+//! What can go wrong, and what the caller is told about it.
+
+use axum::response::{IntoResponse, Response};
+use service_kit::{
+    Problem,
+    crypto::PoolError,
+    fault::Crashed,
+    problem::{RetryAfter, Slug},
+};
+
+use crate::{
+    domain::{
+        BadSignature, InvalidBatch, InvalidPoint, InvalidRedemption, InvalidTerms, IssuerNameError,
+        OpenError,
+    },
+    group::GroupError,
+    store::StoreError,
+};
+
+/// Why a request was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A token was spent in another request.
+    #[error("a token was redeemed before, in another request")]
+    AlreadyRedeemed,
+    /// A token's signature does not fit.
+    #[error(transparent)]
+    BadSignature(#[from] BadSignature),
+    /// A test planned this failure.
+    #[error(transparent)]
+    Crashed(#[from] Crashed),
+    /// The work of several requests failed, or there was too much of it.
+    #[error(transparent)]
+    Group(#[from] GroupError),
+    /// The blinded tokens are too many, too few, or not all different.
+    #[error(transparent)]
+    InvalidBatch(#[from] InvalidBatch),
+    /// The name in the path names no issuer.
+    #[error(transparent)]
+    InvalidName(#[from] IssuerNameError),
+    /// A blinded token is no point that may be signed.
+    #[error(transparent)]
+    InvalidPoint(#[from] InvalidPoint),
+    /// The redemption breaks a rule.
+    #[error(transparent)]
+    InvalidRedemption(#[from] InvalidRedemption),
+    /// The terms of an issuer break a rule.
+    #[error(transparent)]
+    InvalidTerms(#[from] InvalidTerms),
+    /// The issuer exists with other terms.
+    #[error("the issuer exists with other terms")]
+    IssuerExists,
+    /// The key redeems no more, or only a replay was wanted and this is none.
+    #[error("the key redeems no more")]
+    KeyExpired,
+    /// The key was revoked.
+    #[error("the key was revoked")]
+    KeyRevoked,
+    /// The caller's quota is used up.
+    #[error("the caller asks too much")]
+    Limited(Box<Problem>),
+    /// No key of the issuer signs now.
+    #[error("no key of the issuer signs now")]
+    NoSigningKey,
+    /// The registry is older than what the caller has seen.
+    #[error("the registry counts fewer redemptions than were confirmed before")]
+    RegistryBehind,
+    /// More tokens would be redeemed than were signed.
+    #[error("more tokens would be redeemed than were signed")]
+    RegistryInconsistent,
+    /// A sealed key does not open.
+    #[error("a sealed key does not open")]
+    Sealed(#[from] OpenError),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No bearer token, or a wrong one.
+    #[error("the bearer token is missing or wrong")]
+    Unauthorized,
+    /// There is no issuer of that name.
+    #[error("there is no such issuer")]
+    UnknownIssuer,
+    /// No issuer has this key.
+    #[error("no issuer has this key")]
+    UnknownKey,
+    /// There is no key of that id.
+    #[error("there is no key of this id")]
+    UnknownKeyId,
+}
+
+impl From<Problem> for Error {
+    fn from(problem: Problem) -> Self {
+        Self::Limited(Box::new(problem))
+    }
+}
+
+impl From<PoolError> for Error {
+    fn from(error: PoolError) -> Self {
+        Self::Group(match error {
+            PoolError::Failed => GroupError::Failed,
+            PoolError::Full => GroupError::Full,
+        })
+    }
+}
+
+impl Error {
+    /// The public face of the error. It never includes the source.
+    pub fn problem(&self) -> Problem {
+        let slug = match self {
+            Self::InvalidBatch(error) => return invalid_batch(*error),
+            Self::Limited(problem) => return (**problem).clone(),
+            Self::InvalidPoint(InvalidPoint { index }) => {
+                return Problem::new(Slug::InvalidPoint).invalid(
+                    format!("/blindedTokens/{index}"),
+                    "is no point to be signed",
+                );
+            }
+            Self::InvalidRedemption(error) => return invalid_redemption(*error),
+            Self::InvalidTerms(InvalidTerms::Legacy) => Slug::LegacyNotAllowed,
+            Self::InvalidTerms(error) => {
+                return Problem::new(Slug::InvalidBody).invalid(error.field(), error.to_string());
+            }
+            Self::Group(GroupError::Full) => {
+                return Problem::new(Slug::Overloaded).retry_after(RetryAfter::Seconds1);
+            }
+            Self::NoSigningKey => {
+                return Problem::new(Slug::NoConfirmedKey).retry_after(RetryAfter::Seconds120);
+            }
+            Self::RegistryBehind | Self::RegistryInconsistent => {
+                return Problem::new(self.registry()).retry_after(RetryAfter::Seconds120);
+            }
+            Self::AlreadyRedeemed => Slug::TokenAlreadyRedeemed,
+            Self::BadSignature(BadSignature) => Slug::BadSignature,
+            // The caller may try again: nothing is lost, and a database that fails may come back.
+            Self::Crashed(_) | Self::Group(GroupError::Failed) | Self::Store(_) => Slug::NotReady,
+            Self::InvalidName(IssuerNameError) => Slug::InvalidPath,
+            Self::IssuerExists => Slug::IssuerExists,
+            Self::KeyExpired => Slug::KeyExpired,
+            Self::KeyRevoked => Slug::KeyRevoked,
+            Self::Sealed(_) => Slug::Internal,
+            Self::Unauthorized => Slug::Unauthorized,
+            Self::UnknownIssuer => Slug::UnknownIssuer,
+            Self::UnknownKey => Slug::UnknownIssuerKey,
+            Self::UnknownKeyId => Slug::NotFound,
+        };
+        slug.into()
+    }
+
+    fn registry(&self) -> Slug {
+        match self {
+            Self::RegistryBehind => Slug::RegistryBehind,
+            _ => Slug::RegistryInconsistent,
+        }
+    }
+}
+
+fn invalid_batch(error: InvalidBatch) -> Problem {
+    match error {
+        InvalidBatch::Count { .. } => {
+            Problem::new(Slug::InvalidBody).invalid("/blindedTokens", error.to_string())
+        }
+        InvalidBatch::Duplicate { index } => Problem::new(Slug::DuplicateToken).invalid(
+            format!("/blindedTokens/{index}"),
+            "stands in the list twice",
+        ),
+    }
+}
+
+fn invalid_redemption(error: InvalidRedemption) -> Problem {
+    let field = match error {
+        InvalidRedemption::Duplicate => return Slug::DuplicateToken.into(),
+        InvalidRedemption::MixedKeys => return Slug::MixedKeys.into(),
+        InvalidRedemption::Payload { .. } => "/payload",
+        InvalidRedemption::Tokens { .. } => "/tokens",
+    };
+    Problem::new(Slug::InvalidBody).invalid(field, error.to_string())
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        match &self {
+            // Somebody must look at these: see docs/operations.md.
+            Self::RegistryBehind | Self::RegistryInconsistent | Self::Sealed(_) => {
+                metrics::counter!("blindtally_registry_alarms_total").increment(1);
+                tracing::error!(
+                    error = &self as &dyn std::error::Error,
+                    "a request was stopped"
+                );
+            }
+            Self::Store(_) => {
+                tracing::error!(
+                    error = &self as &dyn std::error::Error,
+                    "the database failed"
+                );
+            }
+            _ => {}
+        }
+        self.problem().into_response()
+    }
+}

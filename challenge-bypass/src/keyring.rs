@@ -1,0 +1,142 @@
+//! The opened signing keys, in memory.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use challenge_bypass_ristretto::voprf::SigningKey;
+use chrono::{DateTime, Utc};
+use messages::{KeyId, PublicKey};
+
+use crate::{
+    Error,
+    domain::{KeyFacts, OpenError, Sealer},
+    store::{Store, StoreError, StoredKey},
+};
+
+/// A key as requests use it. Its secret is wiped when the last of them lets go of it.
+pub struct OpenKey {
+    /// Its id.
+    pub id: KeyId,
+    /// What never changes.
+    pub facts: KeyFacts,
+    secret: Option<Arc<SigningKey>>,
+}
+
+impl OpenKey {
+    /// The secret, unless the key was revoked or redeems no more.
+    pub fn secret(&self) -> Option<&Arc<SigningKey>> {
+        self.secret.as_ref()
+    }
+}
+
+/// Shows what is public.
+impl fmt::Debug for OpenKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenKey")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A sealed key that does not open when the service starts.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyringError {
+    /// Something is wrong with a key.
+    #[error("the key {0}")]
+    Sealed(KeyId, #[source] OpenError),
+    /// The keys cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Opens keys once and keeps them. Whether a key is revoked is never decided here: the transactions
+/// that count and spend read it.
+pub struct Keyring {
+    keys: RwLock<HashMap<KeyId, Arc<OpenKey>>>,
+    store: Arc<dyn Store>,
+    sealer: Sealer,
+}
+
+impl Keyring {
+    /// Opens every key that has a secret: a service that could not is better not started.
+    pub async fn open(store: Arc<dyn Store>, sealer: Sealer) -> Result<Self, KeyringError> {
+        let mut keys = HashMap::new();
+        for stored in store.secrets().await? {
+            let id = stored.facts.id();
+            let key = open(stored, &sealer).map_err(|error| KeyringError::Sealed(id, error))?;
+            keys.insert(id, Arc::new(key));
+        }
+        Ok(Self {
+            keys: RwLock::new(keys),
+            store,
+            sealer,
+        })
+    }
+
+    /// What seals new keys.
+    pub fn sealer(&self) -> &Sealer {
+        &self.sealer
+    }
+
+    /// The key with this public key.
+    pub async fn by_public_key(&self, public_key: &PublicKey) -> Result<Arc<OpenKey>, Error> {
+        let key = self.by_id(KeyId::of(public_key)).await?;
+        let same = key
+            .as_ref()
+            .filter(|key| key.facts.public_key == *public_key);
+        same.cloned().ok_or(Error::UnknownKey)
+    }
+
+    /// The key of this id.
+    pub async fn by_id(&self, id: KeyId) -> Result<Option<Arc<OpenKey>>, Error> {
+        if let Some(key) = self.cached(id) {
+            return Ok(Some(key));
+        }
+        let Some(stored) = self.store.key(id).await? else {
+            return Ok(None);
+        };
+        let key = Arc::new(open(stored, &self.sealer)?);
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        keys.insert(id, Arc::clone(&key));
+        Ok(Some(key))
+    }
+
+    /// Lets go of a key: the next request reads again what is stored.
+    pub fn forget(&self, id: KeyId) {
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        keys.remove(&id);
+    }
+
+    /// Lets go of the keys that redeemed until before `time`.
+    pub fn forget_ended(&self, time: DateTime<Utc>) {
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        keys.retain(|_, key| key.facts.window.redeem_until >= time);
+    }
+
+    fn cached(&self, id: KeyId) -> Option<Arc<OpenKey>> {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        keys.get(&id).cloned()
+    }
+}
+
+fn open(stored: StoredKey, sealer: &Sealer) -> Result<OpenKey, OpenError> {
+    let secret = stored
+        .sealed
+        .filter(|_| !stored.revoked)
+        .map(|sealed| sealer.open(&sealed, &stored.facts))
+        .transpose()?;
+    Ok(OpenKey {
+        id: stored.facts.id(),
+        facts: stored.facts,
+        secret: secret.map(Arc::new),
+    })
+}
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keyring").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,208 @@
+//! One suite that every engine must pass. Each function takes an empty store.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "this is test code, kept in the library so that every engine's tests can call it"
+)]
+
+mod fixtures;
+mod redemptions;
+mod signings;
+
+use messages::{
+    KeyId,
+    directory::{Event, check_chain},
+    encoding::Fixed,
+};
+
+use super::{Added, Created, Store};
+use fixtures::{days, issuer, key, new_key, sealer, stored_issuer, time};
+
+/// Calls `$run` with the name and the future-making function of each case.
+#[macro_export]
+macro_rules! store_contract {
+    ($run:path) => {
+        $crate::store_contract!(@cases $run,
+            an_issuer_is_created_once_with_its_first_key,
+            a_key_that_overlaps_another_is_refused,
+            a_revoked_key_makes_room_and_loses_its_secret,
+            the_directory_is_a_chain_of_what_happened,
+            secrets_can_be_sealed_anew,
+            secrets_of_ended_keys_are_forgotten,
+            signings_are_counted_once,
+            signings_of_a_revoked_key_are_not_counted,
+            a_signing_of_a_revoked_key_can_be_repeated_with_another,
+            tokens_are_spent_once_and_a_repeat_is_a_replay,
+            other_groupings_of_spent_tokens_are_refused,
+            a_batch_decides_each_redemption_alone,
+            no_more_is_redeemed_than_was_signed,
+            a_registry_that_is_behind_writes_nothing,
+            a_revoked_key_redeems_nothing_new,
+            of_many_simultaneous_spends_one_is_the_first,
+            redemptions_of_ended_keys_are_forgotten,
+        );
+    };
+    (@cases $run:path, $($case:ident,)*) => {
+        $(
+            #[tokio::test]
+            async fn $case() {
+                $run(async |store| $crate::store::contract::$case(store).await).await;
+            }
+        )*
+    };
+}
+
+pub use redemptions::*;
+pub use signings::*;
+
+/// The first call creates, later ones show what is there.
+pub async fn an_issuer_is_created_once_with_its_first_key(store: &dyn Store) {
+    let first = new_key("a", days(0));
+    assert_eq!(
+        store.create_issuer(&issuer("a"), &first).await.unwrap(),
+        Created::New
+    );
+    let mut other = issuer("a");
+    other.terms.price = "0.5".parse().unwrap();
+
+    let again = store
+        .create_issuer(&other, &new_key("a", days(40)))
+        .await
+        .unwrap();
+
+    assert_eq!(again, Created::Exists(issuer("a")));
+    let (found, keys) = store.issuer(&issuer("a").name).await.unwrap().unwrap();
+    assert_eq!(found, issuer("a"));
+    assert_eq!(keys.len(), 1);
+    assert_eq!(keys[0].facts, first.facts);
+    assert_eq!((keys[0].signed_total, keys[0].redeemed_total), (0, 0));
+    assert_eq!(store.issuers().await.unwrap(), [issuer("a")]);
+    assert_eq!(store.issuer(&"A".parse().unwrap()).await.unwrap(), None);
+
+    let stored = store.key(first.facts.id()).await.unwrap().unwrap();
+    assert_eq!(stored.facts, first.facts);
+    assert_eq!(stored.sealed, Some(first.sealed));
+    assert!(
+        store
+            .key(KeyId::of(&Fixed([9; 32])))
+            .await
+            .unwrap()
+            .is_none()
+    );
+}
+
+/// Also when two processes rotate at once: the second finds the first's key.
+pub async fn a_key_that_overlaps_another_is_refused(store: &dyn Store) {
+    stored_issuer(store, "a").await;
+    stored_issuer(store, "b").await;
+
+    let add = async |name, from| store.add_key(&new_key(name, from)).await.unwrap();
+    assert_eq!(add("a", days(29)).await, Added::Overlaps);
+    assert_eq!(add("a", days(30)).await, Added::New);
+    assert_eq!(add("a", days(30)).await, Added::Overlaps);
+    assert_eq!(add("b", days(30)).await, Added::New);
+
+    let (_, keys) = store.issuer(&issuer("a").name).await.unwrap().unwrap();
+    let starts: Vec<_> = keys.iter().map(|key| key.facts.window.sign_from).collect();
+    assert_eq!(starts, [days(0), days(30)]);
+}
+
+/// Revoking is for ever, and repeating it changes nothing.
+pub async fn a_revoked_key_makes_room_and_loses_its_secret(store: &dyn Store) {
+    let key = stored_issuer(store, "a").await;
+
+    for _ in 0..2 {
+        let revoked = store.revoke_key(key.id()).await.unwrap();
+        assert_eq!(revoked, Some(issuer("a").name));
+    }
+
+    assert_eq!(
+        store.revoke_key(KeyId::of(&Fixed([9; 32]))).await.unwrap(),
+        None
+    );
+    let stored = store.key(key.id()).await.unwrap().unwrap();
+    assert!(stored.revoked && stored.sealed.is_none());
+    assert!(store.secrets().await.unwrap().is_empty());
+    assert_eq!(
+        store.add_key(&new_key("a", days(10))).await.unwrap(),
+        Added::New
+    );
+    assert_eq!(store.directory().await.unwrap().len(), 3);
+}
+
+/// Each change of keys appends one entry, chained to the one before.
+pub async fn the_directory_is_a_chain_of_what_happened(store: &dyn Store) {
+    assert_eq!(store.directory().await.unwrap(), []);
+    let first = stored_issuer(store, "a").await;
+    let second = new_key("a", days(30));
+    assert_eq!(store.add_key(&second).await.unwrap(), Added::New);
+    assert_eq!(
+        store.add_key(&new_key("a", days(30))).await.unwrap(),
+        Added::Overlaps
+    );
+    store.revoke_key(first.id()).await.unwrap();
+
+    let entries = store.directory().await.unwrap();
+
+    assert_eq!(check_chain(&entries), Ok(()));
+    let told: Vec<_> = entries
+        .iter()
+        .map(|entry| (entry.key_id, entry.event))
+        .collect();
+    let expected = [
+        (first.id(), Event::Added),
+        (second.facts.id(), Event::Added),
+        (first.id(), Event::Revoked),
+    ];
+    assert_eq!(told, expected);
+    let entry = &entries[1];
+    assert_eq!(entry.issuer, "a");
+    assert_eq!(entry.public_key, second.facts.public_key);
+    assert_eq!(entry.base_vote_value, issuer("a").terms.price);
+    assert_eq!(entry.sign_from, days(30));
+    assert_eq!(entry.redeem_until, days(90));
+}
+
+/// What is sealed anew opens as before, and what was deleted stays deleted.
+pub async fn secrets_can_be_sealed_anew(store: &dyn Store) {
+    let kept = stored_issuer(store, "a").await;
+    let revoked = stored_issuer(store, "b").await;
+    let secrets = store.secrets().await.unwrap();
+    assert_eq!(secrets.len(), 2);
+    let mut again = new_key("a", days(0)).sealed;
+    again.nonce = [7; 24];
+    store.revoke_key(revoked.id()).await.unwrap();
+
+    let sealed = [(kept.id(), again.clone()), (revoked.id(), again.clone())];
+    assert_eq!(store.reseal(&sealed).await.unwrap(), 1);
+
+    assert_eq!(
+        store.key(kept.id()).await.unwrap().unwrap().sealed,
+        Some(again)
+    );
+    assert_eq!(store.key(revoked.id()).await.unwrap().unwrap().sealed, None);
+    let opened = secrets
+        .iter()
+        .find(|stored| stored.facts == kept)
+        .map(|stored| sealer().open(stored.sealed.as_ref().unwrap(), &stored.facts));
+    assert!(opened.unwrap().is_ok());
+}
+
+/// A secret outlives its key's `redeem_until` by the grace, and no longer.
+pub async fn secrets_of_ended_keys_are_forgotten(store: &dyn Store) {
+    let ended = stored_issuer(store, "a").await;
+    let later = new_key("a", days(30));
+    assert_eq!(store.add_key(&later).await.unwrap(), Added::New);
+
+    assert_eq!(store.forget_secrets(days(60)).await.unwrap(), 0);
+    assert_eq!(store.forget_secrets(days(61)).await.unwrap(), 1);
+
+    let secrets = store.secrets().await.unwrap();
+    assert_eq!(secrets.len(), 1);
+    assert_eq!(secrets[0].facts, later.facts);
+    assert_eq!(key(store, ended.id()).await.signed_total, 0);
+    assert_eq!(time("2026-01-01T00:00:00Z"), days(0));
+    store.forget_deleted().await.unwrap();
+    store.check().await.unwrap();
+}

@@ -1,0 +1,191 @@
+//! Issuer keys and their sealed secrets.
+
+use chrono::{DateTime, Utc};
+use messages::{KeyId, PublicKey, encoding::Fixed};
+use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
+
+use super::issuers::derivation;
+use crate::{
+    domain::{Issuer, IssuerKey, KeyFacts, KeyWindow, NewKey, SealedKey, SealingKeyId},
+    store::{StoreError, StoredKey},
+};
+
+/// A key with what its issuer says about it, and its secret if it has one.
+const FIND: &str = "
+    SELECT k.*, i.funding_source, i.derivation, s.sealing_key, s.nonce, s.ciphertext
+    FROM issuer_keys k
+    JOIN issuers i ON i.name = k.issuer
+    LEFT JOIN sealed_keys s ON s.key_id = k.key_id
+    WHERE k.key_id = ?";
+
+const WITH_SECRETS: &str = "
+    SELECT k.*, i.funding_source, i.derivation, s.sealing_key, s.nonce, s.ciphertext
+    FROM sealed_keys s
+    JOIN issuer_keys k ON k.key_id = s.key_id
+    JOIN issuers i ON i.name = k.issuer";
+
+/// Adds a key and its secret.
+pub(super) async fn insert(conn: &mut SqliteConnection, key: &NewKey) -> Result<(), StoreError> {
+    let KeyFacts { window, .. } = &key.facts;
+    let id = key.facts.id();
+    sqlx::query(
+        "INSERT INTO issuer_keys (key_id, public_key, issuer, sign_from, sign_until, redeem_until)
+         VALUES (?, ?, ?, ?, ?, ?)",
+    )
+    .bind(id.as_bytes().as_slice())
+    .bind(key.facts.public_key.as_bytes().as_slice())
+    .bind(key.facts.issuer.as_str())
+    .bind(window.sign_from.timestamp())
+    .bind(window.sign_until.timestamp())
+    .bind(window.redeem_until.timestamp())
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query(
+        "INSERT INTO sealed_keys (key_id, sealing_key, nonce, ciphertext) VALUES (?, ?, ?, ?)",
+    )
+    .bind(id.as_bytes().as_slice())
+    .bind(key.sealed.sealing_key.0.as_slice())
+    .bind(key.sealed.nonce.as_slice())
+    .bind(key.sealed.ciphertext.as_slice())
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// All keys of an issuer, oldest first.
+pub(super) async fn of_issuer(
+    conn: &mut SqliteConnection,
+    issuer: &Issuer,
+) -> Result<Vec<IssuerKey>, StoreError> {
+    let rows = sqlx::query("SELECT * FROM issuer_keys WHERE issuer = ? ORDER BY sign_from, key_id")
+        .bind(issuer.name.as_str())
+        .fetch_all(conn)
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(IssuerKey {
+                facts: KeyFacts {
+                    issuer: issuer.name.clone(),
+                    funding_source: issuer.terms.funding_source,
+                    derivation: issuer.terms.derivation,
+                    window: window(row)?,
+                    public_key: public_key(row)?,
+                },
+                revoked: row.try_get("revoked")?,
+                signed_total: total(row, "signed_total")?,
+                redeemed_total: total(row, "redeemed_total")?,
+            })
+        })
+        .collect()
+}
+
+/// The key of this id.
+pub(super) async fn find(
+    conn: &mut SqliteConnection,
+    key: KeyId,
+) -> Result<Option<StoredKey>, StoreError> {
+    sqlx::query(FIND)
+        .bind(key.as_bytes().as_slice())
+        .fetch_optional(conn)
+        .await?
+        .map(|row| read(&row))
+        .transpose()
+}
+
+/// All keys that have a secret.
+pub(super) async fn with_secrets(
+    conn: &mut SqliteConnection,
+) -> Result<Vec<StoredKey>, StoreError> {
+    let rows = sqlx::query(WITH_SECRETS).fetch_all(conn).await?;
+    rows.iter().map(read).collect()
+}
+
+/// Marks a key as revoked and deletes its secret.
+pub(super) async fn revoke(conn: &mut SqliteConnection, key: KeyId) -> Result<(), StoreError> {
+    for statement in [
+        "UPDATE issuer_keys SET revoked = 1 WHERE key_id = ?",
+        "DELETE FROM sealed_keys WHERE key_id = ?",
+    ] {
+        sqlx::query(statement)
+            .bind(key.as_bytes().as_slice())
+            .execute(&mut *conn)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Replaces a sealed secret; 0 when it is not there any more.
+pub(super) async fn reseal(
+    conn: &mut SqliteConnection,
+    key: KeyId,
+    sealed: &SealedKey,
+) -> Result<u64, StoreError> {
+    let done = sqlx::query(
+        "UPDATE sealed_keys SET sealing_key = ?, nonce = ?, ciphertext = ? WHERE key_id = ?",
+    )
+    .bind(sealed.sealing_key.0.as_slice())
+    .bind(sealed.nonce.as_slice())
+    .bind(sealed.ciphertext.as_slice())
+    .bind(key.as_bytes().as_slice())
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+fn read(row: &SqliteRow) -> Result<StoredKey, StoreError> {
+    let corrupt = || StoreError::Corrupt("key");
+    let text = |column| row.try_get::<&str, _>(column).map_err(StoreError::from);
+    Ok(StoredKey {
+        facts: KeyFacts {
+            issuer: text("issuer")?.parse().map_err(|_| corrupt())?,
+            funding_source: text("funding_source")?.parse().map_err(|_| corrupt())?,
+            derivation: derivation(text("derivation")?).ok_or_else(corrupt)?,
+            window: window(row)?,
+            public_key: public_key(row)?,
+        },
+        revoked: row.try_get("revoked")?,
+        sealed: sealed(row)?,
+    })
+}
+
+fn sealed(row: &SqliteRow) -> Result<Option<SealedKey>, StoreError> {
+    if row.try_get::<Option<&[u8]>, _>("nonce")?.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(SealedKey {
+        sealing_key: SealingKeyId(bytes(row, "sealing_key")?),
+        nonce: bytes(row, "nonce")?,
+        ciphertext: bytes(row, "ciphertext")?,
+    }))
+}
+
+fn window(row: &SqliteRow) -> Result<KeyWindow, StoreError> {
+    let time = |column| {
+        DateTime::<Utc>::from_timestamp(row.try_get(column)?, 0)
+            .ok_or(StoreError::Corrupt("time of a key"))
+    };
+    Ok(KeyWindow {
+        sign_from: time("sign_from")?,
+        sign_until: time("sign_until")?,
+        redeem_until: time("redeem_until")?,
+    })
+}
+
+fn public_key(row: &SqliteRow) -> Result<PublicKey, StoreError> {
+    Ok(Fixed(bytes(row, "public_key")?))
+}
+
+/// A column that holds exactly `N` bytes.
+pub(super) fn bytes<const N: usize>(
+    row: &SqliteRow,
+    column: &'static str,
+) -> Result<[u8; N], StoreError> {
+    let bytes: &[u8] = row.try_get(column)?;
+    bytes.try_into().map_err(|_| StoreError::Corrupt(column))
+}
+
+/// A column that holds a number of tokens.
+pub(super) fn total(row: &SqliteRow, column: &'static str) -> Result<u64, StoreError> {
+    let total: i64 = row.try_get(column)?;
+    u64::try_from(total).map_err(|_| StoreError::Corrupt(column))
+}
