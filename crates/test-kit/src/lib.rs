@@ -1,1 +1,18 @@
-//! Placeholder.
+//! What tests share: running systems, and ways to hurt them.
+//!
+//! | Question | Module |
+//! |---|---|
+//! | How does a test get a whole system, and time that passes at will? | [`world`] |
+//! | How does it get real processes that it can kill? | [`fleet`], [`process`] |
+//! | What did the system store? | [`stored`] |
+//! | How does a connection between two services break? | [`proxy`] |
+
+pub mod card;
+pub mod fleet;
+mod http;
+pub mod process;
+pub mod proxy;
+pub mod stored;
+pub mod world;
+
+pub use world::World;

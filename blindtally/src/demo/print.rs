@@ -1,0 +1,99 @@
+//! What the demo prints.
+#![expect(clippy::print_stdout, reason = "this is the program's output")]
+
+use comfy_table::{CellAlignment, Table, presets};
+use messages::{FundingSource, money::Amount};
+
+use super::{BySource, Month};
+
+/// How many publishers the chart shows.
+const CHART_ROWS: usize = 10;
+
+/// How long its longest bar is.
+const CHART_COLUMNS: u64 = 40;
+
+/// Prints a month.
+pub(super) fn month(month: &Month) {
+    println!(
+        "One simulated month: {} keys signed, every service on its own database, all over TLS.",
+        month.keys
+    );
+    println!("The browsers used the demo profile: no notice of keys, no smallest crowd. It shows how things work and hides nobody.\n");
+    println!("{}\n", flow(month));
+    println!("{}", chart(month));
+    println!("{}\n", attacks(month));
+    for difference in month.sheet.differences() {
+        println!("differs: {difference}");
+    }
+    println!(
+        "reconciled: {}",
+        if month.report.reconciled { "yes" } else { "no" }
+    );
+}
+
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table.set_header(header);
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+/// Paid in → tokens sold → issued → redeemed → published → counted → paid out + fees + left.
+fn flow(month: &Month) -> Table {
+    let mut table = table(&[
+        "funding source",
+        "paid in",
+        "tokens sold",
+        "issued",
+        "redeemed",
+        "published",
+        "counted",
+        "paid out",
+        "fees",
+        "left",
+    ]);
+    let report = &month.report;
+    for source in FundingSource::ALL {
+        let money = |row: &BySource<Amount>| row.get(&source).copied().unwrap_or_default();
+        let count = |row: &BySource<u64>| row.get(&source).copied().unwrap_or_default();
+        table.add_row([
+            source.to_string(),
+            money(&report.funds_received).to_string(),
+            count(&report.tokens_sold).to_string(),
+            count(&report.tokens_issued).to_string(),
+            count(&report.tokens_redeemed).to_string(),
+            count(&month.tokens_published).to_string(),
+            count(&report.votes_counted).to_string(),
+            money(&report.paid_out).to_string(),
+            money(&report.fees).to_string(),
+            money(&month.left).to_string(),
+        ]);
+    }
+    table
+}
+
+fn chart(month: &Month) -> String {
+    let top = month.publishers.iter().take(CHART_ROWS);
+    let most = top.clone().map(|(_, votes)| *votes).max().unwrap_or(1);
+    let rows = top.map(|(publisher, votes)| {
+        let length = (votes * CHART_COLUMNS).div_ceil(most.max(1));
+        let bar = "█".repeat(usize::try_from(length).unwrap_or_default());
+        format!("{:<32} {bar} {votes}\n", publisher.as_str())
+    });
+    rows.collect()
+}
+
+fn attacks(month: &Month) -> Table {
+    let mut table = table(&["attack", "tried", "refused"]);
+    for row in &month.report.attacks {
+        table.add_row([
+            row.name.to_owned(),
+            row.tried.to_string(),
+            row.refused.to_string(),
+        ]);
+    }
+    table
+}

@@ -1,0 +1,75 @@
+//! What whoever uses a system must know: pins, keys, tokens that are sold.
+
+use std::{fs, sync::Arc};
+
+use anyhow::Context as _;
+use client::{
+    Pin,
+    transport::{PinnedHttps, Transport},
+};
+use ed25519_dalek::{SigningKey, VerifyingKey};
+use messages::FundingSource;
+use payments::domain::{macaroons::RootKey, sku::Sku};
+use rustls_pki_types::{CertificateDer, pem::PemObject as _};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::{Layout, ServiceName};
+
+impl Layout {
+    /// The pin of a service's key.
+    pub fn pin(&self, service: ServiceName) -> anyhow::Result<Pin> {
+        let file = self.pki().identity(service.as_str()).certificate;
+        let pem = fs::read(file).context("a certificate cannot be read")?;
+        let certificate =
+            CertificateDer::from_pem_slice(&pem).context("a file is no certificate")?;
+        Ok(Pin::of_certificate(&certificate)?)
+    }
+
+    /// A transport to a service, pinned, with a connection for each request.
+    pub fn transport(&self, service: ServiceName) -> anyhow::Result<Arc<dyn Transport>> {
+        let pins = [self.pin(service)?];
+        Ok(Arc::new(PinnedHttps::new(self.url(service), &pins)?))
+    }
+
+    /// The public half of the directory key, which clients know beforehand.
+    pub fn directory_key(&self) -> anyhow::Result<VerifyingKey> {
+        let seed = self.pki().secret("payments-directory").read_key()?;
+        Ok(SigningKey::from_bytes(&seed).verifying_key())
+    }
+
+    /// The SKU token that sells votes to money of `source`.
+    pub fn sku_token(&self, source: FundingSource) -> anyhow::Result<String> {
+        let name = ServiceName::Payments;
+        let config: payments::Config = self.settings(name).load(name)?;
+        let sku = config.skus.iter().find(|sku| sku.funding_source == source);
+        let sku = Sku::from(sku.context("no SKU for this funding source is configured")?);
+        let root = self.pki().secret("payments-sku-root").read_text()?;
+        let root = RootKey::from_secret(root.expose_secret().as_bytes());
+        sku.mint(&root).context("the SKU does not fit a macaroon")
+    }
+
+    /// The bearer token of tally's API.
+    pub fn tally_token(&self) -> anyhow::Result<SecretString> {
+        Ok(self.pki().secret("tally-token").read_text()?)
+    }
+
+    /// The settings of a browser of this system: it pins payments, and tally is its witness.
+    pub fn browser(
+        &self,
+        name: &str,
+        seed: u64,
+        profile: client::Profile,
+        clock: clock::Clock,
+    ) -> anyhow::Result<client::Settings> {
+        Ok(client::Settings {
+            name: name.to_owned(),
+            seed,
+            profile,
+            server: self.transport(ServiceName::Payments)?,
+            witnesses: vec![self.transport(ServiceName::Tally)?],
+            directory_key: self.directory_key()?,
+            clock,
+            crash_points: client::crash::CrashPoints::default(),
+        })
+    }
+}

@@ -1,0 +1,72 @@
+//! Where the services listen: free ports of loopback, and the same ones after a restart.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::Path,
+};
+
+use anyhow::Context as _;
+use rand::{Rng as _, rngs::OsRng};
+
+use super::ServiceName;
+
+/// Below the ports that systems choose for outgoing connections: one of those could take a port
+/// while its service restarts.
+const RANGE: std::ops::Range<u16> = 20_000..32_000;
+
+/// More tries than a machine has busy ports in the range, nearly always.
+const TRIES_MAX: usize = 1_000;
+
+/// Where a service listens.
+#[derive(Clone, Copy, Debug)]
+pub struct Listen {
+    /// Its API.
+    pub api: SocketAddr,
+    /// Its probes and metrics.
+    pub admin: SocketAddr,
+}
+
+/// The ports written down in `file`, or new ones, which are written there.
+pub(super) fn open(file: &Path) -> anyhow::Result<BTreeMap<ServiceName, Listen>> {
+    if let Ok(text) = fs::read_to_string(file) {
+        let ports: Vec<u16> = serde_json::from_str(&text).context("the file of ports")?;
+        return assign(&ports).context("the file of ports is too short");
+    }
+    let mut held = Vec::new();
+    for _ in ServiceName::ALL.iter().flat_map(|_| 0..2) {
+        held.push(free_port()?);
+    }
+    let ports: Vec<u16> = held.iter().map(|(_, port)| *port).collect();
+    drop(held);
+    fs::write(file, serde_json::to_string(&ports)?)?;
+    assign(&ports).context("there are two ports for each service")
+}
+
+fn assign(ports: &[u16]) -> Option<BTreeMap<ServiceName, Listen>> {
+    let mut ports = ports
+        .iter()
+        .map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, *port)));
+    let mut next = || {
+        Some(Listen {
+            api: ports.next()?,
+            admin: ports.next()?,
+        })
+    };
+    ServiceName::ALL
+        .into_iter()
+        .map(|service| Some((service, next()?)))
+        .collect()
+}
+
+/// A port that nobody listens on, held until all are found.
+fn free_port() -> anyhow::Result<(TcpListener, u16)> {
+    for _try in 0..TRIES_MAX {
+        let port = OsRng.gen_range(RANGE);
+        if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            return Ok((listener, port));
+        }
+    }
+    anyhow::bail!("no free port on loopback")
+}

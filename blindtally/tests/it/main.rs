@@ -1,0 +1,6 @@
+//! The whole system from outside.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod system;
+mod up;

@@ -1,0 +1,20 @@
+//! One service of a test's folder as a process: `test-service NAME FOLDER`.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+/// One service of a test's folder, until a signal.
+#[derive(Debug, Parser)]
+struct Cli {
+    /// Which service.
+    service: String,
+    /// The folder of the system.
+    dir: PathBuf,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    test_kit::fleet::serve(&cli.service, &cli.dir).await
+}

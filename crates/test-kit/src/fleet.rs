@@ -1,0 +1,87 @@
+//! The services as real processes, to be killed.
+
+use std::path::{Path, PathBuf};
+
+use blindtally::system::{Layout, Planted, Profile, ServiceName};
+use clock::Clock;
+use service_kit::outbox::Schedule;
+
+use crate::process::{Process, Program};
+
+/// A fleet publishes so often: a test that lasts a minute must see many publications.
+const PUBLISH_EVERY: chrono::TimeDelta = chrono::TimeDelta::milliseconds(200);
+
+/// One process for each service, over one folder.
+#[derive(Debug)]
+pub struct Fleet {
+    layout: Layout,
+    processes: Vec<(ServiceName, Process)>,
+}
+
+impl Fleet {
+    /// Starts the services in `dir`. `program` is this crate's `test-service`.
+    pub async fn start(dir: &Path, program: &Path) -> anyhow::Result<Self> {
+        let layout = Layout::open(dir, profile())?;
+        let mut processes = Vec::new();
+        for service in ServiceName::ALL {
+            let process = Process::start(Program {
+                name: service.as_str(),
+                path: program.to_owned(),
+                arguments: vec![service.as_str().into(), layout.dir().into()],
+                admin: layout.listen(service).admin,
+                log: log(&layout, service),
+            });
+            processes.push((service, process.await?));
+        }
+        Ok(Self { layout, processes })
+    }
+
+    /// Where everything is.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Kills a service wherever it is, and starts it again.
+    pub async fn kill_and_restart(&mut self, service: ServiceName) -> anyhow::Result<()> {
+        for (name, process) in &mut self.processes {
+            if *name == service {
+                process.kill().await?;
+                process.restart().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Stops all services in order, and says which did not end well.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        for (name, process) in self.processes.iter_mut().rev() {
+            let status = process.stop("TERM").await?;
+            anyhow::ensure!(status.success(), "{name} ended with {status}");
+        }
+        Ok(())
+    }
+}
+
+/// Where a service's messages go.
+fn log(layout: &Layout, service: ServiceName) -> PathBuf {
+    layout.file(&format!("{service}.log"))
+}
+
+/// The settings of a fleet.
+fn profile() -> Profile {
+    Profile::demo()
+}
+
+/// What a process of a fleet does: it is one service of the folder, with votes published often.
+pub async fn serve(service: &str, dir: &Path) -> anyhow::Result<()> {
+    let name = ServiceName::ALL
+        .into_iter()
+        .find(|name| name.as_str() == service);
+    let name = name.ok_or_else(|| anyhow::anyhow!("there is no service {service}"))?;
+    service_kit::telemetry::init("warn")?;
+    let mut planted = Planted::default();
+    planted.payments.votes.schedule = |_slots| Schedule::Every(PUBLISH_EVERY);
+    let layout = Layout::open(dir, profile())?;
+    let (service, _sandbox) = layout.build(name, Clock::system(), &planted).await?;
+    service.run_until_signal().await
+}

@@ -1,0 +1,127 @@
+//! A service as a real process: started, asked whether it is ready, killed, started again.
+
+use std::{
+    ffi::OsString,
+    fs::{File, OpenOptions},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, bail};
+use tokio::process::{Child, Command};
+
+use crate::http;
+
+/// A start opens databases and makes keys; on a machine that is busy with tests, that takes a while.
+const READY_WITHIN: Duration = Duration::from_mins(1);
+
+/// How often a service that is not ready is asked again.
+const ASK_EVERY: Duration = Duration::from_millis(20);
+
+/// A stop lets running requests finish, for 30 s at most.
+const STOPPED_WITHIN: Duration = Duration::from_secs(40);
+
+/// What to run.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// What it is called in errors.
+    pub name: &'static str,
+    /// The program's file.
+    pub path: PathBuf,
+    /// Its arguments.
+    pub arguments: Vec<OsString>,
+    /// Where its admin interface listens.
+    pub admin: SocketAddr,
+    /// What it prints goes there.
+    pub log: PathBuf,
+}
+
+/// A running process. It is killed when this is dropped.
+#[derive(Debug)]
+pub struct Process {
+    program: Program,
+    child: Child,
+}
+
+impl Process {
+    /// Starts the program, and waits until it is ready.
+    pub async fn start(program: Program) -> anyhow::Result<Self> {
+        let mut process = Self::spawn(program)?;
+        process.wait_until_ready().await?;
+        Ok(process)
+    }
+
+    /// Starts the program and does not wait.
+    pub fn spawn(program: Program) -> anyhow::Result<Self> {
+        let child = Command::new(&program.path)
+            .args(&program.arguments)
+            .stdin(Stdio::null())
+            .stdout(log(&program.log)?)
+            .stderr(log(&program.log)?)
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("{} cannot be started", program.name))?;
+        Ok(Self { program, child })
+    }
+
+    /// Waits until `/readyz` answers 200.
+    pub async fn wait_until_ready(&mut self) -> anyhow::Result<()> {
+        let deadline = Instant::now() + READY_WITHIN;
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                bail!(
+                    "{} ended: {status}; see {}",
+                    self.program.name,
+                    self.program.log.display()
+                );
+            }
+            if http::is_ready(self.program.admin).await {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                bail!(
+                    "{} is not ready; see {}",
+                    self.program.name,
+                    self.program.log.display()
+                );
+            }
+            tokio::time::sleep(ASK_EVERY).await;
+        }
+    }
+
+    /// SIGKILL: the process ends wherever it is.
+    pub async fn kill(&mut self) -> anyhow::Result<()> {
+        self.child
+            .kill()
+            .await
+            .context("the process cannot be killed")
+    }
+
+    /// Starts the same program again, after it ended.
+    pub async fn restart(&mut self) -> anyhow::Result<()> {
+        *self = Self::start(self.program.clone()).await?;
+        Ok(())
+    }
+
+    /// Sends `signal` (`INT` or `TERM`), and waits for the end.
+    pub async fn stop(&mut self, signal: &str) -> anyhow::Result<ExitStatus> {
+        let id = self.child.id().context("the process has ended")?;
+        let sent = Command::new("kill")
+            .args(["-s", signal, &id.to_string()])
+            .status()
+            .await?;
+        anyhow::ensure!(sent.success(), "the signal cannot be sent");
+        let ended = tokio::time::timeout(STOPPED_WITHIN, self.child.wait()).await;
+        Ok(ended.context("the process does not stop")??)
+    }
+}
+
+fn log(path: &Path) -> anyhow::Result<File> {
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .context("no log file")
+}
