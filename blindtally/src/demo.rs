@@ -64,6 +64,18 @@ pub struct DemoArgs {
     pub keep: Option<PathBuf>,
 }
 
+impl Default for DemoArgs {
+    fn default() -> Self {
+        Self {
+            browsers: 200,
+            publishers: 25,
+            seed: 1,
+            report: None,
+            keep: None,
+        }
+    }
+}
+
 /// Runs the demo and prints what it showed. Whether everything agreed is in the report.
 pub async fn run(args: &DemoArgs) -> anyhow::Result<Report> {
     let temporary;
@@ -104,7 +116,7 @@ impl Month {
             .single()
             .context("a date that exists")?;
         let (clock, simulation) = Clock::simulated(start);
-        let system = System::start(&folder.join("system"), Profile::demo(), clock.clone()).await?;
+        let system = System::start(&folder.join("system"), Profile::month(), clock.clone()).await?;
         let stage = Stage::set(args, folder, &system, &clock, start).await?;
 
         let (expected, scores) = stage.play(simulation).await?;

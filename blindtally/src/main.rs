@@ -1,6 +1,8 @@
 //! The whole system as a program: reads the command line, and nothing more.
 
-use blindtally::up;
+use std::process::ExitCode;
+
+use blindtally::{demo, up};
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -9,7 +11,7 @@ use clap_complete::Shell;
 #[command(version)]
 struct Cli {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -19,18 +21,29 @@ enum Command {
         /// Which shell.
         shell: Shell,
     },
+    /// Runs a month of the whole system, which is also what happens without a command.
+    Demo(demo::DemoArgs),
     /// Runs the whole system until ctrl-c, and keeps everything in one folder.
     Up(up::UpArgs),
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    match Cli::parse().command {
+async fn main() -> anyhow::Result<ExitCode> {
+    let command = Cli::parse().command;
+    match command.unwrap_or(Command::Demo(demo::DemoArgs::default())) {
         Command::Completions { shell } => {
             let mut out = std::io::stdout();
             clap_complete::generate(shell, &mut Cli::command(), "blindtally", &mut out);
-            Ok(())
+            Ok(ExitCode::SUCCESS)
         }
-        Command::Up(args) => up::run(&args).await,
+        Command::Demo(args) => {
+            let report = demo::run(&args).await?;
+            Ok(if report.reconciled {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            })
+        }
+        Command::Up(args) => up::run(&args).await.map(|()| ExitCode::SUCCESS),
     }
 }

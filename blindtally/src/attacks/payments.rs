@@ -6,7 +6,10 @@ use futures_util::future::join_all;
 use messages::{FundingSource, money::Amount};
 use serde_json::json;
 
-use super::{Hand, OpenOrder, Score, hand::{Books, claim_of}};
+use super::{
+    Hand, OpenOrder, Score,
+    hand::{Books, claim_of},
+};
 
 /// How often an attack tries at the same time.
 const AT_ONCE: usize = 8;

@@ -1,11 +1,7 @@
 //! Attacks on votes (threats T6, T7, T9).
 
 use anyhow::Context as _;
-use client::{
-    browser::body_of_vote,
-    tokens::Unspent,
-    transport::Request,
-};
+use client::{browser::body_of_vote, tokens::Unspent, transport::Request};
 use futures_util::future::join_all;
 use messages::{
     encoding::Fixed,
@@ -116,10 +112,19 @@ pub(super) async fn alter(hand: &mut Hand, watch: &dyn Watch) -> anyhow::Result<
     let other_kind = other_kind.to_base64();
     push(&|vote| vote.vote.clone_from(&other_kind));
     for place in [0, 31, 32, 63] {
-        push(&|vote| flip(vote.credentials.first_mut().map(|one| &mut one.signature), place));
+        push(&|vote| {
+            flip(
+                vote.credentials.first_mut().map(|one| &mut one.signature),
+                place,
+            );
+        });
         push(&|vote| flip(vote.credentials.last_mut().map(|one| &mut one.t), place));
     }
-    push(&|vote| vote.credentials.iter_mut().for_each(|one| one.public_key = Fixed([9; 32])));
+    push(&|vote| {
+        vote.credentials
+            .iter_mut()
+            .for_each(|one| one.public_key = Fixed([9; 32]));
+    });
     push(&|vote| {
         let signatures: Vec<_> = vote.credentials.iter().map(|one| one.signature).collect();
         let rotated = signatures.iter().cycle().skip(1);

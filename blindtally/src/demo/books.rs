@@ -59,7 +59,10 @@ pub(super) async fn read(system: &System) -> anyhow::Result<Books> {
         (FundingSource::UserWallet, settlement::GEMINI),
         (FundingSource::UserWallet, settlement::UPHOLD),
     ] {
-        let balance = sandbox.balance(&address.to_owned().try_into()?, &CURRENCY.to_owned().try_into()?);
+        let balance = sandbox.balance(
+            &address.to_owned().try_into()?,
+            &CURRENCY.to_owned().try_into()?,
+        );
         crate::attacks::Books::add(&mut arrived, source, balance);
     }
     Ok(Books {

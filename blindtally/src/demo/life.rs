@@ -61,10 +61,7 @@ impl Life {
             let mut browser = Browser::start(self.settings.clone(), wallet);
             // The browser counts as running from here on, by its own guard.
             drop(outside.take());
-            match self
-                .go_on(&mut browser, payer.as_ref(), &mut planned)
-                .await
-            {
+            match self.go_on(&mut browser, payer.as_ref(), &mut planned).await {
                 Ok(()) => break,
                 Err(Error::Crashed(_)) => {
                     let mut dead = self.clock.busy();
@@ -164,11 +161,7 @@ impl Life {
         }))
     }
 
-    fn outcome(
-        &self,
-        path: &Path,
-        planned: BTreeMap<Publisher, u64>,
-    ) -> anyhow::Result<Expected> {
+    fn outcome(&self, path: &Path, planned: BTreeMap<Publisher, u64>) -> anyhow::Result<Expected> {
         let state = WalletFile::open(path)?.state;
         let mut expected = Expected::default();
         let source = self.part.wallet.source();

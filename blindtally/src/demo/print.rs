@@ -18,7 +18,9 @@ pub(super) fn month(month: &Month) {
         "One simulated month: {} keys signed, every service on its own database, all over TLS.",
         month.keys
     );
-    println!("The browsers used the demo profile: no notice of keys, no smallest crowd. It shows how things work and hides nobody.\n");
+    println!(
+        "The browsers used the demo profile: no notice of keys, no smallest crowd. It shows how things work and hides nobody.\n"
+    );
     println!("{}\n", flow(month));
     println!("{}", chart(month));
     println!("{}\n", attacks(month));

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use messages::{FundingSource, money::Amount};
 
-use super::{Scores, books::Books, expected::Expected};
+use super::{BySource, Scores, books::Books, expected::Expected};
 use crate::attacks::Attack;
 
 /// What was compared.
@@ -32,7 +32,7 @@ impl Sheet {
         different.map(|line| format!("{}: {} is not {}", line.what, line.one, line.other))
     }
 
-    fn equal<T: PartialEq + Debug>(&mut self, what: impl Into<String>, one: T, other: T) {
+    fn equal<T: PartialEq + Debug>(&mut self, what: impl Into<String>, one: &T, other: &T) {
         self.0.push(Line {
             what: what.into(),
             agrees: one == other,
@@ -46,18 +46,18 @@ impl Sheet {
 pub(super) fn check(books: &Books, expected: &Expected, scores: &Scores) -> Sheet {
     let mut sheet = Sheet::default();
     let theirs = &expected.books;
-    sheet.equal("no money came from nowhere", books.conserved, true);
-    sheet.equal("orders paid", books.orders.paid, theirs.orders_paid);
-    sheet.equal("votes accepted", books.votes_accepted, theirs.votes);
+    sheet.equal("no money came from nowhere", &books.conserved, &true);
+    sheet.equal("orders paid", &books.orders.paid, &theirs.orders_paid);
+    sheet.equal("votes accepted", &books.votes_accepted, &theirs.votes);
     sheet.equal(
         "votes accepted and events published",
-        books.votes_accepted,
-        books.events_published,
+        &books.votes_accepted,
+        &books.events_published,
     );
     sheet.equal(
         "tokens accepted and counted",
-        books.tokens_accepted,
-        books.tally.counted.values().sum(),
+        &books.tokens_accepted,
+        &books.tally.counted.values().sum(),
     );
     sheet.equal(
         "votes by publisher",
@@ -65,91 +65,101 @@ pub(super) fn check(books: &Books, expected: &Expected, scores: &Scores) -> Shee
         &expected.publishers,
     );
     for source in FundingSource::ALL {
-        of_source(&mut sheet, books, expected, source);
+        money(&mut sheet, books, expected, source);
+        tokens(&mut sheet, books, expected, source);
     }
     for attack in Attack::ALL {
         let score = scores.get(&attack).copied().unwrap_or_default();
-        sheet.equal(attack.name(), score.refused, score.tried);
-        sheet.equal(format!("{} was tried", attack.name()), score.tried > 0, true);
+        sheet.equal(attack.name(), &score.refused, &score.tried);
+        sheet.equal(
+            format!("{} was tried", attack.name()),
+            &(score.tried > 0),
+            &true,
+        );
     }
     sheet
 }
 
 /// The way of one source's money: each figure against the one before it, and against the actors.
-fn of_source(sheet: &mut Sheet, books: &Books, expected: &Expected, source: FundingSource) {
-    let money = |row: &super::BySource<Amount>| row.get(&source).copied().unwrap_or_default();
-    let count = |row: &super::BySource<u64>| row.get(&source).copied().unwrap_or_default();
+fn money(sheet: &mut Sheet, books: &Books, expected: &Expected, source: FundingSource) {
+    let of = |row: &BySource<Amount>| row.get(&source).copied().unwrap_or_default();
     let sum = |amounts: &[Amount]| {
-        amounts.iter().try_fold(Amount::ZERO, |sum, amount| {
-            sum.checked_add(*amount)
-        })
+        let mut amounts = amounts.iter();
+        amounts.try_fold(Amount::ZERO, |sum, amount| sum.checked_add(*amount))
     };
-    let worth = |tokens: u64| books.price().times(tokens);
-    let (orders, registry, tally) = (&books.orders, &books.registry, &books.tally);
-    let theirs = &expected.books;
-    let mut equal = |what: &str, one: String, other: String| {
-        sheet.equal(format!("{source}: {what}"), one, other);
+    let worth = |row: &BySource<u64>| {
+        let tokens = row.get(&source).copied().unwrap_or_default();
+        books.price().times(tokens)
     };
-    let shown = |amount: Option<Amount>| amount.map_or("too much".to_owned(), |a| a.to_string());
-
-    let received = money(&orders.received);
+    let (tally, theirs) = (&books.tally, &expected.books);
+    let received = of(&books.orders.received);
+    let mut equal = |what: &str, one: Option<Amount>, other: Option<Amount>| {
+        sheet.equal(format!("{source}: {what}"), &one, &other);
+    };
     equal(
-        "what arrived at the custodian is what pays for votes and what waits for a refund",
-        shown(Some(money(&books.arrived))),
-        shown(sum(&[received, money(&theirs.stranded)])),
+        "what arrived at the custodian pays for votes or waits for a refund",
+        Some(of(&books.arrived)),
+        sum(&[received, of(&theirs.stranded)]),
     );
     equal(
         "money received, by the actors",
-        received.to_string(),
-        money(&theirs.received).to_string(),
+        Some(received),
+        Some(of(&theirs.received)),
     );
     equal(
         "money received is the price of the tokens sold",
-        received.to_string(),
-        shown(worth(count(&orders.sold))),
-    );
-    equal(
-        "tokens sold, by the actors",
-        count(&orders.sold).to_string(),
-        count(&theirs.sold).to_string(),
-    );
-    equal(
-        "tokens issued, by the actors",
-        count(&registry.signed).to_string(),
-        count(&theirs.issued).to_string(),
-    );
-    equal(
-        "tokens redeemed, by the actors",
-        count(&registry.redeemed).to_string(),
-        count(&theirs.counted).to_string(),
-    );
-    equal(
-        "tokens redeemed and published",
-        count(&registry.redeemed).to_string(),
-        count(&books.tokens_published).to_string(),
-    );
-    equal(
-        "tokens published and counted",
-        count(&books.tokens_published).to_string(),
-        count(&tally.counted).to_string(),
+        Some(received),
+        worth(&books.orders.sold),
     );
     equal(
         "paid out and fees are the worth of the votes counted",
-        shown(sum(&[money(&tally.paid_out), money(&tally.fees)])),
-        shown(worth(count(&tally.counted))),
+        sum(&[of(&tally.paid_out), of(&tally.fees)]),
+        worth(&tally.counted),
     );
     equal(
         "paid out, fees and what is left are the money received",
-        shown(sum(&[
-            money(&tally.paid_out),
-            money(&tally.fees),
-            money(&tally.left),
-        ])),
-        received.to_string(),
+        sum(&[of(&tally.paid_out), of(&tally.fees), of(&tally.left)]),
+        Some(received),
     );
     equal(
         "the rows of the payouts are what was paid out",
-        money(&tally.payouts).to_string(),
-        money(&tally.paid_out).to_string(),
+        Some(of(&tally.payouts)),
+        Some(of(&tally.paid_out)),
     );
+}
+
+/// The way of one source's tokens, likewise.
+fn tokens(sheet: &mut Sheet, books: &Books, expected: &Expected, source: FundingSource) {
+    let (registry, theirs) = (&books.registry, &expected.books);
+    let pairs = [
+        (
+            "tokens sold, by the actors",
+            &books.orders.sold,
+            &theirs.sold,
+        ),
+        (
+            "tokens issued, by the actors",
+            &registry.signed,
+            &theirs.issued,
+        ),
+        (
+            "tokens redeemed, by the actors",
+            &registry.redeemed,
+            &theirs.counted,
+        ),
+        (
+            "tokens redeemed and published",
+            &registry.redeemed,
+            &books.tokens_published,
+        ),
+        (
+            "tokens published and counted",
+            &books.tokens_published,
+            &books.tally.counted,
+        ),
+    ];
+    for (what, one, other) in pairs {
+        let of = |row: &BySource<u64>| row.get(&source).copied().unwrap_or_default();
+        sheet.equal(format!("{source}: {what}"), &of(one), &of(other));
+    }
 }

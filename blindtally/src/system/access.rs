@@ -48,6 +48,13 @@ impl Layout {
         sku.mint(&root).context("the SKU does not fit a macaroon")
     }
 
+    /// The topic of votes.
+    pub fn vote_topic(&self) -> anyhow::Result<String> {
+        let name = ServiceName::Payments;
+        let config: payments::Config = self.settings(name).load(name)?;
+        Ok(format!("{}.payment.vote", config.environment))
+    }
+
     /// The bearer token of tally's API.
     pub fn tally_token(&self) -> anyhow::Result<SecretString> {
         Ok(self.pki().secret("tally-token").read_text()?)

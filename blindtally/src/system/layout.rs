@@ -175,7 +175,8 @@ impl Layout {
         format!("sqlite:{}", self.file(file).display())
     }
 
-    fn event_log(&self) -> String {
+    /// Where the event log is.
+    pub fn event_log(&self) -> String {
         format!("embedded:{}", self.file("event-log.db").display())
     }
 }

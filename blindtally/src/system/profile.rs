@@ -2,6 +2,12 @@
 
 use super::{ServiceName, Settings};
 
+/// The built-in SKUs, with keys for 15 days.
+const SKUS_OF_HALF_A_MONTH: &str = r#"[
+    { name = "user-wallet-vote", price = "0.25", currency = "BAT", description = "", funding_source = "user-wallet", key_period = "P15D", redeemable_periods = 2 },
+    { name = "anon-card-vote", price = "0.25", currency = "BAT", description = "", funding_source = "anonymous-card", key_period = "P15D", redeemable_periods = 2 },
+]"#;
+
 /// The settings of a kind of system, beyond those that say where things are.
 #[derive(Clone, Debug, Default)]
 pub struct Profile {
@@ -25,6 +31,20 @@ impl Profile {
         profile.every.set("http.rate_limit.units_per_minute", 0);
         profile.every.set("http.connections_per_client_max", 4_096);
         profile.challenge_bypass.set("keys.notice_hours", 0);
+        let slots: Vec<_> = (0..24).map(|hour| format!("{hour:02}:10")).collect();
+        let slots: Vec<_> = slots.iter().map(String::as_str).collect();
+        profile
+            .payments
+            .set("directory.key_notice_hours", 0)
+            .set_list("publication.publication_slots", &slots)
+            .set("publication.publication_min_votes", 1);
+        profile
+    }
+
+    /// As the demo, with keys that sell for half a month, so that they rotate in the middle of it.
+    pub fn month() -> Self {
+        let mut profile = Self::demo();
+        profile.payments.set("skus", SKUS_OF_HALF_A_MONTH);
         profile
     }
 

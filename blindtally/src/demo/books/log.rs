@@ -31,8 +31,10 @@ pub(super) async fn read(layout: &Layout) -> anyhow::Result<Published> {
         for record in batch.records {
             let vote = Vote::decode(&record.value).context("a vote event")?;
             published.events += 1;
-            *published.tokens.entry(vote.funding_source.parse()?).or_default() +=
-                u64::try_from(vote.vote_tally)?;
+            *published
+                .tokens
+                .entry(vote.funding_source.parse()?)
+                .or_default() += u64::try_from(vote.vote_tally)?;
         }
     }
     Ok(published)

@@ -37,7 +37,9 @@ pub(super) async fn read(layout: &Layout) -> anyhow::Result<Orders> {
         let source: FundingSource = row.try_get::<String, _>("source")?.parse()?;
         let received: Amount = row.try_get::<String, _>("received")?.parse()?;
         let sum = orders.received.entry(source).or_default();
-        *sum = sum.checked_add(received).context("more money than there is")?;
+        *sum = sum
+            .checked_add(received)
+            .context("more money than there is")?;
         *orders.sold.entry(source).or_default() +=
             u64::try_from(row.try_get::<i64, _>("votes_sold")?)?;
     }

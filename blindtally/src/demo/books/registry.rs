@@ -32,7 +32,13 @@ pub(super) async fn read(layout: &Layout) -> anyhow::Result<Registry> {
     let http = http_client(&tls, Duration::from_secs(10))?;
     let base = layout.url(ServiceName::ChallengeBypass);
     let url = base.join("/v4/key-directory")?;
-    let directory: Directory = http.get(url).send().await?.error_for_status()?.json().await?;
+    let directory: Directory = http
+        .get(url)
+        .send()
+        .await?
+        .error_for_status()?
+        .json()
+        .await?;
     let issuers: BTreeMap<String, FundingSource> = directory
         .entries
         .into_iter()
@@ -46,7 +52,13 @@ pub(super) async fn read(layout: &Layout) -> anyhow::Result<Registry> {
             .ok()
             .context("an address has a path")?
             .extend(["v4", "issuers", &name]);
-        let issuer: Issuer = http.get(url).send().await?.error_for_status()?.json().await?;
+        let issuer: Issuer = http
+            .get(url)
+            .send()
+            .await?
+            .error_for_status()?
+            .json()
+            .await?;
         for key in issuer.keys {
             *registry.signed.entry(source).or_default() += key.signed_total;
             *registry.redeemed.entry(source).or_default() += key.redeemed_total;

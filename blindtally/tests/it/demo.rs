@@ -1,0 +1,99 @@
+//! The demo as a program: what it prints, what it reports, and that a seed repeats it.
+
+use std::{
+    path::Path,
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+
+/// Few enough to be quick, and enough for every kind of wallet.
+const BROWSERS: &str = "12";
+
+fn demo(folder: &Path, report: &str, seed: &str) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_blindtally"))
+        .args(["demo", "--browsers", BROWSERS, "--publishers", "5"])
+        .args(["--seed", seed, "--report", report])
+        .current_dir(folder)
+        .output()
+        .unwrap()
+}
+
+fn report(folder: &Path, file: &str) -> Value {
+    serde_json::from_slice(&std::fs::read(folder.join(file)).unwrap()).unwrap()
+}
+
+#[test]
+fn the_same_seed_gives_the_same_report_byte_for_byte_and_another_seed_another() {
+    let folder = tempfile::tempdir().unwrap();
+    for (file, seed) in [("one.json", "7"), ("same.json", "7"), ("other.json", "8")] {
+        let output = demo(folder.path(), file, seed);
+        assert!(
+            output.status.success(),
+            "{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        assert!(String::from_utf8_lossy(&output.stdout).contains("reconciled: yes"));
+        // No terminal, no progress bars.
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    }
+
+    let bytes = |file| std::fs::read(folder.path().join(file)).unwrap();
+    assert_eq!(bytes("one.json"), bytes("same.json"));
+    assert_ne!(bytes("one.json"), bytes("other.json"));
+    members_are_those_that_were_promised(&report(folder.path(), "one.json"));
+}
+
+fn members_are_those_that_were_promised(report: &Value) {
+    let names: Vec<_> = report.as_object().unwrap().keys().cloned().collect();
+    let mut promised = [
+        "ordersPaid",
+        "fundsReceived",
+        "tokensSold",
+        "tokensIssued",
+        "tokensRedeemed",
+        "votesAccepted",
+        "eventsPublished",
+        "votesCounted",
+        "paidOut",
+        "fees",
+        "attacks",
+        "reconciled",
+    ];
+    promised.sort_unstable();
+    let mut names_sorted = names;
+    names_sorted.sort_unstable();
+    assert_eq!(names_sorted, promised);
+
+    assert_eq!(report["reconciled"], true);
+    assert_eq!(report["votesAccepted"], report["eventsPublished"]);
+    assert_eq!(report["tokensRedeemed"], report["votesCounted"]);
+    for source in ["anonymous-card", "user-wallet"] {
+        assert!(report["fundsReceived"][source].is_string());
+        assert!(report["tokensSold"][source].as_u64().unwrap() > 0);
+    }
+    let attacks = report["attacks"].as_array().unwrap();
+    assert_eq!(attacks.len(), 10);
+    for attack in attacks {
+        assert!(attack["tried"].as_u64().unwrap() > 0);
+        assert_eq!(attack["tried"], attack["refused"], "{attack}");
+    }
+}
+
+#[test]
+fn keep_leaves_the_databases_and_refuses_a_folder_that_is_in_use() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = folder.path().join("kept");
+    std::fs::create_dir(&kept).unwrap();
+    std::fs::write(kept.join("a file"), "of somebody").unwrap();
+
+    let output = Command::new(env!("CARGO_BIN_EXE_blindtally"))
+        .args(["demo", "--browsers", "1", "--keep"])
+        .arg(&kept)
+        .output()
+        .unwrap();
+
+    assert!(!output.status.success());
+    assert_eq!(std::fs::read_dir(&kept).unwrap().count(), 1);
+}
