@@ -4,8 +4,8 @@ pub mod directory;
 pub mod funds;
 pub mod issuers;
 pub mod log_retention;
+pub mod retention;
+pub mod signing;
+pub mod transfers;
 pub mod vote_counters;
 pub mod vote_retention;
-
-#[cfg(test)]
-mod testing;

@@ -1,7 +1,13 @@
 //! The public API.
 
 mod anonymity_sets;
+mod credentials;
 mod health;
+mod holder;
+pub mod idempotency;
 mod key_directory;
+mod orders;
+pub mod orders_state;
 pub mod public;
+mod transactions;
 mod votes;

@@ -1,0 +1,143 @@
+-- Orders, the transfers that pay them, and the credentials they buy.
+--
+-- Times are hours since the Unix epoch, days are YYYY-MM-DD: nothing finer is kept, so that nobody can
+-- join an order to what else happened in the same minute (contracts §2; threats U2, S1 to S4).
+-- Ids and hashes are blobs, amounts are decimal texts, since SQLite has no exact decimal.
+
+CREATE TABLE orders (
+    id               BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+    created_hour     INTEGER NOT NULL,
+    updated_hour     INTEGER NOT NULL,
+    -- When this row was made: later than created_hour if the order was made again from its capability.
+    kept_from_hour   INTEGER NOT NULL,
+    currency         TEXT NOT NULL,
+    total            TEXT NOT NULL,
+    funding_source   TEXT NOT NULL CHECK (funding_source IN ('anonymous-card', 'user-wallet')),
+    status           TEXT NOT NULL CHECK (status IN ('pending', 'paid', 'fulfilled', 'canceled')),
+    -- How many transfer references were used; the next one has this number.
+    references_used  INTEGER NOT NULL DEFAULT 0 CHECK (references_used >= 0),
+    has_transfers    INTEGER NOT NULL DEFAULT 0 CHECK (has_transfers IN (0, 1)),
+    paid_day         TEXT,
+    fulfilled_day    TEXT
+) WITHOUT ROWID;
+
+-- Unpaid orders by age: they are deleted in this order.
+CREATE INDEX orders_unpaid ON orders (kept_from_hour) WHERE has_transfers = 0;
+CREATE INDEX orders_open ON orders (kept_from_hour) WHERE has_transfers = 1 AND status = 'pending';
+CREATE INDEX orders_unclaimed ON orders (paid_day) WHERE status = 'paid';
+CREATE INDEX orders_fulfilled ON orders (fulfilled_day) WHERE fulfilled_day IS NOT NULL;
+CREATE INDEX orders_closed ON orders (created_hour) WHERE status IN ('fulfilled', 'canceled');
+
+-- How many orders have no transfer, so that the bound on them costs no count.
+CREATE TABLE unpaid_orders (
+    id      INTEGER NOT NULL PRIMARY KEY CHECK (id = 0),
+    orders  INTEGER NOT NULL CHECK (orders >= 0)
+);
+INSERT INTO unpaid_orders (id, orders) VALUES (0, 0);
+
+CREATE TABLE order_items (
+    id           BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+    order_id     BLOB NOT NULL REFERENCES orders ON DELETE CASCADE,
+    position     INTEGER NOT NULL,
+    sku          TEXT NOT NULL,
+    quantity     INTEGER NOT NULL CHECK (quantity > 0),
+    price        TEXT NOT NULL,
+    subtotal     TEXT NOT NULL,
+    location     TEXT NOT NULL,
+    description  TEXT NOT NULL,
+    CONSTRAINT order_items_position UNIQUE (order_id, position)
+) WITHOUT ROWID;
+
+-- H(key, body) of orders that were placed with an Idempotency-Key, for a day.
+CREATE TABLE idempotency (
+    hash          BLOB NOT NULL PRIMARY KEY CHECK (length(hash) = 32),
+    order_id      BLOB NOT NULL REFERENCES orders ON DELETE CASCADE,
+    expires_hour  INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX idempotency_age ON idempotency (expires_hour);
+CREATE INDEX idempotency_order ON idempotency (order_id);
+
+CREATE TABLE transfers (
+    id             BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+    order_id       BLOB NOT NULL REFERENCES orders ON DELETE CASCADE,
+    custodian      TEXT NOT NULL CHECK (custodian IN ('anonymous-card', 'gemini', 'uphold')),
+    -- The custodian's id and the card, until they are erased.
+    external_id    TEXT,
+    payment_id     BLOB,
+    status         TEXT NOT NULL
+        CHECK (status IN ('canceled', 'completed', 'failed', 'pending', 'processing', 'quoted')),
+    currency       TEXT NOT NULL,
+    amount         TEXT NOT NULL,
+    created_hour   INTEGER NOT NULL,
+    updated_hour   INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX transfers_order ON transfers (order_id);
+CREATE INDEX transfers_open ON transfers (id) WHERE status IN ('pending', 'processing', 'quoted');
+
+-- Each transfer is used once, for ever: a keyed hash of its name stays when all else is erased (T4).
+-- No foreign key: it outlives the transfer.
+CREATE TABLE used_transfers (
+    hash         BLOB NOT NULL PRIMARY KEY CHECK (length(hash) = 32),
+    transfer_id  BLOB NOT NULL
+) WITHOUT ROWID;
+
+-- Money that pays for nothing, for an operator to return.
+CREATE TABLE surplus (
+    id           BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+    order_id     BLOB NOT NULL,
+    transfer_id  BLOB,
+    custodian    TEXT,
+    external_id  TEXT,
+    reason       TEXT NOT NULL CHECK (reason IN ('canceled', 'late', 'overpaid', 'unclaimed')),
+    currency     TEXT NOT NULL,
+    amount       TEXT NOT NULL,
+    day          TEXT NOT NULL,
+    CONSTRAINT surplus_once UNIQUE (order_id, transfer_id, reason)
+) WITHOUT ROWID;
+
+-- Blinded tokens first, then their signatures; both are erased after the retention time.
+CREATE TABLE credentials (
+    item_id       BLOB NOT NULL PRIMARY KEY REFERENCES order_items ON DELETE CASCADE,
+    order_id      BLOB NOT NULL,
+    sku           TEXT NOT NULL,
+    state         TEXT NOT NULL CHECK (state IN ('signing', 'signed', 'erased')),
+    points        BLOB,
+    signed        BLOB,
+    proof         BLOB,
+    public_key    BLOB,
+    key_id        BLOB,
+    signed_day    TEXT,
+    CONSTRAINT credentials_complete CHECK (
+        (state = 'signing' AND points IS NOT NULL AND signed IS NULL)
+        OR (state = 'signed' AND points IS NOT NULL AND signed IS NOT NULL AND proof IS NOT NULL
+            AND public_key IS NOT NULL AND key_id IS NOT NULL AND signed_day IS NOT NULL)
+        OR (state = 'erased' AND points IS NULL AND signed IS NULL AND proof IS NULL)
+    )
+) WITHOUT ROWID;
+CREATE INDEX credentials_order ON credentials (order_id);
+CREATE INDEX credentials_signing ON credentials (item_id) WHERE state = 'signing';
+CREATE INDEX credentials_signed ON credentials (signed_day) WHERE state = 'signed';
+
+-- Orders that got signatures under a key, by day: what anonymity sets are made of.
+CREATE TABLE key_day_orders (
+    key_id  BLOB NOT NULL,
+    day     TEXT NOT NULL,
+    orders  INTEGER NOT NULL CHECK (orders > 0),
+    PRIMARY KEY (key_id, day)
+) WITHOUT ROWID;
+
+-- Orders that became paid, by day: whether the funds records may be daily.
+CREATE TABLE paid_day_orders (
+    day     TEXT NOT NULL PRIMARY KEY,
+    orders  INTEGER NOT NULL CHECK (orders > 0)
+) WITHOUT ROWID;
+
+-- What was received and sold since the beginning; no surplus.
+CREATE TABLE funds_totals (
+    source      TEXT NOT NULL,
+    value       TEXT NOT NULL,
+    currency    TEXT NOT NULL,
+    received    TEXT NOT NULL,
+    votes_sold  INTEGER NOT NULL,
+    PRIMARY KEY (source, value)
+) WITHOUT ROWID;

@@ -1,0 +1,175 @@
+//! Puts the orders side together.
+
+use std::{fmt, sync::Arc};
+
+use anyhow::Context as _;
+use axum::Router;
+use chrono::TimeDelta;
+use clock::Clock;
+use messages::challenge_bypass::{Derivation, IssuerTerms};
+use secrecy::ExposeSecret as _;
+use service_kit::{crypto::Pool, jobs::Job, service::Readiness};
+
+use crate::{
+    challenge_bypass::Client,
+    config::Config,
+    custodians::HttpCustody,
+    domain::{
+        capability::Capabilities,
+        derivation::OrderSecret,
+        issuer::IssuerSpec,
+        macaroons::RootKey,
+        order::Waiting,
+        sku::{Catalogue, Sku},
+    },
+    jobs::{retention::RetentionJob, signing::SigningJob, transfers::TransfersJob},
+    published::PublishedDirectory,
+    routes::orders_state::{OrderLimits, OrdersParts, OrdersState, router},
+    rules::Rules,
+    signing::Signing,
+    store::orders::{PlaceLimits, SqliteOrders},
+    transfers::Transfers,
+};
+
+/// What the orders side is made of.
+#[derive(Debug)]
+pub(crate) struct OrdersSideParts<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) client: Client,
+    pub(crate) store: SqliteOrders,
+    pub(crate) directory: Arc<PublishedDirectory>,
+    pub(crate) clock: Clock,
+    pub(crate) rules: Rules,
+}
+
+/// The orders side, put together.
+pub(crate) struct OrdersSide {
+    /// Its routes.
+    pub(crate) router: Router,
+    /// Its jobs.
+    pub(crate) jobs: Vec<Arc<dyn Job>>,
+    store: SqliteOrders,
+}
+
+impl OrdersSide {
+    /// Adds what must work on this side.
+    pub(crate) fn add_checks(&self, readiness: Readiness) -> Readiness {
+        let store = self.store.clone();
+        readiness.check("orders-database", move || {
+            let store = store.clone();
+            async move { Ok(store.check().await?) }
+        })
+    }
+}
+
+impl fmt::Debug for OrdersSide {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OrdersSide").finish_non_exhaustive()
+    }
+}
+
+/// What is sold, with the secrets that SKU tokens hold under.
+pub fn catalogue(config: &Config) -> anyhow::Result<Catalogue> {
+    let skus = config.skus.iter().map(Sku::from).collect();
+    let mut roots = Vec::new();
+    for file in &config.secrets.sku_root_files {
+        roots.push(RootKey::from_secret(
+            file.read_text()?.expose_secret().as_bytes(),
+        ));
+    }
+    let legacy = config.legacy_sku_tokens.clone();
+    Catalogue::new(skus, roots, legacy).context("the SKUs cannot be sold")
+}
+
+/// The issuers of what is sold.
+pub(crate) fn issuers(config: &Config) -> Vec<IssuerSpec> {
+    let spec = |sku: &crate::config::SkuSettings| IssuerSpec {
+        name: Sku::from(sku).issuer(),
+        terms: IssuerTerms {
+            funding_source: sku.funding_source,
+            sku: sku.name.clone(),
+            price: sku.price,
+            currency: sku.currency.clone(),
+            key_period: sku.key_period.clone(),
+            redeemable_periods: sku.redeemable_periods,
+            derivation: Derivation::Rfc9497,
+        },
+    };
+    config.skus.iter().map(spec).collect()
+}
+
+/// Puts routes and jobs together.
+pub(crate) fn orders_side(parts: OrdersSideParts<'_>) -> anyhow::Result<OrdersSide> {
+    let (config, clock) = (parts.config, parts.clock);
+    let secret = OrderSecret::new(*config.secrets.orders_file.read_key()?);
+    let catalogue = Arc::new(catalogue(config)?);
+    let store = Arc::new(parts.store.clone());
+    let transfers = Transfers {
+        store: store.clone(),
+        custody: Arc::new(HttpCustody::new(&config.custodians, &config.transfers)?),
+        secret: secret.clone(),
+        require_reference: config.transfers.require_transfer_reference,
+        clock: clock.clone(),
+        rules: parts.rules.transfers,
+        fault: parts.rules.fault.clone(),
+    };
+    let signing = Signing {
+        store: store.clone(),
+        signer: Arc::new(parts.client),
+        catalogue: Arc::clone(&catalogue),
+        clock: clock.clone(),
+        fault: parts.rules.fault.clone(),
+    };
+    let kept = config.retention;
+    let ever = TimeDelta::days(kept.partly_paid_order_days.into());
+    let often = TimeDelta::hours(config.transfers.transfer_poll_hours.into());
+    let jobs: Vec<Arc<dyn Job>> = vec![
+        Arc::new(TransfersJob::new(transfers.clone(), often, ever)),
+        Arc::new(SigningJob {
+            signing: signing.clone(),
+        }),
+        Arc::new(RetentionJob {
+            store: store.clone(),
+            kept,
+            clock: clock.clone(),
+        }),
+    ];
+    let state = OrdersState::new(OrdersParts {
+        store,
+        catalogue,
+        capabilities: Capabilities::new(secret.clone(), kept.order_retention_days),
+        secret,
+        transfers,
+        signing,
+        directory: parts.directory,
+        pool: Pool::for_this_machine()?,
+        clock,
+        limits: limits(config),
+        rules: parts.rules,
+    });
+    Ok(OrdersSide {
+        router: router(state),
+        jobs,
+        store: parts.store,
+    })
+}
+
+fn limits(config: &Config) -> OrderLimits {
+    let (orders, kept) = (&config.orders, &config.retention);
+    OrderLimits {
+        quantities: orders.order_quantities.clone(),
+        items_max: orders.order_items_max,
+        blinded_tokens_max: config.credentials.blinded_tokens_max,
+        waiting: Waiting {
+            unpaid: TimeDelta::hours(kept.unpaid_order_hours.into()),
+            partly_paid: TimeDelta::days(kept.partly_paid_order_days.into()),
+        },
+        place: PlaceLimits {
+            unpaid_max: orders.orders_unpaid_max,
+            idempotency_max: orders.idempotency_rows_max,
+        },
+        idempotency_hours: kept.idempotency_hours,
+        body_bytes_max: orders.body_bytes_max,
+        credentials_body_bytes_max: config.credentials.body_bytes_max,
+    }
+}

@@ -1,0 +1,178 @@
+//! What an operator asks for on the command line.
+#![expect(
+    clippy::print_stdout,
+    reason = "the output of commands goes to standard output"
+)]
+
+use anyhow::Context as _;
+use messages::money::Amount;
+use secrecy::ExposeSecret as _;
+use serde_json::json;
+use service_kit::event_log;
+
+use crate::{
+    Config, FIGURES_LINE, Rules, Topics, VOTES_LINE, catalogue,
+    domain::macaroons::RootKey,
+    new_generation as generation,
+    store::{
+        orders::{Report, SqliteOrders, Store as _, Surplus},
+        publications::SqlitePublications,
+        votes::{KeyCount, SqliteVotes, Store as _},
+    },
+};
+
+/// What waits to be published: votes, or figures of funds and the key directory.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum OutboxName {
+    /// Funds and the directory's heads.
+    Funds,
+    /// Votes.
+    Votes,
+}
+
+/// Prints the SKU token of the SKU `name`.
+pub fn mint(config: &Config, name: &str) -> anyhow::Result<()> {
+    let catalogue = catalogue(config)?;
+    let sku = catalogue
+        .by_name(name)
+        .context("no SKU of that name is configured")?;
+    let root = config.secrets.sku_root_files.first();
+    let root = root.context("no root secret is configured (secrets.sku_root_files)")?;
+    let root = RootKey::from_secret(root.read_text()?.expose_secret().as_bytes());
+    println!(
+        "{}",
+        sku.mint(&root).context("the SKU token would be too long")?
+    );
+    Ok(())
+}
+
+/// Begins a new life of an outbox.
+pub async fn new_generation(config: &Config, outbox: OutboxName) -> anyhow::Result<()> {
+    let log = event_log::open(&config.event_log.url).await?;
+    let published = match outbox {
+        OutboxName::Funds => {
+            let orders = SqliteOrders::open(&config.orders_database.url).await?;
+            let outbox = SqlitePublications::new(orders.db().clone()).outbox();
+            generation::new_generation(&outbox, &*log, FIGURES_LINE).await?
+        }
+        OutboxName::Votes => {
+            let outbox = open_votes(config).await?.outbox();
+            generation::new_generation(&outbox, &*log, VOTES_LINE).await?
+        }
+    };
+    println!("The log has {published} records of the old generation. A new one has begun.");
+    Ok(())
+}
+
+/// Prints what an operator has to know.
+pub async fn report(config: &Config, as_json: bool) -> anyhow::Result<()> {
+    let orders = SqliteOrders::open(&config.orders_database.url).await?;
+    let report = orders.report().await?;
+    let keys = open_votes(config).await?.key_counts().await?;
+    if as_json {
+        println!("{:#}", to_json(&report, &keys));
+    } else {
+        print!("{}", to_text(&report, &keys));
+    }
+    Ok(())
+}
+
+async fn open_votes(config: &Config) -> anyhow::Result<SqliteVotes> {
+    let topic = Topics::of(&config.environment).vote;
+    let rules = Rules::default().votes;
+    Ok(SqliteVotes::open(&config.votes_database.url, topic, rules).await?)
+}
+
+fn to_json(report: &Report, keys: &[KeyCount]) -> serde_json::Value {
+    let counted = |counts: &[(String, u64)]| -> serde_json::Value {
+        let counts = counts
+            .iter()
+            .map(|(name, count)| (name.clone(), json!(count)));
+        counts.collect::<serde_json::Map<_, _>>().into()
+    };
+    let funds = report.funds.iter().map(|total| {
+        json!({
+            "source": total.source, "value": total.value, "currency": total.currency,
+            "received": total.received, "votesSold": total.votes_sold,
+        })
+    });
+    let surplus = report.surplus.iter().map(|one| {
+        json!({
+            "orderId": one.order_id, "custodian": custodian(one), "externalId": one.external_id,
+            "reason": one.reason, "currency": one.currency, "amount": one.amount, "day": one.day,
+        })
+    });
+    let keys = keys.iter().map(|key| {
+        json!({
+            "keyId": key.key, "tokensCounted": key.tokens_counted,
+            "redeemedTotal": key.redeemed_total,
+        })
+    });
+    json!({
+        "orders": counted(&report.orders),
+        "transfers": counted(&report.transfers),
+        "credentials": counted(&report.credentials),
+        "funds": funds.collect::<Vec<_>>(),
+        "surplus": surplus.collect::<Vec<_>>(),
+        "keys": keys.collect::<Vec<_>>(),
+    })
+}
+
+fn to_text(report: &Report, keys: &[KeyCount]) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::new();
+    let mut line = |words: std::fmt::Arguments<'_>| {
+        // Writing to a string cannot fail.
+        let _infallible = writeln!(text, "{words}");
+    };
+    for (title, counts) in [
+        ("orders", &report.orders),
+        ("transfers", &report.transfers),
+        ("credentials", &report.credentials),
+    ] {
+        for (name, count) in counts {
+            line(format_args!("{title:<12} {name:<12} {count:>10}"));
+        }
+    }
+    for total in &report.funds {
+        line(format_args!(
+            "funds        {} at {} {}: {} received, {} votes sold",
+            total.source, total.value, total.currency, total.received, total.votes_sold
+        ));
+    }
+    for key in keys {
+        let missing = key.redeemed_total.saturating_sub(key.tokens_counted);
+        line(format_args!(
+            "key          {}: {} tokens counted, {missing} redeemed and never repeated",
+            key.key, key.tokens_counted
+        ));
+    }
+    let total = report
+        .surplus
+        .iter()
+        .try_fold(Amount::ZERO, |sum, one| sum.checked_add(one.amount));
+    let total = total.unwrap_or(Amount::MAX);
+    line(format_args!(
+        "surplus      {} rows, {total} in all",
+        report.surplus.len()
+    ));
+    for one in &report.surplus {
+        line(format_args!(
+            "  {} {:<10} {} {} order {} {} {}",
+            one.day,
+            one.reason,
+            one.amount,
+            one.currency,
+            one.order_id,
+            custodian(one),
+            one.external_id.as_deref().unwrap_or("-"),
+        ));
+    }
+    text
+}
+
+fn custodian(surplus: &Surplus) -> &'static str {
+    surplus
+        .custodian
+        .map_or("-", crate::domain::transfer::Custodian::as_str)
+}

@@ -1,0 +1,83 @@
+//! Forgets what need not be kept: every table of the orders' database has its rule here.
+//!
+//! Each step is a transaction over a bounded number of rows, so that requests are not held up. Dying
+//! half-way leaves rows for the next turn.
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+use chrono::{Days, TimeDelta};
+use clock::Clock;
+use service_kit::jobs::{Job, Next};
+
+use crate::{config::Retention, store::orders::Store};
+
+/// How many rows one transaction touches.
+const ROWS: u32 = 500;
+
+/// How many transactions one turn makes for each rule: the rest is for the next turn.
+const STEPS_MAX: u32 = 200;
+
+/// How often.
+const PAUSE: TimeDelta = TimeDelta::hours(1);
+
+/// The job.
+pub struct RetentionJob {
+    /// Where orders are.
+    pub store: Arc<dyn Store>,
+    /// How long things are kept.
+    pub kept: Retention,
+    /// The calendar.
+    pub clock: Clock,
+}
+
+/// Repeats a step until it finds fewer rows than it may touch.
+macro_rules! repeat {
+    ($done:ident, $step:expr) => {
+        for _ in 0..STEPS_MAX {
+            let touched = $step.await?;
+            $done += touched;
+            if touched < u64::from(ROWS) {
+                break;
+            }
+        }
+    };
+}
+
+#[async_trait]
+impl Job for RetentionJob {
+    fn name(&self) -> &'static str {
+        "orders-retention"
+    }
+
+    async fn run_once(&self) -> anyhow::Result<Next> {
+        let (store, kept, now) = (&self.store, self.kept, self.clock.now());
+        let days = |days: u32| TimeDelta::days(days.into());
+        let day_before = |days: u32| now.date_naive() - Days::new(days.into());
+        let unpaid = now - TimeDelta::hours(kept.unpaid_order_hours.into());
+        let partly_paid = now - days(kept.partly_paid_order_days);
+        let closed = now - days(kept.order_retention_days);
+        let unclaimed = day_before(kept.unclaimed_order_days);
+        let credentials = day_before(kept.credential_retention_days);
+
+        let mut done = store.forget_idempotency(now).await?;
+        repeat!(done, store.forget_unpaid(unpaid, ROWS));
+        repeat!(done, store.cancel_partly_paid(partly_paid, now, ROWS));
+        repeat!(done, store.cancel_unclaimed(unclaimed, now, ROWS));
+        repeat!(done, store.erase_credentials(credentials, ROWS));
+        repeat!(done, store.erase_transfer_ids(credentials, ROWS));
+        repeat!(done, store.forget_closed(closed, ROWS));
+        if done > 0 {
+            store.forget_deleted().await?;
+        }
+        Ok(Next::After(PAUSE))
+    }
+}
+
+impl fmt::Debug for RetentionJob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RetentionJob")
+            .field("kept", &self.kept)
+            .finish_non_exhaustive()
+    }
+}

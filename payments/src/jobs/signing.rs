@@ -1,0 +1,53 @@
+//! Finishes the signing of blinded tokens that were stored and not signed.
+//!
+//! challenge-bypass may have been down, or the process may have died in between. The request's id is
+//! made from the item and the points, so asking again is not counted again.
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use service_kit::jobs::{Job, Next};
+
+use crate::{error::Error, signing::Signing};
+
+/// How many items are read at once.
+const PAGE: u32 = 50;
+
+/// How long the job waits between two looks.
+const PAUSE: TimeDelta = TimeDelta::minutes(1);
+
+/// The job.
+#[derive(Debug)]
+pub struct SigningJob {
+    /// Asks and stores.
+    pub signing: Signing,
+}
+
+#[async_trait]
+impl Job for SigningJob {
+    fn name(&self) -> &'static str {
+        "signing"
+    }
+
+    async fn run_once(&self) -> anyhow::Result<Next> {
+        let mut after = None;
+        loop {
+            let page = self.signing.store.unsigned(after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.item);
+            for unsigned in &page {
+                match self.signing.finish(unsigned).await {
+                    Ok(()) => {}
+                    // One that is down answers none of the others either.
+                    Err(Error::Signing(crate::challenge_bypass::Error::Unreachable(_))) => {
+                        return Ok(Next::After(PAUSE));
+                    }
+                    Err(error) => tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "tokens that were paid for could not be signed and will be tried again"
+                    ),
+                }
+            }
+        }
+        Ok(Next::After(PAUSE))
+    }
+}

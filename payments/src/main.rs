@@ -1,0 +1,83 @@
+//! The program: reads the command line, and serves or does what an operator asks for.
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
+use payments::{Config, Deps, NAME, Rules, commands, config::DEFAULTS};
+use service_kit::{config::command_line, telemetry};
+
+/// Sells anonymous vote tokens and takes the votes that spend them.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Prints the completions of a shell.
+    Completions {
+        /// Which shell.
+        shell: Shell,
+    },
+    /// Manages what waits to be published.
+    #[command(subcommand)]
+    Outbox(Outbox),
+    /// Prints what an operator has to know: orders, funds, and money that pays for nothing.
+    Report {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Serves until SIGTERM or ctrl-c (the default).
+    Serve,
+    /// Manages what is sold.
+    #[command(subcommand)]
+    Sku(Sku),
+}
+
+#[derive(Debug, Subcommand)]
+enum Outbox {
+    /// Begins a new life of an outbox: mandatory after its database or the event log was restored.
+    NewGeneration {
+        /// Which one.
+        outbox: commands::OutboxName,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Sku {
+    /// Prints the SKU token of a configured SKU, under the first root secret.
+    Mint {
+        /// The SKU's name.
+        name: String,
+    },
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let (cli, sources) = command_line::<Cli>(NAME, DEFAULTS)?;
+    if let Some(Command::Completions { shell }) = cli.command {
+        clap_complete::generate(shell, &mut Cli::command(), NAME, &mut std::io::stdout());
+        return Ok(());
+    }
+    let config: Config = sources.load()?;
+    telemetry::init(&config.log)?;
+    match cli.command {
+        Some(Command::Outbox(Outbox::NewGeneration { outbox })) => {
+            commands::new_generation(&config, outbox).await
+        }
+        Some(Command::Report { json }) => commands::report(&config, json).await,
+        Some(Command::Sku(Sku::Mint { name })) => commands::mint(&config, &name),
+        Some(Command::Completions { .. } | Command::Serve) | None => {
+            let deps = Deps {
+                clock: clock::Clock::system(),
+                rules: Rules::default(),
+            };
+            payments::build(config, deps)
+                .await?
+                .run_until_signal()
+                .await
+        }
+    }
+}

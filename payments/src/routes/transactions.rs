@@ -1,0 +1,159 @@
+//! `…/transactions`: which transfers pay an order.
+
+use axum::{
+    extract::State,
+    response::{IntoResponse as _, Response},
+};
+use http::StatusCode;
+use messages::{
+    payments::{CardTransferRequest, Transaction, TransferRequest},
+    problem::Problem as ProblemBody,
+};
+use service_kit::extract::Json;
+
+use super::{
+    holder::{Holder, Pay, Read},
+    orders_state::OrdersState,
+};
+use crate::{
+    domain::{
+        capability::Allowed,
+        card::CardTransaction,
+        transfer::{Custodian, Transfer},
+    },
+    error::Error,
+    transfers::Named,
+};
+
+/// Lists the transfers of an order.
+#[utoipa::path(
+    get,
+    path = "/v1/orders/{orderId}/transactions",
+    params(("orderId" = Uuid, Path, description = "The order.")),
+    security(("capability" = [])),
+    responses(
+        (status = 200, description = "The transfers.", body = [Transaction]),
+        (status = 401, description = "No capability, or not one for this.", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn list(
+    State(state): State<OrdersState>,
+    Holder(allowed, _): Holder<Read>,
+) -> Result<Json<Vec<Transaction>>, Error> {
+    let transfers = state.store.transfers(allowed.order()).await?;
+    Ok(Json(transfers.into_iter().map(shown).collect()))
+}
+
+/// Names a transfer of an Uphold user.
+#[utoipa::path(
+    post,
+    path = "/v1/orders/{orderId}/transactions/uphold",
+    params(("orderId" = Uuid, Path, description = "The order.")),
+    security(("capability" = [])),
+    request_body = TransferRequest,
+    responses(
+        (status = 200, description = "It was recorded before; its status was read again.", body = Transaction),
+        (status = 201, description = "It is recorded.", body = Transaction),
+        (status = 401, description = "No capability, or not one for this.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "It was used for another order.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "It does not pay this order.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 502, description = "The custodian's answer cannot be understood.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "The custodian cannot be reached.", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn uphold(
+    State(state): State<OrdersState>,
+    Holder(allowed, _): Holder<Pay>,
+    Json(request): Json<TransferRequest>,
+) -> Result<Response, Error> {
+    name(&state, &allowed, Custodian::Uphold, &request).await
+}
+
+/// Names a payment of a Gemini user.
+#[utoipa::path(
+    post,
+    path = "/v1/orders/{orderId}/transactions/gemini",
+    params(("orderId" = Uuid, Path, description = "The order.")),
+    security(("capability" = [])),
+    request_body = TransferRequest,
+    responses(
+        (status = 200, description = "It was recorded before; its status was read again.", body = Transaction),
+        (status = 201, description = "It is recorded.", body = Transaction),
+        (status = 401, description = "No capability, or not one for this.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "It was used for another order.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "It does not pay this order.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 502, description = "The custodian's answer cannot be understood.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "The custodian cannot be reached.", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn gemini(
+    State(state): State<OrdersState>,
+    Holder(allowed, _): Holder<Pay>,
+    Json(request): Json<TransferRequest>,
+) -> Result<Response, Error> {
+    name(&state, &allowed, Custodian::Gemini, &request).await
+}
+
+/// Hands over a card's signed transfer, which is carried out here.
+#[utoipa::path(
+    post,
+    path = "/v1/orders/{orderId}/transactions/anonymousCard",
+    params(("orderId" = Uuid, Path, description = "The order.")),
+    security(("capability" = [])),
+    request_body = CardTransferRequest,
+    responses(
+        (status = 200, description = "It was recorded before; its status was read again.", body = Transaction),
+        (status = 201, description = "It is recorded and on its way.", body = Transaction),
+        (status = 400, description = "The signed transfer is malformed or refused.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "No capability, or not one for this.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "It was used for another order.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "It does not pay this order.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 502, description = "The custodian's answer cannot be understood.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "The custodian cannot be reached.", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn anonymous_card(
+    State(state): State<OrdersState>,
+    Holder(allowed, _): Holder<Pay>,
+    Json(request): Json<CardTransferRequest>,
+) -> Result<Response, Error> {
+    let card = CardTransaction::read(request.payment_id, &request.transaction)
+        .map_err(|malformed| Error::Transaction(malformed.0))?;
+    let order = state.order(&allowed).await?;
+    Ok(answer(state.transfers.name_card(&order, &card).await?))
+}
+
+async fn name(
+    state: &OrdersState,
+    allowed: &Allowed,
+    custodian: Custodian,
+    request: &TransferRequest,
+) -> Result<Response, Error> {
+    let order = state.order(allowed).await?;
+    let id = request.external_transaction_id;
+    Ok(answer(state.transfers.name(&order, custodian, id).await?))
+}
+
+fn answer(named: Named) -> Response {
+    let status = if named.is_new {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    (status, Json(shown(named.transfer))).into_response()
+}
+
+/// A transfer as clients see it.
+fn shown(transfer: Transfer) -> Transaction {
+    Transaction {
+        id: transfer.id,
+        order_id: transfer.order_id,
+        created_at: transfer.created_at,
+        updated_at: transfer.updated_at,
+        external_transaction_id: transfer.external_id.unwrap_or_default(),
+        status: transfer.status.shown().to_owned(),
+        currency: transfer.currency,
+        kind: transfer.custodian.as_str().to_owned(),
+        amount: transfer.amount,
+    }
+}

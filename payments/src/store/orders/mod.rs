@@ -1,0 +1,288 @@
+//! Orders, transfers and credentials.
+//!
+//! One method is one transaction, named for its intent. What two requests could do at once, such as
+//! claim one transfer or pay one order twice, is decided here, by constraints and by the order's lock.
+
+pub mod contract;
+mod sqlite;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use async_trait::async_trait;
+use chrono::{DateTime, NaiveDate, Utc};
+use messages::money::Amount;
+use uuid::Uuid;
+
+pub use sqlite::SqliteOrders;
+
+use crate::domain::{
+    credentials::{Credentials, Points, Signed},
+    funds::FundsTotal,
+    order::Order,
+    transfer::{Custodian, Transfer, TransferStatus},
+};
+
+/// Bounds that are kept in the transaction that could pass them.
+#[derive(Clone, Copy, Debug)]
+pub struct PlaceLimits {
+    /// The most orders without a transfer.
+    pub unpaid_max: u64,
+    /// The most remembered idempotency keys.
+    pub idempotency_max: u64,
+}
+
+/// An `Idempotency-Key` as it is remembered.
+#[derive(Clone, Copy)]
+pub struct Idempotency {
+    /// `H(key, body)`.
+    pub hash: [u8; 32],
+    /// Until when.
+    pub until: DateTime<Utc>,
+}
+
+/// Shows nothing: the hash stands for a client's key.
+impl fmt::Debug for Idempotency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Idempotency(..)")
+    }
+}
+
+/// A transfer that is to be recorded.
+#[derive(Clone)]
+pub struct NewTransfer {
+    /// The transfer, with an id of ours.
+    pub transfer: Transfer,
+    /// Its names as keyed hashes, none of which may have been used. The first is what it is known by.
+    pub names: Vec<[u8; 32]>,
+    /// The number of the reference it carries, if it carries one of the order's.
+    pub reference: Option<u32>,
+    /// For a card's transfer: it must carry the order's current reference, and fit what is owed.
+    pub card_amount: Option<fn(Amount, Amount) -> bool>,
+}
+
+/// Shows how many names it has, and none.
+impl fmt::Debug for NewTransfer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewTransfer")
+            .field("transfer", &self.transfer)
+            .field("names", &self.names.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What became of an attempt to record a transfer.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[must_use]
+pub enum Recording {
+    /// It had been recorded for this order.
+    Before(Transfer),
+    /// It is recorded now.
+    First(Transfer),
+    /// A card's amount is not what is owed.
+    NotOwed,
+    /// A card's transfer does not carry the current reference.
+    Stale,
+    /// It was used for another order.
+    Used,
+}
+
+/// Who has a transfer.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[must_use]
+pub enum Claim {
+    /// Nobody.
+    Free,
+    /// This order.
+    Own(Transfer),
+    /// Another order, or one that is forgotten.
+    Used,
+}
+
+/// What became of blinded tokens that were submitted.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[must_use]
+pub enum Submission {
+    /// They are stored, now or before, and wait for their signatures.
+    Accepted,
+    /// The order is canceled.
+    Canceled,
+    /// The credentials were erased.
+    Erased,
+    /// The order is not paid.
+    NotPaid,
+    /// Others were submitted before.
+    Other,
+    /// The same were submitted before, and are signed.
+    Signed(Signed),
+}
+
+/// An item whose tokens wait to be signed.
+#[derive(Clone, Debug)]
+pub struct Unsigned {
+    /// The item.
+    pub item: Uuid,
+    /// Its SKU.
+    pub sku: String,
+    /// The points.
+    pub points: Points,
+}
+
+/// An item's credentials.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ItemCredentials {
+    /// The item.
+    pub item: Uuid,
+    /// Its SKU.
+    pub sku: String,
+    /// How far they are.
+    pub credentials: Credentials,
+}
+
+/// Money that pays for nothing.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Surplus {
+    /// The order it was meant for.
+    pub order_id: Uuid,
+    /// Who moved it; nobody in particular for a whole order.
+    pub custodian: Option<Custodian>,
+    /// The custodian's id of the transfer.
+    pub external_id: Option<String>,
+    /// `canceled`, `late`, `overpaid` or `unclaimed`.
+    pub reason: String,
+    /// The currency.
+    pub currency: String,
+    /// How much.
+    pub amount: Amount,
+    /// Since when.
+    pub day: NaiveDate,
+}
+
+/// Shows why, and not whose (threat T5).
+impl fmt::Debug for Surplus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Surplus")
+            .field("reason", &self.reason)
+            .field("amount", &self.amount)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What an operator sees of the orders' database.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// How many orders have each status.
+    pub orders: Vec<(String, u64)>,
+    /// How many transfers have each status.
+    pub transfers: Vec<(String, u64)>,
+    /// How many items have credentials in each state.
+    pub credentials: Vec<(String, u64)>,
+    /// What was received and sold.
+    pub funds: Vec<FundsTotal>,
+    /// What pays for nothing.
+    pub surplus: Vec<Surplus>,
+}
+
+/// Storage of orders. Each method is one transaction.
+#[async_trait]
+pub trait Store: fmt::Debug + Send + Sync {
+    /// Stores a new order, or gives the one that was placed under the same idempotency key.
+    ///
+    /// With more than `unpaid_max` orders without a transfer, the oldest are deleted.
+    async fn place(
+        &self,
+        order: &Order,
+        idempotency: Option<Idempotency>,
+        limits: PlaceLimits,
+    ) -> sqlx::Result<Order>;
+
+    /// An order.
+    async fn order(&self, id: Uuid) -> sqlx::Result<Option<Order>>;
+
+    /// The transfers of an order, oldest first as far as that is kept.
+    async fn transfers(&self, order: Uuid) -> sqlx::Result<Vec<Transfer>>;
+
+    /// Who has the transfer with this name.
+    async fn claim(&self, order: Uuid, name: &[u8; 32]) -> sqlx::Result<Claim>;
+
+    /// Records a transfer for `order`, which is stored again if it was deleted.
+    ///
+    /// Of several calls with one name exactly one is [`Recording::First`] (threat T4). In the same
+    /// transaction the order becomes paid if enough has arrived, what is too much becomes a surplus,
+    /// and the next reference becomes the current one if this one was used.
+    async fn record(
+        &self,
+        order: &Order,
+        new: &NewTransfer,
+        now: DateTime<Utc>,
+    ) -> sqlx::Result<Recording>;
+
+    /// Moves a recorded transfer on, and settles its order when it has completed. A transfer that has
+    /// come to its end stays as it is.
+    async fn move_on(
+        &self,
+        transfer: Uuid,
+        status: TransferStatus,
+        amount: Amount,
+        now: DateTime<Utc>,
+    ) -> sqlx::Result<Option<Transfer>>;
+
+    /// Transfers that can still change, of pending orders, in the order of their ids after `after`.
+    async fn open_transfers(&self, after: Option<Uuid>, limit: u32) -> sqlx::Result<Vec<Transfer>>;
+
+    /// Stores the points of an item of a paid order, once.
+    async fn submit(&self, order: Uuid, item: Uuid, points: &Points) -> sqlx::Result<Submission>;
+
+    /// Stores the signatures of an item, once. The order is fulfilled when all its items are signed.
+    async fn store_signed(
+        &self,
+        item: Uuid,
+        signed: &Signed,
+        now: DateTime<Utc>,
+    ) -> sqlx::Result<()>;
+
+    /// Items that wait for signatures, in the order of their ids after `after`.
+    async fn unsigned(&self, after: Option<Uuid>, limit: u32) -> sqlx::Result<Vec<Unsigned>>;
+
+    /// The credentials of an order's items, in the order of the items.
+    async fn credentials(&self, order: Uuid) -> sqlx::Result<Vec<ItemCredentials>>;
+
+    /// Deletes up to `limit` orders without a transfer that are kept since before `before`.
+    async fn forget_unpaid(&self, before: DateTime<Utc>, limit: u32) -> sqlx::Result<u64>;
+
+    /// Cancels up to `limit` orders that are not paid though they have had a transfer since before
+    /// `before`. What has arrived for them becomes surplus.
+    async fn cancel_partly_paid(
+        &self,
+        before: DateTime<Utc>,
+        now: DateTime<Utc>,
+        limit: u32,
+    ) -> sqlx::Result<u64>;
+
+    /// Cancels up to `limit` orders that were paid before `before` and never claimed: all of it becomes surplus.
+    async fn cancel_unclaimed(
+        &self,
+        before: NaiveDate,
+        now: DateTime<Utc>,
+        limit: u32,
+    ) -> sqlx::Result<u64>;
+
+    /// Erases points and signatures of up to `limit` items signed before `before`.
+    async fn erase_credentials(&self, before: NaiveDate, limit: u32) -> sqlx::Result<u64>;
+
+    /// Erases ids of transfers of up to `limit` orders fulfilled before `before`.
+    async fn erase_transfer_ids(&self, before: NaiveDate, limit: u32) -> sqlx::Result<u64>;
+
+    /// Deletes up to `limit` fulfilled or canceled orders made before `before`.
+    async fn forget_closed(&self, before: DateTime<Utc>, limit: u32) -> sqlx::Result<u64>;
+
+    /// Forgets idempotency keys whose time is over.
+    async fn forget_idempotency(&self, now: DateTime<Utc>) -> sqlx::Result<u64>;
+
+    /// Overwrites what was deleted, where the engine keeps it for a while.
+    async fn forget_deleted(&self) -> sqlx::Result<()>;
+
+    /// What an operator sees.
+    async fn report(&self) -> sqlx::Result<Report>;
+}

@@ -1,0 +1,196 @@
+//! The orders' database in SQLite.
+//!
+//! Changes go through one connection that begins `IMMEDIATE`: the transaction is the order's lock.
+
+mod credentials;
+mod figures;
+mod orders;
+mod report;
+mod retention;
+mod rows;
+mod transfers;
+
+use async_trait::async_trait;
+use chrono::{DateTime, NaiveDate, Utc};
+use messages::money::Amount;
+use service_kit::db::{OpenError, Sqlite};
+use sqlx::migrate::Migrator;
+use uuid::Uuid;
+
+use super::{
+    Claim, Idempotency, ItemCredentials, NewTransfer, PlaceLimits, Recording, Report, Store,
+    Submission, Unsigned,
+};
+use crate::domain::{
+    credentials::{Points, Signed},
+    order::Order,
+    transfer::{Transfer, TransferStatus},
+};
+
+static MIGRATOR: Migrator = sqlx::migrate!("../migrations/payments-orders/sqlite");
+
+/// The orders' database in an SQLite file.
+#[derive(Clone, Debug)]
+pub struct SqliteOrders {
+    db: Sqlite,
+}
+
+impl SqliteOrders {
+    /// Opens the database at `url`.
+    pub async fn open(url: &str) -> Result<Self, OpenError> {
+        let db = Sqlite::open(url, &MIGRATOR).await?;
+        Ok(Self { db })
+    }
+
+    /// Whether the database answers.
+    pub async fn check(&self) -> sqlx::Result<()> {
+        let one: i64 = sqlx::query_scalar("SELECT orders FROM unpaid_orders")
+            .fetch_one(self.db.readers())
+            .await?;
+        if one < 0 {
+            return Err(rows::unreadable("unpaid_orders.orders"));
+        }
+        Ok(())
+    }
+
+    /// The database itself: what is published lies in it too.
+    pub fn db(&self) -> &Sqlite {
+        &self.db
+    }
+}
+
+/// Runs a change in one transaction.
+macro_rules! change {
+    ($store:ident, $tx:ident => $body:expr) => {{
+        let mut begun = $store.db.begin().await?;
+        let $tx = &mut *begun;
+        let done = $body.await?;
+        begun.commit().await?;
+        Ok(done)
+    }};
+}
+
+/// Reads one state of the database.
+macro_rules! read {
+    ($store:ident, $tx:ident => $body:expr) => {{
+        let mut begun = $store.db.begin_read().await?;
+        let $tx = &mut *begun;
+        let done = $body.await?;
+        begun.commit().await?;
+        Ok(done)
+    }};
+}
+
+#[async_trait]
+impl Store for SqliteOrders {
+    async fn place(
+        &self,
+        order: &Order,
+        idempotency: Option<Idempotency>,
+        limits: PlaceLimits,
+    ) -> sqlx::Result<Order> {
+        change!(self, tx => orders::place(tx, order, idempotency, limits))
+    }
+
+    async fn order(&self, id: Uuid) -> sqlx::Result<Option<Order>> {
+        read!(self, tx => orders::find(tx, id))
+    }
+
+    async fn transfers(&self, order: Uuid) -> sqlx::Result<Vec<Transfer>> {
+        read!(self, tx => transfers::of_order(tx, order))
+    }
+
+    async fn claim(&self, order: Uuid, name: &[u8; 32]) -> sqlx::Result<Claim> {
+        read!(self, tx => transfers::claim(tx, order, name))
+    }
+
+    async fn record(
+        &self,
+        order: &Order,
+        new: &NewTransfer,
+        now: DateTime<Utc>,
+    ) -> sqlx::Result<Recording> {
+        change!(self, tx => transfers::record(tx, order, new, now))
+    }
+
+    async fn move_on(
+        &self,
+        transfer: Uuid,
+        status: TransferStatus,
+        amount: Amount,
+        now: DateTime<Utc>,
+    ) -> sqlx::Result<Option<Transfer>> {
+        change!(self, tx => transfers::move_on(tx, transfer, status, amount, now))
+    }
+
+    async fn open_transfers(&self, after: Option<Uuid>, limit: u32) -> sqlx::Result<Vec<Transfer>> {
+        read!(self, tx => transfers::open(tx, after, limit))
+    }
+
+    async fn submit(&self, order: Uuid, item: Uuid, points: &Points) -> sqlx::Result<Submission> {
+        change!(self, tx => credentials::submit(tx, order, item, points))
+    }
+
+    async fn store_signed(
+        &self,
+        item: Uuid,
+        signed: &Signed,
+        now: DateTime<Utc>,
+    ) -> sqlx::Result<()> {
+        change!(self, tx => credentials::store_signed(tx, item, signed, now))
+    }
+
+    async fn unsigned(&self, after: Option<Uuid>, limit: u32) -> sqlx::Result<Vec<Unsigned>> {
+        read!(self, tx => credentials::unsigned(tx, after, limit))
+    }
+
+    async fn credentials(&self, order: Uuid) -> sqlx::Result<Vec<ItemCredentials>> {
+        read!(self, tx => credentials::of_order(tx, order))
+    }
+
+    async fn forget_unpaid(&self, before: DateTime<Utc>, limit: u32) -> sqlx::Result<u64> {
+        change!(self, tx => retention::forget_unpaid(tx, before, limit))
+    }
+
+    async fn cancel_partly_paid(
+        &self,
+        before: DateTime<Utc>,
+        now: DateTime<Utc>,
+        limit: u32,
+    ) -> sqlx::Result<u64> {
+        change!(self, tx => retention::cancel_partly_paid(tx, before, now, limit))
+    }
+
+    async fn cancel_unclaimed(
+        &self,
+        before: NaiveDate,
+        now: DateTime<Utc>,
+        limit: u32,
+    ) -> sqlx::Result<u64> {
+        change!(self, tx => retention::cancel_unclaimed(tx, before, now, limit))
+    }
+
+    async fn erase_credentials(&self, before: NaiveDate, limit: u32) -> sqlx::Result<u64> {
+        change!(self, tx => retention::erase_credentials(tx, before, limit))
+    }
+
+    async fn erase_transfer_ids(&self, before: NaiveDate, limit: u32) -> sqlx::Result<u64> {
+        change!(self, tx => retention::erase_transfer_ids(tx, before, limit))
+    }
+
+    async fn forget_closed(&self, before: DateTime<Utc>, limit: u32) -> sqlx::Result<u64> {
+        change!(self, tx => retention::forget_closed(tx, before, limit))
+    }
+
+    async fn forget_idempotency(&self, now: DateTime<Utc>) -> sqlx::Result<u64> {
+        change!(self, tx => retention::forget_idempotency(tx, now))
+    }
+
+    async fn forget_deleted(&self) -> sqlx::Result<()> {
+        self.db.forget_deleted().await
+    }
+
+    async fn report(&self) -> sqlx::Result<Report> {
+        read!(self, tx => report::report(tx))
+    }
+}

@@ -1,0 +1,208 @@
+//! Orders and their items.
+
+use chrono::{DateTime, Utc};
+use messages::payments::OrderStatus;
+use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
+use uuid::Uuid;
+
+use super::rows;
+use crate::{
+    domain::order::{Item, Order},
+    store::orders::{Idempotency, PlaceLimits},
+};
+
+pub(super) async fn place(
+    tx: &mut SqliteConnection,
+    order: &Order,
+    idempotency: Option<Idempotency>,
+    limits: PlaceLimits,
+) -> sqlx::Result<Order> {
+    if let Some(key) = idempotency
+        && let Some(before) = remembered(tx, &key).await?
+    {
+        return Ok(before);
+    }
+    insert(tx, order).await?;
+    if let Some(key) = idempotency {
+        remember(tx, order.id, &key, limits.idempotency_max).await?;
+    }
+    trim_unpaid(tx, limits.unpaid_max).await?;
+    Ok(order.clone())
+}
+
+async fn remembered(tx: &mut SqliteConnection, key: &Idempotency) -> sqlx::Result<Option<Order>> {
+    let row = sqlx::query("SELECT order_id FROM idempotency WHERE hash = ?")
+        .bind(&key.hash[..])
+        .fetch_optional(&mut *tx)
+        .await?;
+    match row {
+        Some(row) => find(tx, rows::id(&row, "order_id")?).await,
+        None => Ok(None),
+    }
+}
+
+async fn remember(
+    tx: &mut SqliteConnection,
+    order: Uuid,
+    key: &Idempotency,
+    rows_max: u64,
+) -> sqlx::Result<()> {
+    sqlx::query("INSERT INTO idempotency (hash, order_id, expires_hour) VALUES (?, ?, ?)")
+        .bind(&key.hash[..])
+        .bind(order.as_bytes().as_slice())
+        // The hour after: a key lives at least as long as promised.
+        .bind(rows::hour(key.until) + 1)
+        .execute(&mut *tx)
+        .await?;
+    let rows_max = i64::try_from(rows_max).unwrap_or(i64::MAX);
+    sqlx::query(
+        "DELETE FROM idempotency WHERE hash IN (
+             SELECT hash FROM idempotency ORDER BY expires_hour DESC, hash LIMIT -1 OFFSET ?)",
+    )
+    .bind(rows_max)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Stores the order, which has no transfer yet.
+pub(super) async fn insert(tx: &mut SqliteConnection, order: &Order) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT INTO orders (id, created_hour, updated_hour, kept_from_hour, currency, total,
+                             funding_source, status)
+         VALUES (?, ?, ?, ?, ?, ?, ?, 'pending')",
+    )
+    .bind(order.id.as_bytes().as_slice())
+    .bind(rows::hour(order.created_at))
+    .bind(rows::hour(order.updated_at))
+    .bind(rows::hour(order.kept_from))
+    .bind(&order.currency)
+    .bind(order.total.to_string())
+    .bind(order.funding_source.as_str())
+    .execute(&mut *tx)
+    .await?;
+    for (position, item) in order.items.iter().enumerate() {
+        insert_item(tx, order.id, position, item).await?;
+    }
+    count_unpaid(tx, 1).await
+}
+
+async fn insert_item(
+    tx: &mut SqliteConnection,
+    order: Uuid,
+    position: usize,
+    item: &Item,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT INTO order_items (id, order_id, position, sku, quantity, price, subtotal, location,
+                                  description)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(item.id.as_bytes().as_slice())
+    .bind(order.as_bytes().as_slice())
+    .bind(i64::try_from(position).map_err(|_| rows::unreadable("position"))?)
+    .bind(&item.sku)
+    .bind(i64::from(item.quantity))
+    .bind(item.price.to_string())
+    .bind(item.subtotal.to_string())
+    .bind(&item.location)
+    .bind(&item.description)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Changes the number of orders without a transfer.
+pub(super) async fn count_unpaid(tx: &mut SqliteConnection, change: i64) -> sqlx::Result<()> {
+    sqlx::query("UPDATE unpaid_orders SET orders = orders + ?")
+        .bind(change)
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+async fn trim_unpaid(tx: &mut SqliteConnection, unpaid_max: u64) -> sqlx::Result<()> {
+    let unpaid: i64 = sqlx::query_scalar("SELECT orders FROM unpaid_orders")
+        .fetch_one(&mut *tx)
+        .await?;
+    let too_many = unpaid - i64::try_from(unpaid_max).unwrap_or(i64::MAX);
+    if too_many <= 0 {
+        return Ok(());
+    }
+    let deleted = sqlx::query(
+        "DELETE FROM orders WHERE id IN (
+             SELECT id FROM orders WHERE has_transfers = 0 ORDER BY kept_from_hour LIMIT ?)",
+    )
+    .bind(too_many)
+    .execute(&mut *tx)
+    .await?
+    .rows_affected();
+    count_unpaid(tx, -i64::try_from(deleted).unwrap_or(0)).await
+}
+
+pub(super) async fn find(tx: &mut SqliteConnection, id: Uuid) -> sqlx::Result<Option<Order>> {
+    let row = sqlx::query("SELECT * FROM orders WHERE id = ?")
+        .bind(id.as_bytes().as_slice())
+        .fetch_optional(&mut *tx)
+        .await?;
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    let items = sqlx::query("SELECT * FROM order_items WHERE order_id = ? ORDER BY position")
+        .bind(id.as_bytes().as_slice())
+        .fetch_all(tx)
+        .await?;
+    let items = items.iter().map(item).collect::<sqlx::Result<_>>()?;
+    order(&row, items).map(Some)
+}
+
+/// Moves an order to another status.
+pub(super) async fn set_status(
+    tx: &mut SqliteConnection,
+    id: Uuid,
+    status: OrderStatus,
+    now: DateTime<Utc>,
+) -> sqlx::Result<()> {
+    let day = now.date_naive().to_string();
+    sqlx::query(
+        "UPDATE orders SET status = ?2, updated_hour = ?3,
+             paid_day = CASE WHEN ?2 = 'paid' THEN ?4 ELSE paid_day END,
+             fulfilled_day = CASE WHEN ?2 = 'fulfilled' THEN ?4 ELSE fulfilled_day END
+         WHERE id = ?1",
+    )
+    .bind(id.as_bytes().as_slice())
+    .bind(rows::status_text(status))
+    .bind(rows::hour(now))
+    .bind(day)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+fn order(row: &SqliteRow, items: Vec<Item>) -> sqlx::Result<Order> {
+    Ok(Order {
+        id: rows::id(row, "id")?,
+        created_at: rows::time(row, "created_hour")?,
+        updated_at: rows::time(row, "updated_hour")?,
+        kept_from: rows::time(row, "kept_from_hour")?,
+        currency: row.try_get("currency")?,
+        total: rows::amount(row, "total")?,
+        funding_source: rows::text(row, "funding_source")?,
+        status: rows::status(row, "status")?,
+        references_used: rows::number(row, "references_used")?,
+        has_transfers: row.try_get("has_transfers")?,
+        items,
+    })
+}
+
+fn item(row: &SqliteRow) -> sqlx::Result<Item> {
+    Ok(Item {
+        id: rows::id(row, "id")?,
+        sku: row.try_get("sku")?,
+        quantity: rows::number(row, "quantity")?,
+        price: rows::amount(row, "price")?,
+        subtotal: rows::amount(row, "subtotal")?,
+        location: row.try_get("location")?,
+        description: row.try_get("description")?,
+    })
+}

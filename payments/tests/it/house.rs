@@ -1,0 +1,307 @@
+//! payments and challenge-bypass on loopback, with certificates of their own and a simulated calendar.
+
+use std::path::Path;
+
+use blindtally::pki::Pki;
+use chrono::{DateTime, Utc};
+use client::tokens::{Blinding, Unspent};
+use clock::{Clock, Simulation};
+use messages::{
+    encoding::Fixed,
+    payments::{VoteCredential, VoteRequest},
+    problem::{Problem, Slug},
+    vote_text::VoteText,
+};
+use payments::{
+    Deps, Rules,
+    challenge_bypass::{CALL_TIMEOUT, Client},
+    store::votes::{SqliteVotes, Store as _},
+    votes::VoteRules,
+};
+use rand::{RngCore as _, rngs::OsRng};
+use serde::Serialize;
+use service_kit::{
+    Running,
+    config::Sources,
+    outbox::Outbox as _,
+    tls::{ClientTls, http_client},
+};
+use url::Url;
+
+/// The issuer of votes that users pay themselves.
+pub(crate) const WALLET: &str = "brave.com?sku=user-wallet-vote";
+/// The issuer of votes that grants pay.
+pub(crate) const CARD: &str = "brave.com?sku=anon-card-vote";
+
+/// What a test wants to be different.
+#[derive(Clone, Default)]
+pub(crate) struct Wish {
+    /// Settings of payments over those of the house.
+    pub(crate) settings: Vec<(&'static str, String)>,
+    /// The rules of payments.
+    pub(crate) rules: Rules,
+}
+
+/// A running house.
+pub(crate) struct House {
+    pub(crate) simulation: Simulation,
+    pub(crate) clock: Clock,
+    pub(crate) payments: Running,
+    /// `None` while it is down.
+    pub(crate) challenge_bypass: Option<Running>,
+    /// Calls challenge-bypass as payments does.
+    pub(crate) issuer: Client,
+    pub(crate) pki: Pki,
+    pub(crate) folder: tempfile::TempDir,
+    http: reqwest::Client,
+    bypass_port: u16,
+}
+
+/// An answer of payments.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: http::HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl House {
+    /// A house at noon of 2026-01-05, whose keys sign and sell at once.
+    pub(crate) async fn start() -> Self {
+        Self::with(Wish::default()).await
+    }
+
+    pub(crate) async fn with(wish: Wish) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let pki = Pki::open(&folder.path().join("pki")).unwrap();
+        let start: DateTime<Utc> = "2026-01-05T12:00:00Z".parse().unwrap();
+        let (clock, simulation) = Clock::simulated(start);
+        let challenge_bypass = start_challenge_bypass(folder.path(), &pki, &clock, 0).await;
+        let bypass_port = challenge_bypass.api_addr.port();
+        let payments = start_payments(folder.path(), &pki, &clock, bypass_port, wish).await;
+        let url = Url::parse(&format!("https://127.0.0.1:{bypass_port}")).unwrap();
+        let mut house = Self {
+            issuer: Client::new(url, &client_tls(&pki, "payments-client")).unwrap(),
+            http: http_client(&no_certificate(&pki), CALL_TIMEOUT * 4).unwrap(),
+            challenge_bypass: Some(challenge_bypass),
+            simulation,
+            clock,
+            payments,
+            bypass_port,
+            pki,
+            folder,
+        };
+        // The issuers are made and the first head is signed.
+        house.simulation.run_for(chrono::TimeDelta::minutes(1)).await;
+        house
+    }
+
+    /// Stops challenge-bypass.
+    pub(crate) async fn stop_challenge_bypass(&mut self) {
+        self.challenge_bypass.take().unwrap().stop().await.unwrap();
+    }
+
+    /// Starts it again, where it was.
+    pub(crate) async fn start_challenge_bypass(&mut self) {
+        let (folder, port) = (self.folder.path(), self.bypass_port);
+        let running = start_challenge_bypass(folder, &self.pki, &self.clock, port).await;
+        self.challenge_bypass = Some(running);
+    }
+
+    /// Tokens of an issuer, signed and unblinded, without the trouble of paying for them.
+    pub(crate) async fn tokens(&self, issuer: &str, count: usize) -> Vec<Unspent> {
+        let blinding = Blinding::random(count, &mut OsRng);
+        let mut id = [0; 32];
+        OsRng.fill_bytes(&mut id);
+        let points = blinding.points().unwrap();
+        let signed = self.issuer.sign(issuer, Fixed(id), points).await.unwrap();
+        blinding
+            .unblind(&signed.signed_tokens, &signed.batch_proof, &signed.public_key)
+            .unwrap()
+    }
+
+    /// Sends a JSON body to payments.
+    pub(crate) async fn post(&self, path: &str, body: &impl Serialize) -> Answer {
+        let body = serde_json::to_vec(body).unwrap();
+        self.post_bytes(path, "application/json", body).await
+    }
+
+    pub(crate) async fn post_bytes(&self, path: &str, kind: &str, body: Vec<u8>) -> Answer {
+        let call = self.http.post(self.url(path)).header("content-type", kind);
+        answer(call.body(body)).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        answer(self.http.get(self.url(path))).await
+    }
+
+    pub(crate) async fn get_with(&self, path: &str, header: (&str, &str)) -> Answer {
+        answer(self.http.get(self.url(path)).header(header.0, header.1)).await
+    }
+
+    /// Asks the admin listener.
+    pub(crate) async fn admin(&self, path: &str) -> Answer {
+        let url = format!("http://{}{path}", self.payments.admin_addr);
+        answer(reqwest::Client::builder().no_proxy().build().unwrap().get(url)).await
+    }
+
+    /// Has challenge-bypass do something that payments never asks for.
+    pub(crate) async fn operate(&self, path: &str) {
+        let tls = client_tls(&self.pki, "payments-client");
+        let http = http_client(&tls, CALL_TIMEOUT).unwrap();
+        let call = http.post(format!("https://127.0.0.1:{}{path}", self.bypass_port));
+        assert_eq!(answer(call).await.status, 200);
+    }
+
+    /// How many votes wait to be published, and how many tokens stand behind recorded ones.
+    pub(crate) async fn recorded(&self) -> (u64, u64) {
+        let url = database(self.folder.path(), "votes");
+        let store = SqliteVotes::open(&url, String::new(), VoteRules::default()).await.unwrap();
+        let counts = store.key_counts().await.unwrap();
+        let waiting = store.outbox().state().await.unwrap().waiting;
+        store.db().close().await;
+        (waiting, counts.iter().map(|count| count.tokens_counted).sum())
+    }
+
+    /// How many tokens challenge-bypass has spent.
+    pub(crate) async fn redeemed(&self) -> u64 {
+        let mut total = 0;
+        for name in [WALLET, CARD] {
+            let issuer = self.issuer.issuer(name).await.unwrap();
+            total += issuer.keys.iter().map(|key| key.redeemed_total).sum::<u64>();
+        }
+        total
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("https://127.0.0.1:{}{path}", self.payments.api_addr.port())
+    }
+}
+
+impl Answer {
+    /// The problem it is, when its status is that problem's.
+    pub(crate) fn slug(&self) -> Option<Slug> {
+        self.problem().slug().filter(|slug| slug.status() == self.status)
+    }
+
+    pub(crate) fn problem(&self) -> Problem {
+        assert_eq!(self.headers["content-type"], "application/problem+json");
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// The pointer to the first member that is wrong.
+    pub(crate) fn pointer(&self) -> String {
+        let problem = self.problem();
+        problem.invalid.first().map(|invalid| invalid.field.clone()).unwrap_or_default()
+    }
+}
+
+/// The text of a vote, as sent.
+pub(crate) fn text(channel: &str) -> String {
+    let text = format!(r#"{{"channel":"{channel}","type":"auto-contribute"}}"#);
+    text.parse::<VoteText>().unwrap().to_base64()
+}
+
+/// A vote with these tokens.
+pub(crate) fn vote(channel: &str, tokens: &[Unspent]) -> VoteRequest {
+    let vote = text(channel);
+    let credentials = tokens.iter().map(|token| token.sign(&vote)).collect();
+    VoteRequest { vote, credentials }
+}
+
+/// A vote with these credentials, whatever they sign.
+pub(crate) fn vote_of(channel: &str, credentials: &[VoteCredential]) -> VoteRequest {
+    VoteRequest { vote: text(channel), credentials: credentials.to_vec() }
+}
+
+pub(crate) fn client_tls(pki: &Pki, name: &str) -> ClientTls {
+    let identity = pki.identity(name);
+    ClientTls { ca_file: pki.ca(), certificate_file: identity.certificate, key_file: identity.key }
+}
+
+fn no_certificate(pki: &Pki) -> ClientTls {
+    ClientTls { ca_file: pki.ca(), ..ClientTls::default() }
+}
+
+pub(crate) fn database(folder: &Path, name: &str) -> String {
+    format!("sqlite:{}", folder.join(format!("{name}.db")).display())
+}
+
+pub(crate) fn event_log(folder: &Path) -> String {
+    format!("embedded:{}", folder.join("log.db").display())
+}
+
+/// The settings that every service has.
+fn http_settings(sources: Sources, pki: &Pki, name: &str, port: u16) -> Sources {
+    let identity = pki.identity(name);
+    sources
+        .set("http.listen", format!("127.0.0.1:{port}"))
+        .set("http.admin_listen", "127.0.0.1:0")
+        .set("http.rate_limit.units_per_minute", "0")
+        .set("http.tls.certificate_file", identity.certificate.display().to_string())
+        .set("http.tls.key_file", identity.key.display().to_string())
+        .set("http.connections_per_client_max", "1024")
+}
+
+async fn start_challenge_bypass(folder: &Path, pki: &Pki, clock: &Clock, port: u16) -> Running {
+    let sources = challenge_bypass::Config::sources();
+    let config = http_settings(sources, pki, "challenge-bypass", port)
+        .set("http.tls.client_ca_file", pki.ca().display().to_string())
+        .set("database.url", database(folder, "challenge-bypass"))
+        .set("keys.notice_hours", "0")
+        .set(
+            "keys.sealing_key_file",
+            pki.secret("challenge-bypass-sealing").path().display().to_string(),
+        )
+        .load()
+        .unwrap();
+    let deps = challenge_bypass::Deps {
+        clock: clock.clone(),
+        rules: challenge_bypass::Rules::default(),
+    };
+    let service = challenge_bypass::build(config, deps).await.unwrap();
+    service.start().await.unwrap()
+}
+
+async fn start_payments(
+    folder: &Path,
+    pki: &Pki,
+    clock: &Clock,
+    bypass_port: u16,
+    wish: Wish,
+) -> Running {
+    let sources = Sources::defaults("payments", payments::config::DEFAULTS);
+    let identity = pki.identity("payments-client");
+    let secret = |name: &str| pki.secret(name).path().display().to_string();
+    let mut sources = http_settings(sources, pki, "payments", 0)
+        .set("orders_database.url", database(folder, "orders"))
+        .set("votes_database.url", database(folder, "votes"))
+        .set("event_log.url", event_log(folder))
+        .set("secrets.orders_file", secret("payments-orders"))
+        .set("secrets.sku_root_files", format!("[{:?}]", secret("payments-sku-root")))
+        .set("secrets.directory_key_file", secret("payments-directory"))
+        .set("custodians.uphold.token_file", secret("uphold-token"))
+        .set("custodians.gemini.api_key_file", secret("gemini-api-key"))
+        .set("custodians.gemini.api_secret_file", secret("gemini-api-secret"))
+        .set("custodians.tls.ca_file", pki.ca().display().to_string())
+        .set("challenge_bypass.url", format!("https://127.0.0.1:{bypass_port}"))
+        .set("challenge_bypass.tls.ca_file", pki.ca().display().to_string())
+        .set("challenge_bypass.tls.certificate_file", identity.certificate.display().to_string())
+        .set("challenge_bypass.tls.key_file", identity.key.display().to_string())
+        .set("directory.key_notice_hours", "0");
+    for (name, value) in wish.settings {
+        sources = sources.set(name, value);
+    }
+    let deps = Deps { clock: clock.clone(), rules: wish.rules };
+    let service = payments::build(sources.load().unwrap(), deps).await.unwrap();
+    service.start().await.unwrap()
+}
+
+async fn answer(call: reqwest::RequestBuilder) -> Answer {
+    let response = call.send().await.unwrap();
+    Answer {
+        status: response.status().as_u16(),
+        headers: response.headers().clone(),
+        body: response.bytes().await.unwrap().to_vec(),
+    }
+}

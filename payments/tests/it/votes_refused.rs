@@ -1,0 +1,206 @@
+//! Requests that are no vote. Each rule of contracts §2, §7 and §8 is broken once.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use messages::{encoding::Fixed, payments::VoteRequest, problem::Slug};
+use serde_json::{Value, json};
+
+use crate::house::{CARD, House, WALLET, Wish, client_tls, text, vote, vote_of};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_that_is_not_a_vote_is_refused_with_a_pointer() {
+    let house = House::start().await;
+    let good = serde_json::to_value(vote("example.com", &house.tokens(WALLET, 2).await)).unwrap();
+    let changed = |change: &dyn Fn(&mut Value)| {
+        let mut body = good.clone();
+        change(&mut body);
+        body
+    };
+    let cases: [(Value, &str); 15] = [
+        (json!([]), ""),
+        (json!({}), "/vote"),
+        (changed(&|body| body["extra"] = json!(1)), "/extra"),
+        (changed(&|body| body["credentials"][0]["orderId"] = json!("x")), "/credentials/0/orderId"),
+        (changed(&|body| body["credentials"] = json!({})), "/credentials"),
+        (changed(&|body| body["credentials"] = json!([])), "/credentials"),
+        (changed(&|body| body["credentials"][1] = json!({})), "/credentials/1/publicKey"),
+        (changed(&|body| body["credentials"][1]["t"] = json!("AAAA")), "/credentials/1/t"),
+        (changed(&|body| body["credentials"][0]["t"] = json!(null)), "/credentials/0/t"),
+        (changed(&|body| body["credentials"][0]["signature"] = json!(7)), "/credentials/0/signature"),
+        (changed(&|body| unpad(&mut body["credentials"][0]["publicKey"])), "/credentials/0/publicKey"),
+        (changed(&|body| body["vote"] = json!(7)), "/vote"),
+        (changed(&|body| drop(body.as_object_mut().unwrap().remove("vote"))), "/vote"),
+        (changed(&|body| repeat(&mut body["credentials"], 21)), "/credentials"),
+        (json!({"vote": "", "credentials": deep(20)}), ""),
+    ];
+
+    for (body, pointer) in cases {
+        let answer = house.post("/v1/votes", &body).await;
+        assert_eq!(answer.slug(), Some(Slug::InvalidBody), "{body}");
+        assert_eq!(answer.pointer(), pointer, "{body}");
+    }
+    for text in ["", "{", "nonsense", r#"{"vote":"a","vote":"b","credentials":[]}"#] {
+        let answer = house.post_bytes("/v1/votes", "application/json", text.into()).await;
+        assert_eq!(answer.slug(), Some(Slug::InvalidBody), "{text}");
+    }
+    let typed = house.post_bytes("/v1/votes", "text/plain", good.to_string().into()).await;
+    assert_eq!(typed.slug(), Some(Slug::UnsupportedMediaType));
+    let large = house.post_bytes("/v1/votes", "application/json", vec![b' '; 16 * 1024 + 1]).await;
+    assert_eq!(large.slug(), Some(Slug::BodyTooLarge));
+    assert_eq!(house.get("/v1/votes").await.slug(), Some(Slug::MethodNotAllowed));
+    assert_eq!(house.recorded().await, (0, 0));
+    assert_eq!(house.redeemed().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_text_in_any_other_form_is_refused_although_its_tokens_sign_it() {
+    let house = House::start().await;
+    let tokens = house.tokens(WALLET, 2).await;
+    let long = format!(r#"{{"channel":"{}.com","type":"oneoff-tip"}}"#, "a".repeat(500));
+    let forms: [(&str, Slug); 20] = [
+        (r#"{"channel":"example.com", "type":"oneoff-tip"}"#, Slug::InvalidVote),
+        (r#"{"type":"oneoff-tip","channel":"example.com"}"#, Slug::InvalidVote),
+        (r#"{"channel":"example.com","type":"oneoff-tip","x":1}"#, Slug::InvalidVote),
+        (r#"{"channel":"example.com","type":"donation"}"#, Slug::InvalidVote),
+        (r#"{"channel":"example.com","type":"oneoff-tip"} "#, Slug::InvalidVote),
+        (r#"{"channel":"example.com"}"#, Slug::InvalidVote),
+        ("", Slug::InvalidVote),
+        (&long, Slug::InvalidVote),
+        (r#"{"channel":"ex\u0061mple.com","type":"oneoff-tip"}"#, Slug::InvalidChannel),
+        (r#"{"channel":"","type":"oneoff-tip"}"#, Slug::InvalidChannel),
+        (r#"{"channel":"com","type":"oneoff-tip"}"#, Slug::InvalidChannel),
+        (r#"{"channel":"co.uk","type":"oneoff-tip"}"#, Slug::InvalidChannel),
+        (r#"{"channel":"www.example.com","type":"oneoff-tip"}"#, Slug::InvalidChannel),
+        (r#"{"channel":"Example.com","type":"oneoff-tip"}"#, Slug::InvalidChannel),
+        (r#"{"channel":"exämple.com","type":"oneoff-tip"}"#, Slug::InvalidChannel),
+        (r#"{"channel":"example.com/page","type":"oneoff-tip"}"#, Slug::InvalidChannel),
+        (r#"{"channel":"youtube#channel:","type":"oneoff-tip"}"#, Slug::InvalidChannel),
+        (r#"{"channel":"youtube#video:abc","type":"oneoff-tip"}"#, Slug::InvalidChannel),
+        (r#"{"channel":"mastodon#user:abc","type":"oneoff-tip"}"#, Slug::InvalidChannel),
+        (r#"{"channel":"twitch#author:a.b","type":"oneoff-tip"}"#, Slug::InvalidChannel),
+    ];
+
+    for (form, slug) in forms {
+        let vote = STANDARD.encode(form);
+        let credentials = tokens.iter().map(|token| token.sign(&vote)).collect();
+        let answer = house.post("/v1/votes", &VoteRequest { vote, credentials }).await;
+        assert_eq!(answer.slug(), Some(slug), "{form}");
+        assert_eq!(answer.pointer(), "/vote", "{form}");
+    }
+    assert_eq!(house.redeemed().await, 0);
+    for channel in ["example.co.uk", "youtube#channel:UC_a-1", "github#user:someone"] {
+        let tokens = house.tokens(WALLET, 1).await;
+        assert_eq!(house.post("/v1/votes", &vote(channel, &tokens)).await.status, 200, "{channel}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn credentials_that_do_not_belong_together_are_refused() {
+    let house = House::start().await;
+    let (wallet, card) = (house.tokens(WALLET, 2).await, house.tokens(CARD, 1).await);
+    let mixed = vote("example.com", &[wallet[0].clone(), card[0].clone()]);
+    let twice = vote("example.com", &[wallet[0].clone(), wallet[1].clone(), wallet[0].clone()]);
+    let mut unknown = vote("example.com", &wallet);
+    unknown.credentials.iter_mut().for_each(|credential| credential.public_key = Fixed([7; 32]));
+
+    let mixed = house.post("/v1/votes", &mixed).await;
+    let twice = house.post("/v1/votes", &twice).await;
+    let unknown = house.post("/v1/votes", &unknown).await;
+
+    assert_eq!((mixed.slug(), mixed.pointer()), (Some(Slug::MixedKeys), "/credentials".into()));
+    assert_eq!((twice.slug(), twice.pointer()), (Some(Slug::DuplicateToken), "/credentials/2/t".into()));
+    assert_eq!(unknown.slug(), Some(Slug::UnknownIssuerKey));
+    assert_eq!(house.redeemed().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_altered_or_forged_vote_is_refused_and_the_tokens_stay_good() {
+    let house = House::start().await;
+    let tokens = house.tokens(WALLET, 3).await;
+    let good = vote("example.com", &tokens);
+    let mut flipped = good.clone();
+    flipped.credentials[1].signature.0[17] ^= 1;
+    let mut other_token = good.clone();
+    other_token.credentials[2].t.0[63] ^= 128;
+    let mut swapped = good.clone();
+    swapped.credentials[0].signature = good.credentials[1].signature;
+    let retold = vote_of("example.org", &good.credentials);
+    let mut forged = good.clone();
+    forged.credentials[0].t = Fixed([0; 64]);
+
+    for (what, altered) in [
+        ("a signature", flipped),
+        ("a preimage", other_token),
+        ("signatures swapped", swapped),
+        ("another publisher", retold),
+        ("a made-up token", forged),
+    ] {
+        let answer = house.post("/v1/votes", &altered).await;
+        assert_eq!(answer.slug(), Some(Slug::BadSignature), "{what}");
+    }
+    assert_eq!(house.recorded().await, (0, 0));
+    assert_eq!(house.redeemed().await, 0);
+    assert_eq!(house.post("/v1/votes", &good).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_rule_an_unknown_member_would_be_taken() {
+    let mut wish = Wish::default();
+    wish.rules.votes.unknown_members_are_refused = || false;
+    let house = House::with(wish).await;
+    let mut body = serde_json::to_value(vote("example.com", &house.tokens(WALLET, 1).await)).unwrap();
+    body["orderId"] = json!("3a3bd0a5");
+    body["credentials"][0]["note"] = json!("me");
+
+    assert_eq!(house.post("/v1/votes", &body).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_vote_costs_as_many_units_as_it_has_credentials() {
+    let wish = Wish {
+        settings: vec![
+            ("http.rate_limit.units_per_minute", "1".to_owned()),
+            ("http.rate_limit.burst", "10".to_owned()),
+        ],
+        ..Wish::default()
+    };
+    let house = House::with(wish).await;
+    let tokens = house.tokens(WALLET, 16).await;
+
+    let first = house.post("/v1/votes", &vote("example.com", &tokens[..8])).await;
+    let second = house.post("/v1/votes", &vote("example.com", &tokens[8..])).await;
+
+    assert_eq!(first.status, 200);
+    assert_eq!(second.slug(), Some(Slug::TooManyRequests));
+    assert!(["1", "5", "30", "120"].contains(&second.headers["retry-after"].to_str().unwrap()));
+    assert_eq!(house.redeemed().await, 8);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn challenge_bypass_talks_to_nobody_without_the_right_certificate() {
+    let house = House::start().await;
+    let url = house.challenge_bypass.as_ref().unwrap().api_addr.port();
+    let url = url::Url::parse(&format!("https://127.0.0.1:{url}")).unwrap();
+    let mut none = client_tls(&house.pki, "payments-client");
+    none.certificate_file.clear();
+
+    for tls in [none, client_tls(&house.pki, "edge-client")] {
+        let stranger = payments::challenge_bypass::Client::new(url.clone(), &tls).unwrap();
+        let refused = stranger.key_directory().await;
+        assert!(matches!(refused, Err(payments::challenge_bypass::Error::Unreachable(_))));
+    }
+    assert!(house.issuer.key_directory().await.is_ok());
+    assert!(!text("example.com").is_empty());
+}
+
+fn unpad(value: &mut Value) {
+    *value = json!(value.as_str().unwrap().trim_end_matches('='));
+}
+
+fn repeat(credentials: &mut Value, count: usize) {
+    let one = credentials[0].clone();
+    *credentials = json!(vec![one; count]);
+}
+
+fn deep(levels: usize) -> Value {
+    (0..levels).fold(json!(1), |inner, _| json!([inner]))
+}
