@@ -3,7 +3,7 @@
 use std::{path::Path, process::Stdio, time::Duration};
 
 use blindtally::system::{Layout, Profile, ServiceName, settlement};
-use client::transport::{Request, Transport as _};
+use client::transport::Request;
 use messages::{FundingSource, payments::Order};
 use serde_json::{Value, json};
 use tokio::{

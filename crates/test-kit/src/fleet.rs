@@ -11,6 +11,9 @@ use crate::process::{Process, Program};
 /// A fleet publishes so often: a test that lasts a minute must see many publications.
 const PUBLISH_EVERY: chrono::TimeDelta = chrono::TimeDelta::milliseconds(200);
 
+/// Whoever is killed while it publishes holds up its successor for so long.
+const LEASE_SECONDS: u64 = 2;
+
 /// One process for each service, over one folder.
 #[derive(Debug)]
 pub struct Fleet {
@@ -67,9 +70,11 @@ fn log(layout: &Layout, service: ServiceName) -> PathBuf {
     layout.file(&format!("{service}.log"))
 }
 
-/// The settings of a fleet.
+/// The settings of a fleet: the demo's, and leases that lapse soon after a kill.
 fn profile() -> Profile {
-    Profile::demo()
+    let mut profile = Profile::demo();
+    profile.payments.set("publication.lease_seconds", LEASE_SECONDS);
+    profile
 }
 
 /// What a process of a fleet does: it is one service of the folder, with votes published often.

@@ -4,12 +4,14 @@
 //! |---|---|
 //! | How does a test get a whole system, and time that passes at will? | [`world`] |
 //! | How does it get real processes that it can kill? | [`fleet`], [`process`] |
+//! | Who uses them meanwhile? | [`load`] |
 //! | What did the system store? | [`stored`] |
 //! | How does a connection between two services break? | [`proxy`] |
 
 pub mod card;
 pub mod fleet;
 mod http;
+pub mod load;
 pub mod process;
 pub mod proxy;
 pub mod stored;
