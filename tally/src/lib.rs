@@ -1,1 +1,263 @@
-//! Placeholder.
+//! The ledger: counts votes, each once, closes months, and splits what was received exactly.
+//!
+//! It reads the topics that payments writes: votes, funds, heads of the key directory. Of the money
+//! it keeps a double-entry ledger whose rows are chained and whose heads are signed, so that nobody
+//! who can write to the database alone can change the past unnoticed (threat T15).
+//!
+//! # Where to look
+//!
+//! | Question | Module |
+//! |---|---|
+//! | What does a record say, and when is it refused? | [`domain`] |
+//! | How is each record taken exactly once? | [`intake`] |
+//! | When does a month close, and who gets how much? | [`closer`], [`domain::closing`], [`domain::split`] |
+//! | Is the ledger what was written? | [`verify`], [`domain::ledger`], [`domain::head`] |
+//! | What is kept? | [`store`] |
+//! | What does it do by itself? | [`jobs`] |
+//! | What can go wrong? | [`error`], [`health`] |
+//!
+//! # What this crate must never do
+//!
+//! Pay out more than a funding source has paid in, or split more votes than its tokens were redeemed
+//! (threat T18): whoever writes to a topic could otherwise empty the pool.
+
+pub mod auth;
+pub mod closer;
+pub mod config;
+pub mod domain;
+pub mod error;
+pub mod health;
+pub mod intake;
+pub mod jobs;
+mod routes;
+mod rules;
+mod state;
+pub mod store;
+pub mod topics;
+pub mod verify;
+
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use chrono::TimeDelta;
+use clock::Clock;
+use ed25519_dalek::VerifyingKey;
+use governor::{Quota, RateLimiter};
+use messages::PublicKey;
+use secrecy::ExposeSecret as _;
+use service_kit::{
+    Service,
+    event_log::{self, EventLog},
+    outbox::{BATCH_ROWS_MAX, RelayHealth, RelayJob, RelayParts, Schedule, Shuffle},
+    service::Readiness,
+};
+use utoipa::OpenApi as _;
+
+pub use config::Config;
+pub use rules::Rules;
+
+use crate::{
+    auth::BearerTokens,
+    closer::{Closer, CloserParts},
+    domain::HeadKey,
+    health::Health,
+    intake::{Intake, IntakeParts},
+    jobs::{CloseJob, ConsumeJob, ForgetJob, SignHeadJob},
+    state::AppState,
+    store::{SqliteStore, Store},
+    topics::Topics,
+};
+
+/// Names the tally's line of publications in the event log.
+const LINE: &str = "tally";
+
+/// What the service is given from outside.
+#[derive(Clone, Debug)]
+pub struct Deps {
+    /// The calendar.
+    pub clock: Clock,
+    /// The rules; only tests of threats replace them.
+    pub rules: Rules,
+}
+
+impl Deps {
+    /// What a service has that runs for real.
+    pub fn system() -> Self {
+        Self {
+            clock: Clock::system(),
+            rules: Rules::default(),
+        }
+    }
+}
+
+/// What the service and the commands work with.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// The database.
+    pub store: Arc<dyn Store>,
+    /// The topics' log.
+    pub log: Arc<dyn EventLog>,
+    /// The topics.
+    pub topics: Topics,
+    /// Reads topics.
+    pub intake: Arc<Intake>,
+    /// Closes months.
+    pub closer: Closer,
+    /// Signs heads.
+    pub key: HeadKey,
+    /// Whether reading has stopped.
+    pub health: Health,
+}
+
+/// Opens the database that the settings name.
+pub async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+    let store = SqliteStore::open(config.database.url.expose_secret()).await?;
+    Ok(Arc::new(store))
+}
+
+/// Opens what the service and the commands work with.
+pub async fn open(config: &Config, deps: &Deps) -> anyhow::Result<Parts> {
+    let store = open_store(config).await?;
+    let log = event_log::open(config.event_log.url.expose_secret()).await?;
+    let topics = Topics::of(&config.environment);
+    topics
+        .ensure_own(&*log, config.event_log.retention_days)
+        .await?;
+    let key = HeadKey::read(&config.ledger.head_key_file)?;
+    let health = Health::default();
+    let intake = Arc::new(Intake::new(IntakeParts {
+        store: Arc::clone(&store),
+        log: Arc::clone(&log),
+        topics: topics.clone(),
+        clock: deps.clock.clone(),
+        lease_lasts: lease_lasts(config),
+        event_id_months: config.retention.event_id_months,
+        directory_key: directory_key(config)?,
+        health: health.clone(),
+        faults: deps.rules.faults.clone(),
+    }));
+    let closer = Closer::new(CloserParts {
+        store: Arc::clone(&store),
+        intake: Arc::clone(&intake),
+        key: key.clone(),
+        head_topic: topics.ledger_head.clone(),
+        clock: deps.clock.clone(),
+        grace_days: config.closing.grace_days,
+        fee: fee(config)?,
+        sources: config.closing.funding_sources.clone(),
+        rules: deps.rules.clone(),
+    });
+    Ok(Parts {
+        store,
+        log,
+        topics,
+        intake,
+        closer,
+        key,
+        health,
+    })
+}
+
+/// Opens everything and builds the service.
+pub async fn build(config: Config, deps: Deps) -> anyhow::Result<Service> {
+    let parts = open(&config, &deps).await?;
+    let state = AppState {
+        store: Arc::clone(&parts.store),
+        clock: deps.clock.clone(),
+        tokens: BearerTokens::read(&config.auth.bearer_tokens_file)?,
+        page_rows_max: config.limits.page_rows_max,
+        directory_heads: Arc::new(RateLimiter::direct(Quota::per_minute(
+            NonZeroU32::new(config.limits.directory_heads_per_minute)
+                .context("limits.directory_heads_per_minute is zero")?,
+        ))),
+    };
+    let (relay, relay_health) = relay(&config, &deps, &parts);
+    let service = Service::new(
+        config::SERVICE,
+        routes::router(state),
+        config.http,
+        deps.clock.clone(),
+    );
+    Ok(service
+        .openapi(routes::ApiDoc::openapi())
+        .readiness(readiness(&parts, relay_health))
+        .job(ConsumeJob {
+            intake: Arc::clone(&parts.intake),
+            poll: TimeDelta::seconds(config.event_log.poll_seconds.into()),
+        })
+        .job(CloseJob {
+            closer: parts.closer.clone(),
+            clock: deps.clock.clone(),
+        })
+        .job(SignHeadJob {
+            store: Arc::clone(&parts.store),
+            key: parts.key.clone(),
+            topic: parts.topics.ledger_head.clone(),
+            clock: deps.clock.clone(),
+        })
+        .job(ForgetJob {
+            store: Arc::clone(&parts.store),
+            event_id_months: config.retention.event_id_months,
+            clock: deps.clock.clone(),
+        })
+        .job(relay))
+}
+
+fn relay(config: &Config, deps: &Deps, parts: &Parts) -> (RelayJob, RelayHealth) {
+    let relay = RelayParts {
+        name: LINE.to_owned(),
+        outbox: parts.store.outbox(),
+        log: Arc::clone(&parts.log),
+        clock: deps.clock.clone(),
+        schedule: Schedule::Every(TimeDelta::seconds(config.event_log.poll_seconds.into())),
+        batch_rows_max: BATCH_ROWS_MAX,
+        lease_lasts: lease_lasts(config),
+        shuffle: Shuffle::Random,
+        faults: deps.rules.faults.clone(),
+    };
+    RelayJob::new("relay", relay)
+}
+
+fn readiness(parts: &Parts, relay: RelayHealth) -> Readiness {
+    let (store, log, health) = (
+        Arc::clone(&parts.store),
+        Arc::clone(&parts.log),
+        parts.health.clone(),
+    );
+    Readiness::default()
+        .check("database", move || {
+            let store = Arc::clone(&store);
+            async move { Ok(store.ping().await?) }
+        })
+        .check("event-log", move || {
+            let log = Arc::clone(&log);
+            async move { Ok(log.identity().await.map(drop)?) }
+        })
+        .check("reading", move || std::future::ready(health.check()))
+        .check("outbox", move || std::future::ready(relay.check()))
+}
+
+fn lease_lasts(config: &Config) -> Duration {
+    Duration::from_secs(config.event_log.lease_seconds.into())
+}
+
+fn fee(config: &Config) -> anyhow::Result<u64> {
+    let fee = config.closing.fee_basis_points;
+    anyhow::ensure!(
+        fee <= domain::closing::FEE_BASIS,
+        "closing.fee_basis_points is above 10,000"
+    );
+    Ok(fee)
+}
+
+fn directory_key(config: &Config) -> anyhow::Result<Option<VerifyingKey>> {
+    let text = config.directory.public_key.as_str();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let bytes: PublicKey = text.parse().context("directory.public_key")?;
+    let key = VerifyingKey::from_bytes(bytes.as_bytes())
+        .ok()
+        .context("directory.public_key")?;
+    Ok(Some(key))
+}

@@ -1,0 +1,148 @@
+//! The settings. `config.default.toml` names each of them and says what it does.
+
+use messages::FundingSource;
+use secrecy::SecretString;
+use serde::Deserialize;
+use service_kit::{config::Sources, secret::SecretFile, service::HttpSettings};
+
+/// The name of the service in settings and logs.
+pub const SERVICE: &str = "tally";
+
+/// The file of defaults.
+pub const DEFAULTS: &str = include_str!("../config.default.toml");
+
+/// The settings of tally.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// What is logged.
+    pub log_level: String,
+    /// What topics begin with.
+    pub environment: String,
+    /// The section `[database]`.
+    pub database: Database,
+    /// The section `[event_log]`.
+    pub event_log: EventLog,
+    /// The section `[ledger]`.
+    pub ledger: Ledger,
+    /// The section `[closing]`.
+    pub closing: Closing,
+    /// The section `[retention]`.
+    pub retention: Retention,
+    /// The section `[directory]`.
+    pub directory: Directory,
+    /// The section `[auth]`.
+    pub auth: Auth,
+    /// The section `[limits]`.
+    pub limits: Limits,
+    /// The section `[http]`.
+    pub http: HttpSettings,
+}
+
+impl Config {
+    /// The defaults, to which more is added before they are loaded.
+    pub fn sources() -> Sources {
+        Sources::defaults(SERVICE, DEFAULTS)
+    }
+}
+
+/// Where things are kept.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    /// The URL of the database, which may hold a password.
+    pub url: SecretString,
+}
+
+/// Where the topics are, and how they are read.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventLog {
+    /// The URL of the log, which may hold a password.
+    pub url: SecretString,
+    /// How long to wait at the end of the topics.
+    pub poll_seconds: u32,
+    /// How long a lease lasts.
+    pub lease_seconds: u32,
+    /// How long what the tally writes stays in the log.
+    pub retention_days: u32,
+}
+
+/// The ledger.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ledger {
+    /// What signs heads.
+    pub head_key_file: SecretFile,
+}
+
+/// How months close.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Closing {
+    /// How many days after its end a month closes.
+    pub grace_days: u32,
+    /// The fee, in hundredths of a percent.
+    pub fee_basis_points: u64,
+    /// Every funding source.
+    pub funding_sources: Vec<FundingSource>,
+}
+
+/// How long things are kept.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retention {
+    /// For how many months events are remembered.
+    pub event_id_months: u32,
+}
+
+/// The key directory.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Directory {
+    /// The public half of payments' directory key, in base64, or nothing.
+    pub public_key: String,
+}
+
+/// Who may ask.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Auth {
+    /// Bearer tokens, one a line.
+    pub bearer_tokens_file: SecretFile,
+}
+
+/// What one request may ask for.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// The most rows of one answer.
+    pub page_rows_max: u32,
+    /// How often a minute the heads of the key directory are read.
+    pub directory_heads_per_minute: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use service_kit::config::checks;
+
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_complete() {
+        checks::defaults_are_complete::<Config>(DEFAULTS).unwrap();
+    }
+
+    #[test]
+    fn misspellings_are_refused() {
+        checks::misspellings_are_refused::<Config>(DEFAULTS).unwrap();
+    }
+
+    #[test]
+    fn urls_are_not_shown() {
+        for name in ["database.url", "event_log.url"] {
+            let shown = checks::secret_is_not_shown::<Config>(DEFAULTS, name);
+            shown.unwrap();
+        }
+    }
+}

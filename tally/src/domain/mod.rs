@@ -1,0 +1,18 @@
+//! Types and rules, with no I/O.
+
+pub mod account;
+pub mod closing;
+pub mod funds;
+pub mod head;
+pub mod ledger;
+pub mod month;
+pub mod refusal;
+pub mod split;
+pub mod vote;
+
+pub use account::Account;
+pub use head::{HeadKey, LedgerHead};
+pub use ledger::{Entry, Transfer};
+pub use month::Month;
+pub use refusal::Refusal;
+pub use vote::CountedVote;

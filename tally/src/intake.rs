@@ -1,0 +1,303 @@
+//! Reading the topics to their end, each record exactly once.
+//!
+//! A batch's effect and the position behind it are stored in one transaction, which asks that the
+//! position is still where reading started. So a batch that is read again after a crash, or by two
+//! processes at once, has its effect once. Leases share the partitions among processes and are not
+//! needed for that.
+
+use std::{sync::Arc, time::Duration};
+
+use clock::Clock;
+use ed25519_dalek::VerifyingKey;
+use messages::{
+    avro::{DirectoryHead, Record as _},
+    directory::Head,
+};
+use service_kit::{
+    event_log::{self, Batch, EventLog, Offset, Record},
+    fault::{Crashed, FaultPoints},
+    lease::{Claim, Holder, Lease},
+};
+
+use crate::{
+    domain::{CountedVote, Refusal, funds::FundsTotals},
+    health::{Health, Stop},
+    store::{Place, Raw, Read, Span, Store, StoreError, Taken},
+    topics::Topics,
+};
+
+/// What the intake works with.
+#[derive(Clone, Debug)]
+pub struct IntakeParts {
+    /// Where the effects go.
+    pub store: Arc<dyn Store>,
+    /// Where the records are.
+    pub log: Arc<dyn EventLog>,
+    /// The topics.
+    pub topics: Topics,
+    /// The calendar.
+    pub clock: Clock,
+    /// How long a lease on a partition lasts, in real time.
+    pub lease_lasts: Duration,
+    /// For how many months events are remembered.
+    pub event_id_months: u32,
+    /// The key that signs the key directory's heads, if it is known here.
+    pub directory_key: Option<VerifyingKey>,
+    /// Whether reading has stopped for an operator to decide.
+    pub health: Health,
+    /// Where the tests let it crash.
+    pub faults: FaultPoints,
+}
+
+/// How far a run came.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Reached {
+    /// The end of every topic.
+    End,
+    /// The end of what other processes are not reading.
+    OthersRead,
+}
+
+/// Why a run ended early. The next one goes on where it stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum IntakeError {
+    /// A planted crash.
+    #[error(transparent)]
+    Crashed(#[from] Crashed),
+    /// The log failed.
+    #[error(transparent)]
+    Log(event_log::Error),
+    /// Another process has moved on; nothing was stored.
+    #[error("another process has taken the batch")]
+    Overtaken,
+    /// Log and database disagree: an operator has to decide.
+    #[error(transparent)]
+    Stopped(#[from] Stop),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<event_log::Error> for IntakeError {
+    fn from(error: event_log::Error) -> Self {
+        match error {
+            event_log::Error::OutsideLog {
+                topic,
+                partition,
+                position,
+                start,
+                end,
+            } => Self::Stopped(Stop::OutsideLog {
+                topic,
+                partition,
+                position,
+                start,
+                end,
+            }),
+            error => Self::Log(error),
+        }
+    }
+}
+
+/// What a topic holds.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Directory,
+    Funds,
+    Vote,
+}
+
+/// A partition that this process reads for now.
+#[derive(Debug)]
+struct Claimed {
+    place: Place,
+    lease: Lease,
+    position: Offset,
+}
+
+/// Reads the topics. One run at a time in a process.
+#[derive(Debug)]
+pub struct Intake {
+    parts: IntakeParts,
+    holder: Holder,
+    running: tokio::sync::Mutex<()>,
+}
+
+impl Intake {
+    /// An intake that has read nothing yet.
+    pub fn new(parts: IntakeParts) -> Self {
+        Self {
+            parts,
+            holder: Holder::random(),
+            running: tokio::sync::Mutex::new(()),
+        }
+    }
+
+    /// Reads every topic to its end.
+    pub async fn run(&self) -> Result<Reached, IntakeError> {
+        let _alone = self.running.lock().await;
+        let reached = self.read_all().await;
+        self.parts.health.note(&reached);
+        reached
+    }
+
+    async fn read_all(&self) -> Result<Reached, IntakeError> {
+        let identity = self.parts.log.identity().await?;
+        if !self.parts.store.is_known_log(&identity).await? {
+            return Err(Stop::OtherLog.into());
+        }
+        let Topics {
+            vote,
+            funds,
+            directory,
+            ..
+        } = &self.parts.topics;
+        let mut reached = Reached::End;
+        // Votes first: a record of funds is compared with the votes of its day.
+        for (topic, kind) in [
+            (vote, Kind::Vote),
+            (funds, Kind::Funds),
+            (directory, Kind::Directory),
+        ] {
+            if self.read_topic(topic, kind).await? == Reached::OthersRead {
+                reached = Reached::OthersRead;
+            }
+        }
+        Ok(reached)
+    }
+
+    async fn read_topic(&self, topic: &str, kind: Kind) -> Result<Reached, IntakeError> {
+        let partitions = match self.parts.log.partitions(topic).await {
+            Ok(partitions) => partitions,
+            // Its writer has not started yet. A topic that is gone again is another log's.
+            Err(event_log::Error::UnknownTopic(_)) => return Ok(Reached::End),
+            Err(error) => return Err(error.into()),
+        };
+        let mut reached = Reached::End;
+        let mut claimed = Vec::new();
+        for partition in 0..partitions {
+            let place = Place {
+                topic: topic.to_owned(),
+                partition,
+            };
+            match self.claim(&place).await? {
+                Some((lease, position)) => claimed.push(Claimed {
+                    place,
+                    lease,
+                    position,
+                }),
+                None => reached = Reached::OthersRead,
+            }
+        }
+        let read = self.read_claimed(topic, kind, &claimed).await;
+        if !matches!(read, Err(IntakeError::Crashed(_))) {
+            for Claimed { lease, .. } in &claimed {
+                // If this fails, the lease runs out by itself.
+                let _released = self.parts.store.release(lease).await;
+            }
+        }
+        read.map(|()| reached)
+    }
+
+    async fn claim(&self, place: &Place) -> Result<Option<(Lease, Offset)>, IntakeError> {
+        let claim = Claim::now(self.holder, self.parts.lease_lasts);
+        Ok(self.parts.store.claim(place, claim).await?)
+    }
+
+    async fn read_claimed(
+        &self,
+        topic: &str,
+        kind: Kind,
+        claimed: &[Claimed],
+    ) -> Result<(), IntakeError> {
+        let from = claimed
+            .iter()
+            .map(|claimed| (claimed.place.partition, claimed.position));
+        let mut consumer = self.parts.log.consumer(topic, from.collect()).await?;
+        while let Some(batch) = consumer.next().await? {
+            self.parts.faults.at("tally-batch-read")?;
+            let held = claimed
+                .iter()
+                .find(|claimed| claimed.place.partition == batch.partition);
+            let Some(held) = held else {
+                return Err(IntakeError::Overtaken);
+            };
+            // Renewed before each batch: a long run must not outlive its lease.
+            let renewed = self.claim(&held.place).await?;
+            if renewed.is_none_or(|(lease, _)| lease != held.lease) {
+                return Err(IntakeError::Overtaken);
+            }
+            let taken = self.take(&held.place, kind, batch).await?;
+            let Taken::Moved(effect) = taken else {
+                return Err(IntakeError::Overtaken);
+            };
+            self.parts.faults.at("tally-batch-taken")?;
+            for (what, count) in [
+                ("applied", effect.applied),
+                ("known", effect.known),
+                ("refused", effect.refused),
+                ("alarm", effect.alarms),
+            ] {
+                metrics::counter!("blindtally_tally_records_total", "topic" => topic.to_owned(), "what" => what)
+                    .increment(count);
+            }
+            if effect.alarms > 0 {
+                tracing::error!(
+                    topic,
+                    alarms = effect.alarms,
+                    "the topic holds what no healthy system writes"
+                );
+            }
+        }
+        Ok(())
+    }
+
+    async fn take(&self, place: &Place, kind: Kind, batch: Batch) -> Result<Taken, IntakeError> {
+        let today = self.parts.clock.today();
+        let span = Span {
+            place: place.clone(),
+            from: batch.from,
+            to: batch.to,
+        };
+        let store = &self.parts.store;
+        let taken = match kind {
+            Kind::Vote => {
+                let months = self.parts.event_id_months;
+                let votes = read(batch.records, |value| {
+                    CountedVote::read(value, today, months)
+                });
+                store.count_votes(&span, &votes).await?
+            }
+            Kind::Funds => {
+                let totals = read(batch.records, |value| FundsTotals::read(value, today));
+                store.take_funds(&span, &totals, today).await?
+            }
+            Kind::Directory => {
+                let heads = read(batch.records, |value| self.directory_head(value));
+                store.witness(&span, &heads).await?
+            }
+        };
+        Ok(taken)
+    }
+
+    fn directory_head(&self, value: &[u8]) -> Result<Head, Refusal> {
+        let record = DirectoryHead::decode(value).map_err(|_| Refusal::NotARecord)?;
+        let head = Head::try_from(record).map_err(|_| Refusal::NotARecord)?;
+        match &self.parts.directory_key {
+            Some(key) if !head.is_signed_by(key) => Err(Refusal::BadSignature),
+            Some(_) | None => Ok(head),
+        }
+    }
+}
+
+fn read<T>(records: Vec<Record>, said: impl Fn(&[u8]) -> Result<T, Refusal>) -> Vec<Read<T>> {
+    let read = records.into_iter().map(|record| Read {
+        said: said(&record.value),
+        raw: Raw {
+            offset: record.offset,
+            key: record.key,
+            value: record.value,
+        },
+    });
+    read.collect()
+}

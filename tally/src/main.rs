@@ -1,0 +1,94 @@
+//! The command line of tally.
+
+mod commands;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use messages::{FundingSource, money::Amount};
+use service_kit::{config::command_line, telemetry};
+use tally::{Config, Deps, build, config};
+
+/// Counts votes, closes months, and keeps the ledger.
+///
+/// It reads what payments publishes, each event once, and answers over HTTPS what was counted, split
+/// and booked.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Read to the end of the log and close every month that is due.
+    ///
+    /// A month is due `closing.grace_days` after its end, once every funding source has a record of
+    /// funds of its last day or a later one. Says why the next month does not close yet.
+    Close,
+    /// Write completions for a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Look at restated funds, and accept them.
+    #[command(subcommand)]
+    Funds(Funds),
+    /// Print the last signed head, to be kept elsewhere.
+    Head,
+    /// Make a new key for heads in a file that only its owner can read.
+    NewHeadKey {
+        /// The file, which must not exist.
+        file: PathBuf,
+    },
+    /// Serve (the default).
+    Serve,
+    /// Recompute the ledger's chain and balances, and check every signed head.
+    Verify {
+        /// A head that was kept elsewhere, as `tally head` or GET /v1/ledger/head gave it.
+        #[arg(long, value_name = "FILE")]
+        head: Vec<PathBuf>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+enum Funds {
+    /// Take restated totals in place of the known ones. The difference is booked.
+    Accept {
+        /// Of which funding source: anonymous-card or user-wallet.
+        source: FundingSource,
+        /// Of which vote value, such as 0.25.
+        value: Amount,
+    },
+    /// List restated totals that wait.
+    List,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let (cli, sources) = command_line::<Cli>(config::SERVICE, config::DEFAULTS)?;
+    let load = || -> anyhow::Result<Config> { Ok(sources.load()?) };
+    match cli.command.unwrap_or(Command::Serve) {
+        Command::Close => commands::close(&load()?).await,
+        Command::Completions { shell } => {
+            commands::completions(shell);
+            Ok(())
+        }
+        Command::Funds(Funds::Accept { source, value }) => {
+            commands::accept(&load()?, (source, value)).await
+        }
+        Command::Funds(Funds::List) => commands::list_restatements(&load()?).await,
+        Command::Head => commands::head(&load()?).await,
+        Command::NewHeadKey { file } => commands::new_head_key(file),
+        Command::Serve => {
+            let config = load()?;
+            telemetry::init(&config.log_level)?;
+            build(config, Deps::system())
+                .await?
+                .run_until_signal()
+                .await
+        }
+        Command::Verify { head } => commands::verify(&load()?, &head).await,
+    }
+}

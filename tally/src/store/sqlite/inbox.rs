@@ -1,0 +1,233 @@
+//! Reading topics.
+
+use async_trait::async_trait;
+use chrono::NaiveDate;
+use messages::{digest::H, directory::Head, encoding::Fixed};
+use service_kit::{
+    event_log::Offset,
+    lease::{self, Claim, Lease},
+    outbox::sqlite::{Row as OutboxRow, insert},
+};
+use sqlx::{Row as _, SqliteConnection};
+
+use super::{SqliteStore, advance, count, fixed, funds, int, parsed, votes};
+use crate::{
+    domain::{
+        CountedVote, Month, Refusal,
+        funds::FundsTotals,
+        head::{WITNESS_START, witness_hash},
+    },
+    store::{Effect, Inbox, Place, Raw, Read, Result, Span, Taken},
+};
+
+#[async_trait]
+impl Inbox for SqliteStore {
+    async fn is_known_log(&self, identity: &str) -> Result<bool> {
+        let mut tx = self.db.begin().await?;
+        sqlx::query(
+            "INSERT INTO consumer_log (one, identity) VALUES (0, ?1) ON CONFLICT DO NOTHING",
+        )
+        .bind(identity)
+        .execute(&mut *tx)
+        .await?;
+        let row = sqlx::query("SELECT identity FROM consumer_log")
+            .fetch_one(&mut *tx)
+            .await?;
+        let known: String = row.try_get("identity")?;
+        tx.commit().await?;
+        Ok(known == identity)
+    }
+
+    async fn claim(&self, place: &Place, claim: Claim) -> Result<Option<(Lease, Offset)>> {
+        let name = format!("read:{}/{}", place.topic, place.partition);
+        let mut tx = self.db.begin().await?;
+        let Some(lease) = lease::sqlite::take(&mut tx, &name, claim).await? else {
+            return Ok(None);
+        };
+        let row = sqlx::query(
+            "INSERT INTO consumer_offset (topic, partition, next_offset) VALUES (?1, ?2, 0)
+             ON CONFLICT DO UPDATE SET next_offset = next_offset RETURNING next_offset",
+        )
+        .bind(&place.topic)
+        .bind(place.partition)
+        .fetch_one(&mut *tx)
+        .await?;
+        let position = count(&row, "next_offset")?;
+        tx.commit().await?;
+        Ok(Some((lease, position)))
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<()> {
+        let mut tx = self.db.begin().await?;
+        lease::sqlite::release(&mut tx, lease).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn count_votes(&self, span: &Span, read: &[Read<CountedVote>]) -> Result<Taken> {
+        let mut tx = self.db.begin().await?;
+        if !advance(&mut tx, span).await? {
+            return Ok(Taken::Overtaken);
+        }
+        let mut effect = Effect::default();
+        let mut new = Vec::new();
+        for Read { raw, said } in read {
+            match said {
+                Ok(vote) if votes::is_new(&mut tx, vote).await? => new.push(vote),
+                Ok(_) => effect.known += 1,
+                Err(refusal) => put_aside(&mut tx, &span.place, raw, *refusal, &mut effect).await?,
+            }
+        }
+        effect.applied = new.len() as u64;
+        votes::pile_up(&mut tx, &new).await?;
+        tx.commit().await?;
+        Ok(Taken::Moved(effect))
+    }
+
+    async fn take_funds(
+        &self,
+        span: &Span,
+        read: &[Read<FundsTotals>],
+        today: NaiveDate,
+    ) -> Result<Taken> {
+        let mut tx = self.db.begin().await?;
+        if !advance(&mut tx, span).await? {
+            return Ok(Taken::Overtaken);
+        }
+        let mut effect = Effect::default();
+        for Read { raw, said } in read {
+            let refused = match said {
+                Ok(totals) => funds::take(&mut tx, raw, totals, today, &mut effect)
+                    .await?
+                    .err(),
+                Err(refusal) => Some(*refusal),
+            };
+            if let Some(refusal) = refused {
+                put_aside(&mut tx, &span.place, raw, refusal, &mut effect).await?;
+            }
+        }
+        tx.commit().await?;
+        Ok(Taken::Moved(effect))
+    }
+
+    async fn witness(&self, span: &Span, read: &[Read<Head>]) -> Result<Taken> {
+        let mut tx = self.db.begin().await?;
+        if !advance(&mut tx, span).await? {
+            return Ok(Taken::Overtaken);
+        }
+        let mut effect = Effect::default();
+        for Read { raw, said } in read {
+            let refused = match said {
+                Ok(head) => keep(&mut tx, head, &mut effect).await?.err(),
+                Err(refusal) => Some(*refusal),
+            };
+            if let Some(refusal) = refused {
+                put_aside(&mut tx, &span.place, raw, refusal, &mut effect).await?;
+            }
+        }
+        tx.commit().await?;
+        Ok(Taken::Moved(effect))
+    }
+
+    async fn forget_events(&self, month: Month) -> Result<u64> {
+        let mut tx = self.db.begin().await?;
+        let deleted = sqlx::query("DELETE FROM counted_event WHERE month < ?1")
+            .bind(month.to_string())
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(deleted.rows_affected())
+    }
+}
+
+/// Sends a record to `<topic>.dead-letter`, with the reason and its position, through the outbox.
+async fn put_aside(
+    conn: &mut SqliteConnection,
+    place: &Place,
+    raw: &Raw,
+    refusal: Refusal,
+    effect: &mut Effect,
+) -> Result<()> {
+    let Place { topic, partition } = place;
+    let id = H::new("bt/dead-letter/1")
+        .part(topic.as_bytes())
+        .part(&partition.to_be_bytes())
+        .part(&raw.offset.to_be_bytes());
+    let letter = serde_json::json!({
+        "topic": topic,
+        "partition": partition,
+        "offset": raw.offset,
+        "reason": refusal.to_string(),
+        "key": hex::encode(&raw.key),
+        "value": hex::encode(&raw.value),
+    });
+    let row = OutboxRow {
+        id: id.finish().to_vec(),
+        topic: format!("{topic}.dead-letter"),
+        key: raw.key.clone(),
+        value: letter.to_string().into_bytes(),
+    };
+    insert(conn, &row).await?;
+    effect.refused += 1;
+    effect.alarms += u64::from(refusal.is_alarm());
+    Ok(())
+}
+
+/// Keeps a head that extends the last one: of a later day, and no shorter; a repeat says nothing new.
+async fn keep(
+    conn: &mut SqliteConnection,
+    head: &Head,
+    effect: &mut Effect,
+) -> Result<std::result::Result<(), Refusal>> {
+    let last = sqlx::query(
+        "SELECT position, day, size, hash, chain FROM directory_head ORDER BY position DESC LIMIT 1",
+    )
+    .fetch_optional(&mut *conn)
+    .await?;
+    let mut position = 0;
+    let mut chain: Fixed<32> = WITNESS_START;
+    if let Some(row) = last {
+        let (day, size): (NaiveDate, u64) = (parsed(&row, "day")?, count(&row, "size")?);
+        if head.day <= day {
+            return repeats(conn, head, effect).await;
+        }
+        let same_size = head.size == size && head.hash != fixed(&row, "hash")?;
+        if head.size < size || same_size {
+            return Ok(Err(Refusal::OtherHead));
+        }
+        position = count(&row, "position")? + 1;
+        chain = fixed(&row, "chain")?;
+    }
+    sqlx::query(
+        "INSERT INTO directory_head (position, day, size, hash, signature, chain)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )
+    .bind(int(position)?)
+    .bind(head.day.to_string())
+    .bind(int(head.size)?)
+    .bind(head.hash.as_bytes().to_vec())
+    .bind(head.signature.as_bytes().to_vec())
+    .bind(witness_hash(&chain, head).as_bytes().to_vec())
+    .execute(conn)
+    .await?;
+    effect.applied += 1;
+    Ok(Ok(()))
+}
+
+async fn repeats(
+    conn: &mut SqliteConnection,
+    head: &Head,
+    effect: &mut Effect,
+) -> Result<std::result::Result<(), Refusal>> {
+    let row = sqlx::query("SELECT size, hash FROM directory_head WHERE day = ?1")
+        .bind(head.day.to_string())
+        .fetch_optional(conn)
+        .await?;
+    let Some(row) = row else {
+        return Ok(Err(Refusal::OtherHead));
+    };
+    if count(&row, "size")? == head.size && fixed(&row, "hash")? == head.hash {
+        effect.known += 1;
+        return Ok(Ok(()));
+    }
+    Ok(Err(Refusal::OtherHead))
+}
