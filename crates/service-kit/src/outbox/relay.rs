@@ -115,6 +115,8 @@ pub struct Relay {
     line: Option<Line>,
     due: Due,
     last_run: DateTime<Utc>,
+    /// Whether outbox and log agreed when this process last looked.
+    agreed: bool,
 }
 
 /// The publisher, and what it was opened for.
@@ -135,6 +137,7 @@ impl Relay {
             line: None,
             due: Due::No,
             last_run,
+            agreed: false,
         }
     }
 
@@ -149,8 +152,13 @@ impl Relay {
         self.due = self.due.max(self.parts.schedule.due(self.last_run, now));
         self.last_run = now;
 
-        let ran = self.turn().await;
-        if matches!(ran, Ok(Ran::Published(_))) {
+        let ran = if self.agreed && self.is_idle().await? {
+            Ok(Ran::Published(0))
+        } else {
+            self.turn().await
+        };
+        self.agreed = matches!(ran, Ok(Ran::Published(_)));
+        if self.agreed {
             self.due = Due::No;
         }
         // A run begins with a new publisher, which asks the log where it is: one path for all ends.
@@ -161,6 +169,14 @@ impl Relay {
             let _released = self.parts.outbox.release_lease(&line.lease).await;
         }
         ran
+    }
+
+    /// Whether there is nothing to publish, delete or take in. Then a run would only cost writes: a
+    /// disagreement is looked for at the first run, and whenever there is something to publish.
+    async fn is_idle(&mut self) -> Result<bool, OutboxError> {
+        let state = self.parts.outbox.state().await?;
+        let takes_nothing = state.waiting == 0 || !self.due.takes(state.waiting);
+        Ok(state.lowest.is_none() && takes_nothing)
     }
 
     async fn turn(&mut self) -> Result<Ran, RelayError> {
