@@ -24,7 +24,7 @@ use service_kit::{
     Running,
     config::Sources,
     outbox::Outbox as _,
-    tls::{ClientTls, http_client},
+    tls::{ClientTls, client_config, http_client},
 };
 use url::Url;
 
@@ -92,7 +92,10 @@ impl House {
             folder,
         };
         // The issuers are made and the first head is signed.
-        house.simulation.run_for(chrono::TimeDelta::minutes(1)).await;
+        house
+            .simulation
+            .run_for(chrono::TimeDelta::minutes(1))
+            .await;
         house
     }
 
@@ -116,7 +119,11 @@ impl House {
         let points = blinding.points().unwrap();
         let signed = self.issuer.sign(issuer, Fixed(id), points).await.unwrap();
         blinding
-            .unblind(&signed.signed_tokens, &signed.batch_proof, &signed.public_key)
+            .unblind(
+                &signed.signed_tokens,
+                &signed.batch_proof,
+                &signed.public_key,
+            )
             .unwrap()
     }
 
@@ -142,7 +149,11 @@ impl House {
     /// Asks the admin listener.
     pub(crate) async fn admin(&self, path: &str) -> Answer {
         let url = format!("http://{}{path}", self.payments.admin_addr);
-        answer(reqwest::Client::builder().no_proxy().build().unwrap().get(url)).await
+        let tls = client_config(&no_certificate(&self.pki)).unwrap();
+        let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .no_proxy();
+        answer(http.build().unwrap().get(url)).await
     }
 
     /// Has challenge-bypass do something that payments never asks for.
@@ -156,11 +167,16 @@ impl House {
     /// How many votes wait to be published, and how many tokens stand behind recorded ones.
     pub(crate) async fn recorded(&self) -> (u64, u64) {
         let url = database(self.folder.path(), "votes");
-        let store = SqliteVotes::open(&url, String::new(), VoteRules::default()).await.unwrap();
+        let store = SqliteVotes::open(&url, String::new(), VoteRules::default())
+            .await
+            .unwrap();
         let counts = store.key_counts().await.unwrap();
         let waiting = store.outbox().state().await.unwrap().waiting;
         store.db().close().await;
-        (waiting, counts.iter().map(|count| count.tokens_counted).sum())
+        (
+            waiting,
+            counts.iter().map(|count| count.tokens_counted).sum(),
+        )
     }
 
     /// How many tokens challenge-bypass has spent.
@@ -168,7 +184,11 @@ impl House {
         let mut total = 0;
         for name in [WALLET, CARD] {
             let issuer = self.issuer.issuer(name).await.unwrap();
-            total += issuer.keys.iter().map(|key| key.redeemed_total).sum::<u64>();
+            total += issuer
+                .keys
+                .iter()
+                .map(|key| key.redeemed_total)
+                .sum::<u64>();
         }
         total
     }
@@ -181,7 +201,9 @@ impl House {
 impl Answer {
     /// The problem it is, when its status is that problem's.
     pub(crate) fn slug(&self) -> Option<Slug> {
-        self.problem().slug().filter(|slug| slug.status() == self.status)
+        self.problem()
+            .slug()
+            .filter(|slug| slug.status() == self.status)
     }
 
     pub(crate) fn problem(&self) -> Problem {
@@ -192,7 +214,11 @@ impl Answer {
     /// The pointer to the first member that is wrong.
     pub(crate) fn pointer(&self) -> String {
         let problem = self.problem();
-        problem.invalid.first().map(|invalid| invalid.field.clone()).unwrap_or_default()
+        problem
+            .invalid
+            .first()
+            .map(|invalid| invalid.field.clone())
+            .unwrap_or_default()
     }
 }
 
@@ -211,16 +237,26 @@ pub(crate) fn vote(channel: &str, tokens: &[Unspent]) -> VoteRequest {
 
 /// A vote with these credentials, whatever they sign.
 pub(crate) fn vote_of(channel: &str, credentials: &[VoteCredential]) -> VoteRequest {
-    VoteRequest { vote: text(channel), credentials: credentials.to_vec() }
+    VoteRequest {
+        vote: text(channel),
+        credentials: credentials.to_vec(),
+    }
 }
 
 pub(crate) fn client_tls(pki: &Pki, name: &str) -> ClientTls {
     let identity = pki.identity(name);
-    ClientTls { ca_file: pki.ca(), certificate_file: identity.certificate, key_file: identity.key }
+    ClientTls {
+        ca_file: pki.ca(),
+        certificate_file: identity.certificate,
+        key_file: identity.key,
+    }
 }
 
 fn no_certificate(pki: &Pki) -> ClientTls {
-    ClientTls { ca_file: pki.ca(), ..ClientTls::default() }
+    ClientTls {
+        ca_file: pki.ca(),
+        ..ClientTls::default()
+    }
 }
 
 pub(crate) fn database(folder: &Path, name: &str) -> String {
@@ -238,7 +274,10 @@ fn http_settings(sources: Sources, pki: &Pki, name: &str, port: u16) -> Sources 
         .set("http.listen", format!("127.0.0.1:{port}"))
         .set("http.admin_listen", "127.0.0.1:0")
         .set("http.rate_limit.units_per_minute", "0")
-        .set("http.tls.certificate_file", identity.certificate.display().to_string())
+        .set(
+            "http.tls.certificate_file",
+            identity.certificate.display().to_string(),
+        )
         .set("http.tls.key_file", identity.key.display().to_string())
         .set("http.connections_per_client_max", "1024")
 }
@@ -251,7 +290,10 @@ async fn start_challenge_bypass(folder: &Path, pki: &Pki, clock: &Clock, port: u
         .set("keys.notice_hours", "0")
         .set(
             "keys.sealing_key_file",
-            pki.secret("challenge-bypass-sealing").path().display().to_string(),
+            pki.secret("challenge-bypass-sealing")
+                .path()
+                .display()
+                .to_string(),
         )
         .load()
         .unwrap();
@@ -278,22 +320,45 @@ async fn start_payments(
         .set("votes_database.url", database(folder, "votes"))
         .set("event_log.url", event_log(folder))
         .set("secrets.orders_file", secret("payments-orders"))
-        .set("secrets.sku_root_files", format!("[{:?}]", secret("payments-sku-root")))
+        .set(
+            "secrets.sku_root_files",
+            format!("[{:?}]", secret("payments-sku-root")),
+        )
         .set("secrets.directory_key_file", secret("payments-directory"))
         .set("custodians.uphold.token_file", secret("uphold-token"))
         .set("custodians.gemini.api_key_file", secret("gemini-api-key"))
-        .set("custodians.gemini.api_secret_file", secret("gemini-api-secret"))
+        .set(
+            "custodians.gemini.api_secret_file",
+            secret("gemini-api-secret"),
+        )
         .set("custodians.tls.ca_file", pki.ca().display().to_string())
-        .set("challenge_bypass.url", format!("https://127.0.0.1:{bypass_port}"))
-        .set("challenge_bypass.tls.ca_file", pki.ca().display().to_string())
-        .set("challenge_bypass.tls.certificate_file", identity.certificate.display().to_string())
-        .set("challenge_bypass.tls.key_file", identity.key.display().to_string())
+        .set(
+            "challenge_bypass.url",
+            format!("https://127.0.0.1:{bypass_port}"),
+        )
+        .set(
+            "challenge_bypass.tls.ca_file",
+            pki.ca().display().to_string(),
+        )
+        .set(
+            "challenge_bypass.tls.certificate_file",
+            identity.certificate.display().to_string(),
+        )
+        .set(
+            "challenge_bypass.tls.key_file",
+            identity.key.display().to_string(),
+        )
         .set("directory.key_notice_hours", "0");
     for (name, value) in wish.settings {
         sources = sources.set(name, value);
     }
-    let deps = Deps { clock: clock.clone(), rules: wish.rules };
-    let service = payments::build(sources.load().unwrap(), deps).await.unwrap();
+    let deps = Deps {
+        clock: clock.clone(),
+        rules: wish.rules,
+    };
+    let service = payments::build(sources.load().unwrap(), deps)
+        .await
+        .unwrap();
     service.start().await.unwrap()
 }
 

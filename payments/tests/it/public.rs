@@ -23,7 +23,10 @@ async fn the_key_directory_is_whole_signed_and_the_same_for_everybody() {
     assert_eq!(check_chain(&directory.entries), Ok(()));
     assert_eq!(directory.heads.len(), 32, "one on each day");
     assert!(directory.heads.iter().all(|head| head.is_signed_by(&key)));
-    assert!(directory.entries.len() > 2, "the issuers got their second keys");
+    assert!(
+        directory.entries.len() > 2,
+        "the issuers got their second keys"
+    );
     assert_eq!(again.body, answer.body);
 }
 
@@ -32,9 +35,14 @@ async fn the_key_directory_leaves_nothing_that_a_client_could_be_known_by() {
     let house = House::start().await;
 
     let plain = house.get("/v1/key-directory").await;
-    let conditional = house.get_with("/v1/key-directory", ("if-none-match", "*")).await;
+    let conditional = house
+        .get_with("/v1/key-directory", ("if-none-match", "*"))
+        .await;
     let dated = house
-        .get_with("/v1/key-directory", ("if-modified-since", "Fri, 01 Jan 2100 00:00:00 GMT"))
+        .get_with(
+            "/v1/key-directory",
+            ("if-modified-since", "Fri, 01 Jan 2100 00:00:00 GMT"),
+        )
         .await;
 
     for answer in [&plain, &conditional, &dated] {
@@ -48,11 +56,18 @@ async fn the_key_directory_leaves_nothing_that_a_client_could_be_known_by() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_rule_a_validator_would_be_seen() {
     let mut wish = Wish::default();
-    wish.rules.votes.directory_headers =
-        |_| http::HeaderMap::from_iter([(http::header::ETAG, http::HeaderValue::from_static("\"1\""))]);
+    wish.rules.votes.directory_headers = |_| {
+        http::HeaderMap::from_iter([(http::header::ETAG, http::HeaderValue::from_static("\"1\""))])
+    };
     let house = House::with(wish).await;
 
-    assert!(house.get("/v1/key-directory").await.headers.contains_key("etag"));
+    assert!(
+        house
+            .get("/v1/key-directory")
+            .await
+            .headers
+            .contains_key("etag")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -66,5 +81,11 @@ async fn anonymity_sets_and_health_are_answered_in_their_own_forms() {
     assert!(sets.keys.is_empty(), "no order was signed yet");
     assert_eq!(health.body, br#"{"status":"ok"}"#);
     assert_eq!(house.admin("/readyz").await.status, 200);
-    assert_eq!(Blinding::random(1, &mut rand::rngs::OsRng).points().unwrap().len(), 1);
+    assert_eq!(
+        Blinding::random(1, &mut rand::rngs::OsRng)
+            .points()
+            .unwrap()
+            .len(),
+        1
+    );
 }

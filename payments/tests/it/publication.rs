@@ -9,7 +9,9 @@ use crate::house::{CARD, House, WALLET, Wish, event_log as log_url, vote};
 /// All records of a topic.
 async fn topic(house: &House, name: &str) -> Vec<Record> {
     let topic = format!("development.payment.{name}");
-    let log = event_log::open(&log_url(house.folder.path())).await.unwrap();
+    let log = event_log::open(&log_url(house.folder.path()))
+        .await
+        .unwrap();
     let partitions = log.partitions(&topic).await.unwrap();
     let from = (0..partitions).map(|partition| (partition, 0)).collect();
     let mut consumer = log.consumer(&topic, from).await.unwrap();
@@ -38,12 +40,26 @@ async fn few_votes_wait_for_the_days_last_slot_and_tell_only_its_day() {
     house.simulation.run_for(TimeDelta::hours(1)).await;
 
     let mut votes: Vec<_> = topic(&house, "vote").await;
-    assert!(votes.iter().all(|record| record.timestamp.to_rfc3339() == "2026-01-05T00:00:00+00:00"));
+    assert!(
+        votes
+            .iter()
+            .all(|record| record.timestamp.to_rfc3339() == "2026-01-05T00:00:00+00:00")
+    );
     votes.sort_by(|a, b| a.key.cmp(&b.key));
-    let votes: Vec<_> = votes.iter().map(|record| Vote::decode(&record.value).unwrap()).collect();
+    let votes: Vec<_> = votes
+        .iter()
+        .map(|record| Vote::decode(&record.value).unwrap())
+        .collect();
     let told: Vec<_> = votes
         .iter()
-        .map(|vote| (&*vote.channel, vote.vote_tally, &*vote.funding_source, &*vote.created_at))
+        .map(|vote| {
+            (
+                &*vote.channel,
+                vote.vote_tally,
+                &*vote.funding_source,
+                &*vote.created_at,
+            )
+        })
         .collect();
     assert_eq!(
         told,
@@ -52,7 +68,11 @@ async fn few_votes_wait_for_the_days_last_slot_and_tell_only_its_day() {
             ("example.org", 2, "anonymous-card", "2026-01-05T00:00:00Z"),
         ]
     );
-    assert!(votes.iter().all(|vote| vote.base_vote_value == "0.25" && vote.kind == "auto-contribute"));
+    assert!(
+        votes
+            .iter()
+            .all(|vote| vote.base_vote_value == "0.25" && vote.kind == "auto-contribute")
+    );
     assert_eq!(house.recorded().await.0, 0);
 }
 
@@ -66,7 +86,10 @@ async fn enough_votes_go_with_the_next_slot() {
     cast(&house, WALLET, "example.com", 1).await;
     cast(&house, WALLET, "example.com", 1).await;
     house.simulation.run_for(TimeDelta::minutes(5)).await;
-    assert!(topic(&house, "vote").await.is_empty(), "not before the slot");
+    assert!(
+        topic(&house, "vote").await.is_empty(),
+        "not before the slot"
+    );
 
     house.simulation.run_for(TimeDelta::minutes(5)).await;
 
@@ -86,7 +109,10 @@ async fn a_vote_after_the_last_slot_belongs_to_the_next_day() {
     house.simulation.run_for(TimeDelta::hours(6)).await;
 
     let [record] = topic(&house, "vote").await.try_into().unwrap();
-    assert_eq!(Vote::decode(&record.value).unwrap().created_at, "2026-01-06T00:00:00Z");
+    assert_eq!(
+        Vote::decode(&record.value).unwrap().created_at,
+        "2026-01-06T00:00:00Z"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -97,15 +123,22 @@ async fn each_day_has_its_head_and_each_quiet_week_its_funds_on_the_topics() {
     house.simulation.run_for(TimeDelta::days(8)).await;
 
     let heads = topic(&house, "directory").await;
-    let mut days: Vec<_> =
-        heads.iter().map(|record| DirectoryHead::decode(&record.value).unwrap().day).collect();
+    let mut days: Vec<_> = heads
+        .iter()
+        .map(|record| DirectoryHead::decode(&record.value).unwrap().day)
+        .collect();
     days.sort();
     let expected: Vec<_> = (5..=13).map(|day| format!("2026-01-{day:02}")).collect();
     assert_eq!(days, expected);
     let funds: Vec<_> = topic(&house, "funds").await;
-    let funds: Vec<_> = funds.iter().map(|record| Funds::decode(&record.value).unwrap()).collect();
-    let mut told: Vec<_> =
-        funds.iter().map(|record| (&*record.day, &*record.funding_source)).collect();
+    let funds: Vec<_> = funds
+        .iter()
+        .map(|record| Funds::decode(&record.value).unwrap())
+        .collect();
+    let mut told: Vec<_> = funds
+        .iter()
+        .map(|record| (&*record.day, &*record.funding_source))
+        .collect();
     told.sort_unstable();
     assert_eq!(
         told,
@@ -116,7 +149,9 @@ async fn each_day_has_its_head_and_each_quiet_week_its_funds_on_the_topics() {
             ("2026-01-11", "user-wallet"),
         ]
     );
-    let last = funds.iter().find(|record| record.day == "2026-01-11" && record.funding_source == "user-wallet");
+    let last = funds
+        .iter()
+        .find(|record| record.day == "2026-01-11" && record.funding_source == "user-wallet");
     let [key] = last.unwrap().keys.clone().try_into().unwrap();
     assert_eq!((key.signed_total, key.redeemed_total), (4, 4));
 }

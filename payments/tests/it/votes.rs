@@ -41,8 +41,20 @@ async fn no_other_grouping_of_spent_tokens_is_taken() {
     let house = House::start().await;
     let tokens = house.tokens(WALLET, 7).await;
     let (first, second) = (&tokens[..4], &tokens[4..6]);
-    assert_eq!(house.post("/v1/votes", &vote("example.com", first)).await.status, 200);
-    assert_eq!(house.post("/v1/votes", &vote("example.com", second)).await.status, 200);
+    assert_eq!(
+        house
+            .post("/v1/votes", &vote("example.com", first))
+            .await
+            .status,
+        200
+    );
+    assert_eq!(
+        house
+            .post("/v1/votes", &vote("example.com", second))
+            .await
+            .status,
+        200
+    );
 
     let unspent = &tokens[6];
     let with_fresh: Vec<_> = first.iter().chain([unspent]).cloned().collect();
@@ -58,11 +70,21 @@ async fn no_other_grouping_of_spent_tokens_is_taken() {
         assert_eq!(answer.slug(), Some(Slug::TokenAlreadyRedeemed), "{what}");
     }
     let reordered: Vec<_> = first.iter().rev().cloned().collect();
-    assert_eq!(house.post("/v1/votes", &vote("example.com", &reordered)).await.status, 200);
+    assert_eq!(
+        house
+            .post("/v1/votes", &vote("example.com", &reordered))
+            .await
+            .status,
+        200
+    );
 
     assert_eq!(house.recorded().await, (2, 6));
     let left = vote("example.com", &tokens[6..]);
-    assert_eq!(house.post("/v1/votes", &left).await.status, 200, "the fresh one is not spent");
+    assert_eq!(
+        house.post("/v1/votes", &left).await.status,
+        200,
+        "the fresh one is not spent"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -88,7 +110,9 @@ async fn a_crash_after_redemption_or_recording_is_mended_by_the_repeat() {
         let left = AtomicU64::new(2);
         wish.rules.fault = FaultPoints::planned(move |name| {
             let hit = name == point
-                && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok();
+                && left
+                    .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1))
+                    .is_ok();
             if hit { Err(Crashed(name)) } else { Ok(()) }
         });
         let house = House::with(wish).await;
@@ -123,7 +147,9 @@ async fn after_revocation_and_expiry_only_what_was_taken_before_is_answered() {
             Slug::KeyExpired
         };
 
-        let late = house.post("/v1/votes", &vote("example.com", &tokens[4..])).await;
+        let late = house
+            .post("/v1/votes", &vote("example.com", &tokens[4..]))
+            .await;
         assert_eq!(late.slug(), Some(expected));
         assert_eq!(house.post("/v1/votes", &before).await.status, 200, "{ends}");
         assert_eq!(house.redeemed().await, 4);

@@ -19,17 +19,47 @@ async fn a_body_that_is_not_a_vote_is_refused_with_a_pointer() {
         (json!([]), ""),
         (json!({}), "/vote"),
         (changed(&|body| body["extra"] = json!(1)), "/extra"),
-        (changed(&|body| body["credentials"][0]["orderId"] = json!("x")), "/credentials/0/orderId"),
-        (changed(&|body| body["credentials"] = json!({})), "/credentials"),
-        (changed(&|body| body["credentials"] = json!([])), "/credentials"),
-        (changed(&|body| body["credentials"][1] = json!({})), "/credentials/1/publicKey"),
-        (changed(&|body| body["credentials"][1]["t"] = json!("AAAA")), "/credentials/1/t"),
-        (changed(&|body| body["credentials"][0]["t"] = json!(null)), "/credentials/0/t"),
-        (changed(&|body| body["credentials"][0]["signature"] = json!(7)), "/credentials/0/signature"),
-        (changed(&|body| unpad(&mut body["credentials"][0]["publicKey"])), "/credentials/0/publicKey"),
+        (
+            changed(&|body| body["credentials"][0]["orderId"] = json!("x")),
+            "/credentials/0/orderId",
+        ),
+        (
+            changed(&|body| body["credentials"] = json!({})),
+            "/credentials",
+        ),
+        (
+            changed(&|body| body["credentials"] = json!([])),
+            "/credentials",
+        ),
+        (
+            changed(&|body| body["credentials"][1] = json!({})),
+            "/credentials/1/publicKey",
+        ),
+        (
+            changed(&|body| body["credentials"][1]["t"] = json!("AAAA")),
+            "/credentials/1/t",
+        ),
+        (
+            changed(&|body| body["credentials"][0]["t"] = json!(null)),
+            "/credentials/0/t",
+        ),
+        (
+            changed(&|body| body["credentials"][0]["signature"] = json!(7)),
+            "/credentials/0/signature",
+        ),
+        (
+            changed(&|body| unpad(&mut body["credentials"][0]["publicKey"])),
+            "/credentials/0/publicKey",
+        ),
         (changed(&|body| body["vote"] = json!(7)), "/vote"),
-        (changed(&|body| drop(body.as_object_mut().unwrap().remove("vote"))), "/vote"),
-        (changed(&|body| repeat(&mut body["credentials"], 21)), "/credentials"),
+        (
+            changed(&|body| drop(body.as_object_mut().unwrap().remove("vote"))),
+            "/vote",
+        ),
+        (
+            changed(&|body| repeat(&mut body["credentials"], 21)),
+            "/credentials",
+        ),
         (json!({"vote": "", "credentials": deep(20)}), ""),
     ];
 
@@ -38,15 +68,29 @@ async fn a_body_that_is_not_a_vote_is_refused_with_a_pointer() {
         assert_eq!(answer.slug(), Some(Slug::InvalidBody), "{body}");
         assert_eq!(answer.pointer(), pointer, "{body}");
     }
-    for text in ["", "{", "nonsense", r#"{"vote":"a","vote":"b","credentials":[]}"#] {
-        let answer = house.post_bytes("/v1/votes", "application/json", text.into()).await;
+    for text in [
+        "",
+        "{",
+        "nonsense",
+        r#"{"vote":"a","vote":"b","credentials":[]}"#,
+    ] {
+        let answer = house
+            .post_bytes("/v1/votes", "application/json", text.into())
+            .await;
         assert_eq!(answer.slug(), Some(Slug::InvalidBody), "{text}");
     }
-    let typed = house.post_bytes("/v1/votes", "text/plain", good.to_string().into()).await;
+    let typed = house
+        .post_bytes("/v1/votes", "text/plain", good.to_string().into())
+        .await;
     assert_eq!(typed.slug(), Some(Slug::UnsupportedMediaType));
-    let large = house.post_bytes("/v1/votes", "application/json", vec![b' '; 16 * 1024 + 1]).await;
+    let large = house
+        .post_bytes("/v1/votes", "application/json", vec![b' '; 16 * 1024 + 1])
+        .await;
     assert_eq!(large.slug(), Some(Slug::BodyTooLarge));
-    assert_eq!(house.get("/v1/votes").await.slug(), Some(Slug::MethodNotAllowed));
+    assert_eq!(
+        house.get("/v1/votes").await.slug(),
+        Some(Slug::MethodNotAllowed)
+    );
     assert_eq!(house.recorded().await, (0, 0));
     assert_eq!(house.redeemed().await, 0);
 }
@@ -55,41 +99,108 @@ async fn a_body_that_is_not_a_vote_is_refused_with_a_pointer() {
 async fn a_text_in_any_other_form_is_refused_although_its_tokens_sign_it() {
     let house = House::start().await;
     let tokens = house.tokens(WALLET, 2).await;
-    let long = format!(r#"{{"channel":"{}.com","type":"oneoff-tip"}}"#, "a".repeat(500));
+    let long = format!(
+        r#"{{"channel":"{}.com","type":"oneoff-tip"}}"#,
+        "a".repeat(500)
+    );
     let forms: [(&str, Slug); 20] = [
-        (r#"{"channel":"example.com", "type":"oneoff-tip"}"#, Slug::InvalidVote),
-        (r#"{"type":"oneoff-tip","channel":"example.com"}"#, Slug::InvalidVote),
-        (r#"{"channel":"example.com","type":"oneoff-tip","x":1}"#, Slug::InvalidVote),
-        (r#"{"channel":"example.com","type":"donation"}"#, Slug::InvalidVote),
-        (r#"{"channel":"example.com","type":"oneoff-tip"} "#, Slug::InvalidVote),
+        (
+            r#"{"channel":"example.com", "type":"oneoff-tip"}"#,
+            Slug::InvalidVote,
+        ),
+        (
+            r#"{"type":"oneoff-tip","channel":"example.com"}"#,
+            Slug::InvalidVote,
+        ),
+        (
+            r#"{"channel":"example.com","type":"oneoff-tip","x":1}"#,
+            Slug::InvalidVote,
+        ),
+        (
+            r#"{"channel":"example.com","type":"donation"}"#,
+            Slug::InvalidVote,
+        ),
+        (
+            r#"{"channel":"example.com","type":"oneoff-tip"} "#,
+            Slug::InvalidVote,
+        ),
         (r#"{"channel":"example.com"}"#, Slug::InvalidVote),
         ("", Slug::InvalidVote),
         (&long, Slug::InvalidVote),
-        (r#"{"channel":"ex\u0061mple.com","type":"oneoff-tip"}"#, Slug::InvalidChannel),
-        (r#"{"channel":"","type":"oneoff-tip"}"#, Slug::InvalidChannel),
-        (r#"{"channel":"com","type":"oneoff-tip"}"#, Slug::InvalidChannel),
-        (r#"{"channel":"co.uk","type":"oneoff-tip"}"#, Slug::InvalidChannel),
-        (r#"{"channel":"www.example.com","type":"oneoff-tip"}"#, Slug::InvalidChannel),
-        (r#"{"channel":"Example.com","type":"oneoff-tip"}"#, Slug::InvalidChannel),
-        (r#"{"channel":"exämple.com","type":"oneoff-tip"}"#, Slug::InvalidChannel),
-        (r#"{"channel":"example.com/page","type":"oneoff-tip"}"#, Slug::InvalidChannel),
-        (r#"{"channel":"youtube#channel:","type":"oneoff-tip"}"#, Slug::InvalidChannel),
-        (r#"{"channel":"youtube#video:abc","type":"oneoff-tip"}"#, Slug::InvalidChannel),
-        (r#"{"channel":"mastodon#user:abc","type":"oneoff-tip"}"#, Slug::InvalidChannel),
-        (r#"{"channel":"twitch#author:a.b","type":"oneoff-tip"}"#, Slug::InvalidChannel),
+        (
+            r#"{"channel":"ex\u0061mple.com","type":"oneoff-tip"}"#,
+            Slug::InvalidChannel,
+        ),
+        (
+            r#"{"channel":"","type":"oneoff-tip"}"#,
+            Slug::InvalidChannel,
+        ),
+        (
+            r#"{"channel":"com","type":"oneoff-tip"}"#,
+            Slug::InvalidChannel,
+        ),
+        (
+            r#"{"channel":"co.uk","type":"oneoff-tip"}"#,
+            Slug::InvalidChannel,
+        ),
+        (
+            r#"{"channel":"www.example.com","type":"oneoff-tip"}"#,
+            Slug::InvalidChannel,
+        ),
+        (
+            r#"{"channel":"Example.com","type":"oneoff-tip"}"#,
+            Slug::InvalidChannel,
+        ),
+        (
+            r#"{"channel":"exämple.com","type":"oneoff-tip"}"#,
+            Slug::InvalidChannel,
+        ),
+        (
+            r#"{"channel":"example.com/page","type":"oneoff-tip"}"#,
+            Slug::InvalidChannel,
+        ),
+        (
+            r#"{"channel":"youtube#channel:","type":"oneoff-tip"}"#,
+            Slug::InvalidChannel,
+        ),
+        (
+            r#"{"channel":"youtube#video:abc","type":"oneoff-tip"}"#,
+            Slug::InvalidChannel,
+        ),
+        (
+            r#"{"channel":"mastodon#user:abc","type":"oneoff-tip"}"#,
+            Slug::InvalidChannel,
+        ),
+        (
+            r#"{"channel":"twitch#author:a.b","type":"oneoff-tip"}"#,
+            Slug::InvalidChannel,
+        ),
     ];
 
     for (form, slug) in forms {
         let vote = STANDARD.encode(form);
         let credentials = tokens.iter().map(|token| token.sign(&vote)).collect();
-        let answer = house.post("/v1/votes", &VoteRequest { vote, credentials }).await;
+        let answer = house
+            .post("/v1/votes", &VoteRequest { vote, credentials })
+            .await;
         assert_eq!(answer.slug(), Some(slug), "{form}");
         assert_eq!(answer.pointer(), "/vote", "{form}");
     }
     assert_eq!(house.redeemed().await, 0);
-    for channel in ["example.co.uk", "youtube#channel:UC_a-1", "github#user:someone"] {
+    for channel in [
+        "example.co.uk",
+        "youtube#channel:UC_a-1",
+        "github#user:someone",
+    ] {
         let tokens = house.tokens(WALLET, 1).await;
-        assert_eq!(house.post("/v1/votes", &vote(channel, &tokens)).await.status, 200, "{channel}");
+        assert_eq!(
+            house
+                .post("/v1/votes", &vote(channel, &tokens))
+                .await
+                .status,
+            200,
+            "{channel}"
+        );
     }
 }
 
@@ -98,16 +209,28 @@ async fn credentials_that_do_not_belong_together_are_refused() {
     let house = House::start().await;
     let (wallet, card) = (house.tokens(WALLET, 2).await, house.tokens(CARD, 1).await);
     let mixed = vote("example.com", &[wallet[0].clone(), card[0].clone()]);
-    let twice = vote("example.com", &[wallet[0].clone(), wallet[1].clone(), wallet[0].clone()]);
+    let twice = vote(
+        "example.com",
+        &[wallet[0].clone(), wallet[1].clone(), wallet[0].clone()],
+    );
     let mut unknown = vote("example.com", &wallet);
-    unknown.credentials.iter_mut().for_each(|credential| credential.public_key = Fixed([7; 32]));
+    unknown
+        .credentials
+        .iter_mut()
+        .for_each(|credential| credential.public_key = Fixed([7; 32]));
 
     let mixed = house.post("/v1/votes", &mixed).await;
     let twice = house.post("/v1/votes", &twice).await;
     let unknown = house.post("/v1/votes", &unknown).await;
 
-    assert_eq!((mixed.slug(), mixed.pointer()), (Some(Slug::MixedKeys), "/credentials".into()));
-    assert_eq!((twice.slug(), twice.pointer()), (Some(Slug::DuplicateToken), "/credentials/2/t".into()));
+    assert_eq!(
+        (mixed.slug(), mixed.pointer()),
+        (Some(Slug::MixedKeys), "/credentials".into())
+    );
+    assert_eq!(
+        (twice.slug(), twice.pointer()),
+        (Some(Slug::DuplicateToken), "/credentials/2/t".into())
+    );
     assert_eq!(unknown.slug(), Some(Slug::UnknownIssuerKey));
     assert_eq!(house.redeemed().await, 0);
 }
@@ -147,7 +270,8 @@ async fn without_the_rule_an_unknown_member_would_be_taken() {
     let mut wish = Wish::default();
     wish.rules.votes.unknown_members_are_refused = || false;
     let house = House::with(wish).await;
-    let mut body = serde_json::to_value(vote("example.com", &house.tokens(WALLET, 1).await)).unwrap();
+    let mut body =
+        serde_json::to_value(vote("example.com", &house.tokens(WALLET, 1).await)).unwrap();
     body["orderId"] = json!("3a3bd0a5");
     body["credentials"][0]["note"] = json!("me");
 
@@ -166,8 +290,12 @@ async fn a_vote_costs_as_many_units_as_it_has_credentials() {
     let house = House::with(wish).await;
     let tokens = house.tokens(WALLET, 16).await;
 
-    let first = house.post("/v1/votes", &vote("example.com", &tokens[..8])).await;
-    let second = house.post("/v1/votes", &vote("example.com", &tokens[8..])).await;
+    let first = house
+        .post("/v1/votes", &vote("example.com", &tokens[..8]))
+        .await;
+    let second = house
+        .post("/v1/votes", &vote("example.com", &tokens[8..]))
+        .await;
 
     assert_eq!(first.status, 200);
     assert_eq!(second.slug(), Some(Slug::TooManyRequests));
@@ -186,7 +314,10 @@ async fn challenge_bypass_talks_to_nobody_without_the_right_certificate() {
     for tls in [none, client_tls(&house.pki, "edge-client")] {
         let stranger = payments::challenge_bypass::Client::new(url.clone(), &tls).unwrap();
         let refused = stranger.key_directory().await;
-        assert!(matches!(refused, Err(payments::challenge_bypass::Error::Unreachable(_))));
+        assert!(matches!(
+            refused,
+            Err(payments::challenge_bypass::Error::Unreachable(_))
+        ));
     }
     assert!(house.issuer.key_directory().await.is_ok());
     assert!(!text("example.com").is_empty());
