@@ -128,6 +128,6 @@ above, and votes:
         pin = layout.pin(ServiceName::Payments)?,
         witness_pin = layout.pin(ServiceName::Tally)?,
         custodian_pin = layout.pin(ServiceName::SandboxCustodian)?,
-        directory_key = hex::encode(layout.directory_key()?.to_bytes()),
+        directory_key = hex::encode(layout.directory_key().to_bytes()),
     ))
 }

@@ -7,7 +7,6 @@ use client::{
     Pin,
     transport::{PinnedHttps, Transport},
 };
-use ed25519_dalek::{SigningKey, VerifyingKey};
 use messages::FundingSource;
 use payments::domain::{macaroons::RootKey, sku::Sku};
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
@@ -29,12 +28,6 @@ impl Layout {
     pub fn transport(&self, service: ServiceName) -> anyhow::Result<Arc<dyn Transport>> {
         let pins = [self.pin(service)?];
         Ok(Arc::new(PinnedHttps::new(self.url(service), &pins)?))
-    }
-
-    /// The public half of the directory key, which clients know beforehand.
-    pub fn directory_key(&self) -> anyhow::Result<VerifyingKey> {
-        let seed = self.pki().secret("payments-directory").read_key()?;
-        Ok(SigningKey::from_bytes(&seed).verifying_key())
     }
 
     /// The SKU token that sells votes to money of `source`.
@@ -74,7 +67,7 @@ impl Layout {
             profile,
             server: self.transport(ServiceName::Payments)?,
             witnesses: vec![self.transport(ServiceName::Tally)?],
-            directory_key: self.directory_key()?,
+            directory_key: self.directory_key(),
             clock,
             crash_points: client::crash::CrashPoints::default(),
         })

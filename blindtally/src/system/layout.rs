@@ -7,6 +7,8 @@ use std::{
 };
 
 use anyhow::Context as _;
+use ed25519_dalek::{SigningKey, VerifyingKey};
+use messages::encoding::Fixed;
 use url::Url;
 
 use super::{Listen, Profile, ServiceName, Settings, ports};
@@ -30,6 +32,7 @@ const GEMINI_CLIENT: &str = "blindtally";
 pub struct Layout {
     dir: PathBuf,
     pki: Pki,
+    directory_key: VerifyingKey,
     listen: BTreeMap<ServiceName, Listen>,
     profile: Profile,
 }
@@ -41,8 +44,11 @@ impl Layout {
         let dir = dir
             .canonicalize()
             .context("the folder of the system cannot be found")?;
+        let pki = Pki::open(&dir.join("pki"))?;
+        let directory_seed = pki.secret("payments-directory").read_key()?;
         Ok(Self {
-            pki: Pki::open(&dir.join("pki"))?,
+            pki,
+            directory_key: SigningKey::from_bytes(&directory_seed).verifying_key(),
             listen: ports::open(&dir.join("ports.json"))?,
             dir,
             profile,
@@ -57,6 +63,11 @@ impl Layout {
     /// Its certificates, keys and tokens.
     pub fn pki(&self) -> &Pki {
         &self.pki
+    }
+
+    /// The public half of the directory key, which clients know beforehand.
+    pub fn directory_key(&self) -> VerifyingKey {
+        self.directory_key
     }
 
     /// A file of the system, in its folder.
@@ -168,7 +179,13 @@ impl Layout {
     }
 
     fn tally(&self, settings: &mut Settings) {
-        let _ = settings;
+        let secret = |name| self.pki.secret(name).path().to_owned();
+        settings
+            .set("database.url", self.sqlite("tally.db"))
+            .set("event_log.url", self.event_log())
+            .set_path("ledger.head_key_file", &secret("tally-head"))
+            .set("directory.public_key", Fixed(self.directory_key.to_bytes()))
+            .set_path("auth.bearer_tokens_file", &secret("tally-token"));
     }
 
     fn sqlite(&self, file: &str) -> String {

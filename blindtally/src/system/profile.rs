@@ -39,6 +39,10 @@ impl Profile {
             .set_list("publication.publication_slots", &slots)
             .set("publication.publication_min_votes", 1);
         profile
+            .tally
+            .set("event_log.poll_seconds", 900)
+            .set("limits.directory_heads_per_minute", 1_000_000);
+        profile
     }
 
     /// As the demo, with keys that sell for half a month, so that they rotate in the middle of it.
@@ -50,7 +54,9 @@ impl Profile {
 
     /// For a system that somebody tries by hand: as the demo, on the real clock.
     pub fn up() -> Self {
-        Self::demo()
+        let mut profile = Self::demo();
+        profile.tally.set("event_log.poll_seconds", 2);
+        profile
     }
 
     /// The settings of one service.

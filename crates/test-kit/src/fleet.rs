@@ -74,6 +74,7 @@ fn log(layout: &Layout, service: ServiceName) -> PathBuf {
 fn profile() -> Profile {
     let mut profile = Profile::demo();
     profile.payments.set("publication.lease_seconds", LEASE_SECONDS);
+    profile.tally.set("event_log.lease_seconds", LEASE_SECONDS).set("event_log.poll_seconds", 1);
     profile
 }
 
