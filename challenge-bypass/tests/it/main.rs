@@ -1,0 +1,21 @@
+//! challenge-bypass as its callers see it: over HTTPS, with client certificates.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
+
+mod access;
+mod app;
+mod issuers;
+mod keys;
+mod kill;
+
+mod pki;
+mod redemptions;
+mod refusals;
+mod rules;
+mod sealed;
+mod signatures;
+mod tokens;

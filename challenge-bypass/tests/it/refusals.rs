@@ -1,0 +1,160 @@
+//! Bad input at the doors that all routes share, and the rules of a redemption's body.
+
+use messages::{encoding::Fixed, problem::Slug};
+use reqwest::{Method, Response};
+use serde_json::{Value, json};
+
+use crate::app::{App, PATH, problem, redemption};
+
+/// A change of a good body, the slug it is refused with, and the field that is named.
+type Case = (fn(&mut Value), Slug, Option<&'static str>);
+
+const CASES: [Case; 16] = [
+    (
+        |b| b["tokens"] = json!([]),
+        Slug::InvalidBody,
+        Some("/tokens"),
+    ),
+    (
+        |b| b["tokens"] = json!(vec![&b["tokens"][0]; 401]),
+        Slug::InvalidBody,
+        Some("/tokens"),
+    ),
+    (
+        |b| b["payload"] = json!(""),
+        Slug::InvalidBody,
+        Some("/payload"),
+    ),
+    (
+        |b| b["payload"] = json!("x".repeat(1_025)),
+        Slug::InvalidBody,
+        Some("/payload"),
+    ),
+    (
+        |b| b["payload"] = json!(1),
+        Slug::InvalidBody,
+        Some("/payload"),
+    ),
+    (
+        |b| b["tokens"][1] = b["tokens"][0].clone(),
+        Slug::DuplicateToken,
+        None,
+    ),
+    (
+        |b| b["tokens"][1]["publicKey"] = json!(OTHER_KEY),
+        Slug::MixedKeys,
+        None,
+    ),
+    (
+        |b| b["tokens"][0]["more"] = json!(1),
+        Slug::InvalidBody,
+        Some("/tokens/0/more"),
+    ),
+    (|b| b["more"] = json!(1), Slug::InvalidBody, Some("/more")),
+    (
+        |b| b["tokens"][0]["t"] = json!("AAAA"),
+        Slug::InvalidBody,
+        Some("/tokens/0/t"),
+    ),
+    (
+        |b| b["tokens"][0]["t"] = json!(null),
+        Slug::InvalidBody,
+        Some("/tokens/0/t"),
+    ),
+    (
+        |b| b["atLeast"] = json!(-1),
+        Slug::InvalidBody,
+        Some("/atLeast"),
+    ),
+    (
+        |b| b["atLeast"] = json!(1.5),
+        Slug::InvalidBody,
+        Some("/atLeast"),
+    ),
+    (
+        |b| b["replayOnly"] = json!("yes"),
+        Slug::InvalidBody,
+        Some("/replayOnly"),
+    ),
+    (|b| *b = json!([]), Slug::InvalidBody, Some("")),
+    (all_of_another_key, Slug::UnknownIssuerKey, None),
+];
+
+const OTHER_KEY: Fixed<32> = Fixed([1; 32]);
+
+fn all_of_another_key(body: &mut Value) {
+    for token in body["tokens"].as_array_mut().unwrap() {
+        token["publicKey"] = json!(OTHER_KEY);
+    }
+}
+
+#[tokio::test]
+async fn each_rule_of_a_redemption_refuses_what_breaks_it() {
+    let app = App::start().await;
+    let tokens = app.issue(2).await;
+    let good = serde_json::to_value(redemption("for a", &tokens)).unwrap();
+
+    for (change, slug, field) in CASES {
+        let mut body = good.clone();
+        change(&mut body);
+        let fields = problem(app.post("/v4/redemptions", &body).await, slug).await;
+        assert_eq!(fields.first().map(String::as_str), field, "{body}");
+    }
+
+    assert_eq!(app.redeemed_total().await, 0);
+}
+
+#[tokio::test]
+async fn bodies_are_bounded_and_json() {
+    let app = App::start().await;
+    let send = async |path: &str, body: String, kind: &str| -> Response {
+        let request = app.request(Method::POST, path).header("content-type", kind);
+        request.body(body).send().await.unwrap()
+    };
+    let (sign, redeem) = (format!("{PATH}/signatures"), "/v4/redemptions");
+
+    for (path, max) in [(sign.as_str(), 65_536), (redeem, 131_072)] {
+        let long = format!("\"{}\"", "x".repeat(max));
+        problem(
+            send(path, long, "application/json").await,
+            Slug::BodyTooLarge,
+        )
+        .await;
+        problem(
+            send(path, "{}".to_owned(), "text/plain").await,
+            Slug::UnsupportedMediaType,
+        )
+        .await;
+        problem(
+            send(path, "{".to_owned(), "application/json").await,
+            Slug::InvalidBody,
+        )
+        .await;
+        let deep = format!("{}{}", "[".repeat(17), "]".repeat(17));
+        problem(
+            send(path, deep, "application/json").await,
+            Slug::InvalidBody,
+        )
+        .await;
+        let more = "{} {}".to_owned();
+        problem(
+            send(path, more, "application/json").await,
+            Slug::InvalidBody,
+        )
+        .await;
+    }
+    let long = format!("\"{}\"", "x".repeat(20_000));
+    let put = app
+        .request(Method::PUT, PATH)
+        .header("content-type", "application/json");
+    problem(put.body(long).send().await.unwrap(), Slug::BodyTooLarge).await;
+}
+
+#[tokio::test]
+async fn unknown_paths_and_methods_are_problems_too() {
+    let app = App::start().await;
+
+    problem(app.get("/v4/nothing").await, Slug::NotFound).await;
+    problem(app.get("/v1/issuer").await, Slug::NotFound).await;
+    problem(app.get("/v4/redemptions").await, Slug::MethodNotAllowed).await;
+}
