@@ -176,7 +176,7 @@ mod tests {
             signature().replace("ed25519", "hs2019"),
             signature().replace("\"digest\"", "\"date\""),
             signature().replace("\"digest\"", "\"digest date\""),
-            signature().replace("AAAA\"", "\""),
+            signature().replace("AAAA==", "=="),
             signature().replace("keyId=\"primary\",", ""),
             format!("{},headers=\"digest\"", signature()),
             format!("{},more=\"1\"", signature()),

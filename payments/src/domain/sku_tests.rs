@@ -77,7 +77,7 @@ fn only_exactly_the_caveats_of_a_sku_are_accepted() {
     };
     let swapped = [EXACT[1], EXACT[0], EXACT[2], EXACT[3], EXACT[4]];
     for wrong in [
-        with(0, "sku=anon-card-vote"),
+        with(0, "sku=another-vote"),
         with(0, "sku=user-wallet-vote "),
         with(1, "price=0.250"),
         with(1, "price=0"),

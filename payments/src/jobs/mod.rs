@@ -9,3 +9,6 @@ pub mod signing;
 pub mod transfers;
 pub mod vote_counters;
 pub mod vote_retention;
+
+#[cfg(test)]
+mod testing;

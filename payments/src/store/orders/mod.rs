@@ -3,7 +3,8 @@
 //! One method is one transaction, named for its intent. What two requests could do at once, such as
 //! claim one transfer or pay one order twice, is decided here, by constraints and by the order's lock.
 
-pub mod contract;
+#[cfg(test)]
+mod contract;
 mod sqlite;
 #[cfg(test)]
 mod tests;
