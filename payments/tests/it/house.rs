@@ -1,8 +1,9 @@
 //! payments and challenge-bypass on loopback, with certificates of their own and a simulated calendar.
 
-use std::path::Path;
-
-use blindtally::pki::Pki;
+use blindtally::{
+    pki::Pki,
+    system::{Layout, Planted, Profile, ServiceName},
+};
 use chrono::{DateTime, Utc};
 use client::tokens::{Blinding, Unspent};
 use clock::{Clock, Simulation};
@@ -13,7 +14,7 @@ use messages::{
     vote_text::VoteText,
 };
 use payments::{
-    Deps, Rules,
+    Rules,
     challenge_bypass::{CALL_TIMEOUT, Client},
     store::votes::{SqliteVotes, Store as _},
     votes::VoteRules,
@@ -22,11 +23,9 @@ use rand::{RngCore as _, rngs::OsRng};
 use serde::Serialize;
 use service_kit::{
     Running,
-    config::Sources,
     outbox::Outbox as _,
     tls::{ClientTls, client_config, http_client},
 };
-use url::Url;
 
 /// The issuer of votes that users pay themselves.
 pub(crate) const WALLET: &str = "brave.com?sku=user-wallet-vote";
@@ -45,16 +44,15 @@ pub(crate) struct Wish {
 /// A running house.
 pub(crate) struct House {
     pub(crate) simulation: Simulation,
-    pub(crate) clock: Clock,
     pub(crate) payments: Running,
     /// `None` while it is down.
     pub(crate) challenge_bypass: Option<Running>,
     /// Calls challenge-bypass as payments does.
     pub(crate) issuer: Client,
-    pub(crate) pki: Pki,
-    pub(crate) folder: tempfile::TempDir,
+    pub(crate) layout: Layout,
+    clock: Clock,
     http: reqwest::Client,
-    bypass_port: u16,
+    _folder: tempfile::TempDir,
 }
 
 /// An answer of payments.
@@ -73,23 +71,25 @@ impl House {
 
     pub(crate) async fn with(wish: Wish) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let pki = Pki::open(&folder.path().join("pki")).unwrap();
+        let layout = Layout::open(folder.path(), profile(&wish)).unwrap();
         let start: DateTime<Utc> = "2026-01-05T12:00:00Z".parse().unwrap();
         let (clock, simulation) = Clock::simulated(start);
-        let challenge_bypass = start_challenge_bypass(folder.path(), &pki, &clock, 0).await;
-        let bypass_port = challenge_bypass.api_addr.port();
-        let payments = start_payments(folder.path(), &pki, &clock, bypass_port, wish).await;
-        let url = Url::parse(&format!("https://127.0.0.1:{bypass_port}")).unwrap();
+        let planted = Planted {
+            payments: wish.rules,
+            ..Planted::default()
+        };
+        let challenge_bypass = run(&layout, ServiceName::ChallengeBypass, &clock, &planted).await;
+        let payments = run(&layout, ServiceName::Payments, &clock, &planted).await;
+        let url = layout.url(ServiceName::ChallengeBypass);
         let mut house = Self {
-            issuer: Client::new(url, &client_tls(&pki, "payments-client")).unwrap(),
-            http: http_client(&no_certificate(&pki), CALL_TIMEOUT * 4).unwrap(),
+            issuer: Client::new(url, &client_tls(layout.pki(), "payments-client")).unwrap(),
+            http: http_client(&no_certificate(layout.pki()), CALL_TIMEOUT * 4).unwrap(),
             challenge_bypass: Some(challenge_bypass),
             simulation,
-            clock,
             payments,
-            bypass_port,
-            pki,
-            folder,
+            layout,
+            clock,
+            _folder: folder,
         };
         // The issuers are made and the first head is signed.
         house
@@ -106,8 +106,8 @@ impl House {
 
     /// Starts it again, where it was.
     pub(crate) async fn start_challenge_bypass(&mut self) {
-        let (folder, port) = (self.folder.path(), self.bypass_port);
-        let running = start_challenge_bypass(folder, &self.pki, &self.clock, port).await;
+        let (name, planted) = (ServiceName::ChallengeBypass, Planted::default());
+        let running = run(&self.layout, name, &self.clock, &planted).await;
         self.challenge_bypass = Some(running);
     }
 
@@ -149,7 +149,7 @@ impl House {
     /// Asks the admin listener.
     pub(crate) async fn admin(&self, path: &str) -> Answer {
         let url = format!("http://{}{path}", self.payments.admin_addr);
-        let tls = client_config(&no_certificate(&self.pki)).unwrap();
+        let tls = client_config(&no_certificate(self.layout.pki())).unwrap();
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             .no_proxy();
@@ -158,15 +158,21 @@ impl House {
 
     /// Has challenge-bypass do something that payments never asks for.
     pub(crate) async fn operate(&self, path: &str) {
-        let tls = client_tls(&self.pki, "payments-client");
+        let tls = client_tls(self.layout.pki(), "payments-client");
         let http = http_client(&tls, CALL_TIMEOUT).unwrap();
-        let call = http.post(format!("https://127.0.0.1:{}{path}", self.bypass_port));
+        let url = self
+            .layout
+            .url(ServiceName::ChallengeBypass)
+            .join(path)
+            .unwrap();
+        let call = http.post(url);
         assert_eq!(answer(call).await.status, 200);
     }
 
     /// How many votes wait to be published, and how many tokens stand behind recorded ones.
     pub(crate) async fn recorded(&self) -> (u64, u64) {
-        let url = database(self.folder.path(), "votes");
+        let file = self.layout.file("payments-votes.db");
+        let url = format!("sqlite:{}", file.display());
         let store = SqliteVotes::open(&url, String::new(), VoteRules::default())
             .await
             .unwrap();
@@ -259,106 +265,21 @@ fn no_certificate(pki: &Pki) -> ClientTls {
     }
 }
 
-pub(crate) fn database(folder: &Path, name: &str) -> String {
-    format!("sqlite:{}", folder.join(format!("{name}.db")).display())
-}
-
-pub(crate) fn event_log(folder: &Path) -> String {
-    format!("embedded:{}", folder.join("log.db").display())
-}
-
-/// The settings that every service has.
-fn http_settings(sources: Sources, pki: &Pki, name: &str, port: u16) -> Sources {
-    let identity = pki.identity(name);
-    sources
-        .set("http.listen", format!("127.0.0.1:{port}"))
-        .set("http.admin_listen", "127.0.0.1:0")
-        .set("http.rate_limit.units_per_minute", "0")
-        .set(
-            "http.tls.certificate_file",
-            identity.certificate.display().to_string(),
-        )
-        .set("http.tls.key_file", identity.key.display().to_string())
-        .set("http.connections_per_client_max", "1024")
-}
-
-async fn start_challenge_bypass(folder: &Path, pki: &Pki, clock: &Clock, port: u16) -> Running {
-    let sources = challenge_bypass::Config::sources();
-    let config = http_settings(sources, pki, "challenge-bypass", port)
-        .set("http.tls.client_ca_file", pki.ca().display().to_string())
-        .set("database.url", database(folder, "challenge-bypass"))
-        .set("keys.notice_hours", "0")
-        .set(
-            "keys.sealing_key_file",
-            pki.secret("challenge-bypass-sealing")
-                .path()
-                .display()
-                .to_string(),
-        )
-        .load()
-        .unwrap();
-    let deps = challenge_bypass::Deps {
-        clock: clock.clone(),
-        rules: challenge_bypass::Rules::default(),
-    };
-    let service = challenge_bypass::build(config, deps).await.unwrap();
-    service.start().await.unwrap()
-}
-
-async fn start_payments(
-    folder: &Path,
-    pki: &Pki,
-    clock: &Clock,
-    bypass_port: u16,
-    wish: Wish,
-) -> Running {
-    let sources = Sources::defaults("payments", payments::config::DEFAULTS);
-    let identity = pki.identity("payments-client");
-    let secret = |name: &str| pki.secret(name).path().display().to_string();
-    let mut sources = http_settings(sources, pki, "payments", 0)
-        .set("orders_database.url", database(folder, "orders"))
-        .set("votes_database.url", database(folder, "votes"))
-        .set("event_log.url", event_log(folder))
-        .set("secrets.orders_file", secret("payments-orders"))
-        .set(
-            "secrets.sku_root_files",
-            format!("[{:?}]", secret("payments-sku-root")),
-        )
-        .set("secrets.directory_key_file", secret("payments-directory"))
-        .set("custodians.uphold.token_file", secret("uphold-token"))
-        .set("custodians.gemini.api_key_file", secret("gemini-api-key"))
-        .set(
-            "custodians.gemini.api_secret_file",
-            secret("gemini-api-secret"),
-        )
-        .set("custodians.tls.ca_file", pki.ca().display().to_string())
-        .set(
-            "challenge_bypass.url",
-            format!("https://127.0.0.1:{bypass_port}"),
-        )
-        .set(
-            "challenge_bypass.tls.ca_file",
-            pki.ca().display().to_string(),
-        )
-        .set(
-            "challenge_bypass.tls.certificate_file",
-            identity.certificate.display().to_string(),
-        )
-        .set(
-            "challenge_bypass.tls.key_file",
-            identity.key.display().to_string(),
-        )
-        .set("directory.key_notice_hours", "0");
-    for (name, value) in wish.settings {
-        sources = sources.set(name, value);
+/// The defaults, with keys that sign and sell at once, and no limit on how fast one address may ask.
+fn profile(wish: &Wish) -> Profile {
+    let mut profile = Profile::default();
+    profile.every.set("http.rate_limit.units_per_minute", 0);
+    profile.every.set("http.connections_per_client_max", 1_024);
+    profile.challenge_bypass.set("keys.notice_hours", 0);
+    profile.payments.set("directory.key_notice_hours", 0);
+    for (name, value) in &wish.settings {
+        profile.payments.set(name, value);
     }
-    let deps = Deps {
-        clock: clock.clone(),
-        rules: wish.rules,
-    };
-    let service = payments::build(sources.load().unwrap(), deps)
-        .await
-        .unwrap();
+    profile
+}
+
+async fn run(layout: &Layout, name: ServiceName, clock: &Clock, planted: &Planted) -> Running {
+    let (service, _) = layout.build(name, clock.clone(), planted).await.unwrap();
     service.start().await.unwrap()
 }
 

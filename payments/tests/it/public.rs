@@ -18,7 +18,12 @@ async fn the_key_directory_is_whole_signed_and_the_same_for_everybody() {
     let again = house.get("/v1/key-directory/").await;
 
     let directory: Directory = serde_json::from_slice(&answer.body).unwrap();
-    let secret = house.pki.secret("payments-directory").read_key().unwrap();
+    let secret = house
+        .layout
+        .pki()
+        .secret("payments-directory")
+        .read_key()
+        .unwrap();
     let key = SigningKey::from_bytes(&secret).verifying_key();
     assert_eq!(check_chain(&directory.entries), Ok(()));
     assert_eq!(directory.heads.len(), 32, "one on each day");

@@ -4,14 +4,12 @@ use chrono::TimeDelta;
 use messages::avro::{DirectoryHead, Funds, Record as _, Vote};
 use service_kit::event_log::{self, Record};
 
-use crate::house::{CARD, House, WALLET, Wish, event_log as log_url, vote};
+use crate::house::{CARD, House, WALLET, Wish, vote};
 
 /// All records of a topic.
 async fn topic(house: &House, name: &str) -> Vec<Record> {
     let topic = format!("development.payment.{name}");
-    let log = event_log::open(&log_url(house.folder.path()))
-        .await
-        .unwrap();
+    let log = event_log::open(&house.layout.event_log()).await.unwrap();
     let partitions = log.partitions(&topic).await.unwrap();
     let from = (0..partitions).map(|partition| (partition, 0)).collect();
     let mut consumer = log.consumer(&topic, from).await.unwrap();
