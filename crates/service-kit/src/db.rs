@@ -162,6 +162,9 @@ fn settle(options: SqliteConnectOptions) -> SqliteConnectOptions {
         .synchronous(SqliteSynchronous::Full)
         // Otherwise what was deleted stays readable in the file.
         .pragma("secure_delete", "ON")
+        // A large statement's journal would spill rows into files outside the database, and cost
+        // more than the statement.
+        .pragma("temp_store", "MEMORY")
         .pragma("trusted_schema", "OFF")
 }
 
