@@ -240,3 +240,51 @@ fn forged(bought: &Unspent, change: fn(&mut [u8; 96])) -> anyhow::Result<Unspent
     *member = serde_json::to_value(bytes)?;
     Ok(serde_json::from_value::<Unspent>(value)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_number_and_its_negative_add_up_to_the_modulus() {
+        for first in [1, 2, 0x7f, 0xed] {
+            let mut element = [0; 32];
+            element[0] = first;
+            element[17] = 5;
+            let before = element;
+            negate(&mut element);
+
+            let mut carry = 0;
+            let sum: Vec<u8> = before
+                .iter()
+                .zip(element)
+                .map(|(a, b)| {
+                    let sum = u16::from(*a) + u16::from(b) + carry;
+                    carry = sum >> 8;
+                    u8::try_from(sum & 0xff).unwrap()
+                })
+                .collect();
+            let mut modulus = [0xff; 32];
+            (modulus[0], modulus[31]) = (0xed, 0x7f);
+            assert_eq!(sum, modulus);
+        }
+    }
+
+    #[test]
+    fn every_forgery_is_another_token() {
+        let bought: [u8; 96] = std::array::from_fn(|place| u8::try_from(place + 1).unwrap());
+        let forged: BTreeSet<_> = CHANGES
+            .iter()
+            .map(|change| {
+                let mut token = bought;
+                change(&mut token);
+                token
+            })
+            .collect();
+
+        assert_eq!(forged.len(), CHANGES.len());
+        assert!(!forged.contains(&bought));
+    }
+}

@@ -28,7 +28,7 @@ pub(super) struct Books {
     /// What lies at the settlement addresses, by the custodian's word.
     pub(super) arrived: BySource<Amount>,
     /// What a token costs.
-    price: Amount,
+    pub(super) price: Amount,
     /// Whether the custodian's money is all there.
     pub(super) conserved: bool,
     /// What payments' orders side says.
@@ -104,11 +104,6 @@ pub(super) async fn watch(system: &System) -> anyhow::Result<Arc<dyn Watch>> {
 }
 
 impl Books {
-    /// What a token costs.
-    pub(super) fn price(&self) -> Amount {
-        self.price
-    }
-
     /// The report that these books give.
     pub(super) fn report(&self, scores: &Scores, reconciled: bool) -> Report {
         // In the order in which they were made.

@@ -50,7 +50,7 @@ pub(super) struct Part {
     pub(super) wallet: Wallet,
     /// How many tokens it buys.
     pub(super) quantity: u32,
-    /// In how many transfers it pays.
+    /// In how many transfers it pays, unless by card.
     pub(super) parts: u32,
     /// For how long its transfers are pending.
     pub(super) pending: TimeDelta,

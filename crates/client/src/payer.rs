@@ -105,6 +105,11 @@ impl Draft {
 /// The user's side of a custodian.
 #[async_trait]
 pub trait Payer: Send + Sync {
+    /// Whether an order may be paid in several transfers. A card's transfer pays all that is owed.
+    fn pays_in_parts(&self) -> bool {
+        true
+    }
+
     /// Decides on the transfer, without moving money: the result is stored before [`Self::send`].
     fn draft(&self, reference: Uuid, amount: Amount, currency: &str) -> Draft;
 
@@ -162,6 +167,10 @@ impl std::fmt::Debug for Card {
 
 #[async_trait]
 impl Payer for Card {
+    fn pays_in_parts(&self) -> bool {
+        false
+    }
+
     fn draft(&self, reference: Uuid, amount: Amount, currency: &str) -> Draft {
         let transfer = CardTransfer {
             denomination: Denomination {

@@ -30,7 +30,7 @@ pub struct Basket {
     pub sku: String,
     /// How many tokens.
     pub quantity: u32,
-    /// In how many transfers to pay.
+    /// In how many transfers to pay, where the payer can.
     pub parts: u32,
 }
 
@@ -147,8 +147,8 @@ impl Browser {
                     });
                 }
                 OrderStatus::Pending => {
-                    let next = self.next_part(purchase, order);
-                    match next {
+                    let parts = payer.pays_in_parts();
+                    match self.next_part(purchase, order, parts) {
                         Some(amount) => {
                             let draft =
                                 payer.draft(seen.transfer_reference, amount, &order.currency);
@@ -163,7 +163,7 @@ impl Browser {
     }
 
     /// The amount of the next transfer; `None` when every part is under way.
-    fn next_part(&self, purchase: usize, order: &OrderRef) -> Option<Amount> {
+    fn next_part(&self, purchase: usize, order: &OrderRef, in_parts: bool) -> Option<Amount> {
         let bought = self.wallet.state.purchases.get(purchase)?;
         let Stage::Paying { transfers, .. } = &bought.stage else {
             return None;
@@ -175,9 +175,10 @@ impl Browser {
             .total
             .checked_sub(sent)
             .filter(|left| !left.is_zero())?;
+        let parts = if in_parts { bought.parts } else { 1 };
         let parts_left = u32::try_from(transfers.len())
             .ok()
-            .map_or(1, |done| bought.parts.saturating_sub(done).max(1));
+            .map_or(1, |done| parts.saturating_sub(done).max(1));
         Amount::from_base_units(left.base_units() / i128::from(parts_left))
     }
 

@@ -254,7 +254,7 @@ impl Fake {
             _ if request.authorization.as_deref() != Some("Bearer a capability") => {
                 answer_of(401, Vec::new())
             }
-            _ if path.ends_with("/transactions/anonymousCard") => {
+            _ if path.ends_with("/transactions/gemini") => {
                 self.pay(body).unwrap();
                 answer_of(201, b"{}".to_vec())
             }
