@@ -73,8 +73,13 @@ fn log(layout: &Layout, service: ServiceName) -> PathBuf {
 /// The settings of a fleet: the demo's, and leases that lapse soon after a kill.
 fn profile() -> Profile {
     let mut profile = Profile::demo();
-    profile.payments.set("publication.lease_seconds", LEASE_SECONDS);
-    profile.tally.set("event_log.lease_seconds", LEASE_SECONDS).set("event_log.poll_seconds", 1);
+    profile
+        .payments
+        .set("publication.lease_seconds", LEASE_SECONDS);
+    profile
+        .tally
+        .set("event_log.lease_seconds", LEASE_SECONDS)
+        .set("event_log.poll_seconds", 1);
     profile
 }
 

@@ -1,6 +1,6 @@
 //! A world: a running system on a simulated calendar, browsers that use it, and all that it stored.
 
-use std::{future::Future, path::Path, pin::pin, sync::Arc};
+use std::{future::Future, path::Path, pin::pin, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use blindtally::system::{Layout, Planted, Profile, ServiceName, System, settlement};
@@ -20,6 +20,7 @@ use sandbox_custodian::{
     domain::{AccountRequest, Address, Currency},
 };
 use tempfile::TempDir;
+use tokio::time::timeout;
 
 use crate::{
     card,
@@ -34,6 +35,9 @@ const SETTLED_AFTER: TimeDelta = TimeDelta::minutes(10);
 
 /// A world lives in steps of this length, while something is done in it.
 const STEP: TimeDelta = TimeDelta::minutes(10);
+
+/// Time that stands still for so long will not go on.
+const STUCK_AFTER: Duration = Duration::from_mins(1);
 
 /// More than any test buys for.
 const FUNDS: u32 = 1_000_000;
@@ -135,14 +139,30 @@ impl World {
         (self.profile, self.planted) = (profile, planted);
     }
 
-    /// Lets time pass.
+    /// Lets time pass. Nobody may be busy meanwhile: drop browsers first, or use [`Self::live`].
     pub async fn run_for(&mut self, time: TimeDelta) {
-        self.simulation.run_for(time).await;
+        self.run_until(self.clock.now() + time).await;
     }
 
-    /// Lets time pass until `end`.
+    /// Lets time pass until `end`. See [`Self::run_for`].
+    ///
+    /// # Panics
+    ///
+    /// If time stands still for a minute, with the places in the source that hold it up.
     pub async fn run_until(&mut self, end: DateTime<Utc>) {
-        self.simulation.run_until(end).await;
+        let mut seen = self.clock.now();
+        while timeout(STUCK_AFTER, self.simulation.run_until(end))
+            .await
+            .is_err()
+        {
+            let now = self.clock.now();
+            assert!(
+                now > seen,
+                "time stands still at {now}, held by {:?}",
+                self.simulation.held_by()
+            );
+            seen = now;
+        }
     }
 
     /// Does something that sleeps on the calendar, letting time pass until it is done.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use blindtally::system::{Layout, ServiceName, settlement};
-use client::transport::{Request, Transport};
+use client::transport::Request;
 use clock::Clock;
 use messages::money::Amount;
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
@@ -83,10 +83,12 @@ async fn counted(layout: &Layout, done: &Done) -> BTreeMap<String, u64> {
 }
 
 fn pending_votes(publisher: &Value) -> u64 {
-    publisher
-        .get("pendingVotes")
-        .and_then(Value::as_u64)
-        .unwrap_or(0)
+    let pending = publisher
+        .get("pending")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    pending.map(|part| part["votes"].as_u64().unwrap()).sum()
 }
 
 /// Waits until as much is counted as was accepted, or for as long as it may take.

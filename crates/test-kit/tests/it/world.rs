@@ -36,8 +36,8 @@ async fn a_card_buys_too_and_what_was_stored_can_be_read() {
         .buy("bob", FundingSource::AnonymousCard, 4)
         .await
         .unwrap();
-    world.run_for(TimeDelta::hours(1)).await;
     drop(browser);
+    world.run_for(TimeDelta::hours(1)).await;
     world.stop().await.unwrap();
 
     let stored = world.stored().await.unwrap();
