@@ -180,6 +180,10 @@ impl Intake {
                 topic: topic.to_owned(),
                 partition,
             };
+            // Most of the time there is nothing new, and finding that out writes nothing.
+            if !self.has_new(&place).await? {
+                continue;
+            }
             match self.claim(&place).await? {
                 Some((lease, position)) => claimed.push(Claimed {
                     place,
@@ -189,6 +193,9 @@ impl Intake {
                 None => reached = Reached::OthersRead,
             }
         }
+        if claimed.is_empty() {
+            return Ok(reached);
+        }
         let read = self.read_claimed(topic, kind, &claimed).await;
         if !matches!(read, Err(IntakeError::Crashed(_))) {
             for Claimed { lease, .. } in &claimed {
@@ -197,6 +204,24 @@ impl Intake {
             }
         }
         read.map(|()| reached)
+    }
+
+    /// Whether the log has more of this partition than was read. A position outside it is an error.
+    async fn has_new(&self, place: &Place) -> Result<bool, IntakeError> {
+        let Place { topic, partition } = place;
+        let bounds = self.parts.log.bounds(topic, *partition).await?;
+        let position = self.parts.store.position(place).await?;
+        if position < bounds.start || bounds.end < position {
+            return Err(Stop::OutsideLog {
+                topic: topic.clone(),
+                partition: *partition,
+                position,
+                start: bounds.start,
+                end: bounds.end,
+            }
+            .into());
+        }
+        Ok(position < bounds.end)
     }
 
     async fn claim(&self, place: &Place) -> Result<Option<(Lease, Offset)>, IntakeError> {

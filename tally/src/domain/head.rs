@@ -93,7 +93,12 @@ pub struct HeadKey(SigningKey);
 impl HeadKey {
     /// Reads the key from a file: 32 bytes in base64.
     pub fn read(file: &SecretFile) -> Result<Self, SecretError> {
-        Ok(Self(SigningKey::from_bytes(&*file.read_key()?)))
+        Ok(Self::from_bytes(&*file.read_key()?))
+    }
+
+    /// The key with these 32 secret bytes.
+    pub fn from_bytes(secret: &[u8; 32]) -> Self {
+        Self(SigningKey::from_bytes(secret))
     }
 
     /// The public half.
@@ -140,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_head_is_valid_only_as_it_was_signed_and_by_whom() {
-        let key = HeadKey(SigningKey::from_bytes(&[3; 32]));
+        let key = HeadKey::from_bytes(&[3; 32]);
         let head = key.sign(HeadBody {
             day: "2026-01-31".parse().unwrap(),
             size: 7,
@@ -152,11 +157,11 @@ mod tests {
         assert!(!head.is_signed_by(&Fixed([4; 32])));
 
         let changes: [fn(&mut LedgerHead); 5] = [
-            |head| head.day = head.day.succ_opt().unwrap(),
-            |head| head.size += 1,
-            |head| head.hash = Fixed([9; 32]),
-            |head| head.witnessed += 1,
-            |head| head.witnessed_hash = Fixed([9; 32]),
+            |changed| changed.day = changed.day.succ_opt().unwrap(),
+            |changed| changed.size += 1,
+            |changed| changed.hash = Fixed([9; 32]),
+            |changed| changed.witnessed += 1,
+            |changed| changed.witnessed_hash = Fixed([9; 32]),
         ];
         for change in changes {
             let mut changed = head.clone();
@@ -167,7 +172,7 @@ mod tests {
 
     #[test]
     fn debug_shows_no_secret_byte() {
-        let key = HeadKey(SigningKey::from_bytes(&[3; 32]));
+        let key = HeadKey::from_bytes(&[3; 32]);
 
         let shown = format!("{key:?}");
 

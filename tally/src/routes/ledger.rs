@@ -72,7 +72,7 @@ pub(crate) async fn entries(
     Query(page): Query<Page>,
 ) -> Result<Json<Entries>, Error> {
     let limit = page.limit(&state)?;
-    let after = page.after.as_deref().map(|after| after.parse::<u32>());
+    let after = page.after.as_deref().map(str::parse::<u32>);
     let after = after
         .transpose()
         .map_err(|_| Error::InvalidQuery("after"))?;

@@ -119,6 +119,9 @@ pub trait Inbox: Send + Sync {
     /// Remembers the log that positions are good for, the first time. Afterwards: whether it is this.
     async fn is_known_log(&self, identity: &str) -> Result<bool>;
 
+    /// Where reading of a partition goes on; zero at first.
+    async fn position(&self, place: &Place) -> Result<Offset>;
+
     /// Takes or renews the right to read a partition, and answers where to go on; zero at first.
     /// `None`: another process reads it.
     async fn claim(&self, place: &Place, claim: Claim) -> Result<Option<(Lease, Offset)>>;

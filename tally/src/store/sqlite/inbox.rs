@@ -23,19 +23,31 @@ use crate::{
 #[async_trait]
 impl Inbox for SqliteStore {
     async fn is_known_log(&self, identity: &str) -> Result<bool> {
+        let known = "SELECT identity FROM consumer_log";
+        if let Some(row) = sqlx::query(known).fetch_optional(self.db.readers()).await? {
+            return Ok(row.try_get::<String, _>("identity")? == identity);
+        }
         let mut tx = self.db.begin().await?;
-        sqlx::query(
-            "INSERT INTO consumer_log (one, identity) VALUES (0, ?1) ON CONFLICT DO NOTHING",
-        )
-        .bind(identity)
-        .execute(&mut *tx)
-        .await?;
-        let row = sqlx::query("SELECT identity FROM consumer_log")
-            .fetch_one(&mut *tx)
+        let remember =
+            "INSERT INTO consumer_log (one, identity) VALUES (0, ?1) ON CONFLICT DO NOTHING";
+        sqlx::query(remember)
+            .bind(identity)
+            .execute(&mut *tx)
             .await?;
-        let known: String = row.try_get("identity")?;
+        let row = sqlx::query(known).fetch_one(&mut *tx).await?;
         tx.commit().await?;
-        Ok(known == identity)
+        Ok(row.try_get::<String, _>("identity")? == identity)
+    }
+
+    async fn position(&self, place: &Place) -> Result<Offset> {
+        let row = sqlx::query(
+            "SELECT next_offset FROM consumer_offset WHERE topic = ?1 AND partition = ?2",
+        )
+        .bind(&place.topic)
+        .bind(place.partition)
+        .fetch_optional(self.db.readers())
+        .await?;
+        row.map_or(Ok(0), |row| count(&row, "next_offset"))
     }
 
     async fn claim(&self, place: &Place, claim: Claim) -> Result<Option<(Lease, Offset)>> {

@@ -1,1 +1,132 @@
+use chrono::NaiveDate;
 
+use super::*;
+use crate::{
+    domain::HeadKey,
+    store::{Books as _, Reports as _, contract},
+    verify::{NotVerified, verify},
+};
+
+async fn store() -> (tempfile::TempDir, SqliteStore) {
+    let dir = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", dir.path().join("tally.db").display());
+    let store = SqliteStore::open(&url).await.unwrap();
+    (dir, store)
+}
+
+macro_rules! passes {
+    ($($case:ident)*) => {$(
+        #[tokio::test]
+        async fn $case() {
+            let (_dir, store) = store().await;
+            contract::$case(&store).await;
+        }
+    )*};
+}
+
+contract::for_each_case!(passes);
+
+mod outbox {
+    //! The tables of the outbox are those that the kit expects.
+
+    use async_trait::async_trait;
+    use service_kit::outbox::{contract, sqlite};
+
+    use super::*;
+
+    #[async_trait]
+    impl contract::Fixture for SqliteStore {
+        fn outbox(&self) -> Arc<dyn Outbox> {
+            Store::outbox(self)
+        }
+
+        async fn write(&self, n: u64) {
+            let row = sqlite::Row {
+                id: n.to_be_bytes().to_vec(),
+                topic: "test".to_owned(),
+                key: Vec::new(),
+                value: contract::value(n),
+            };
+            let mut tx = self.db.begin().await.unwrap();
+            assert!(sqlite::insert(&mut tx, &row).await.unwrap());
+            tx.commit().await.unwrap();
+        }
+    }
+
+    macro_rules! passes {
+        ($($case:ident)*) => {$(
+            #[tokio::test]
+            async fn $case() {
+                let (_dir, store) = store().await;
+                contract::$case(&store).await;
+            }
+        )*};
+    }
+
+    contract::for_each_case!(passes);
+}
+
+/// Whoever can write to the database changes the past, and even makes the chain fit again.
+#[tokio::test]
+async fn what_is_changed_behind_the_programs_back_is_found() {
+    let key = HeadKey::from_bytes(&[5; 32]);
+    let tampering = [
+        "UPDATE ledger_entry SET amount = x'00000000000000000000000000000001' WHERE position = 0",
+        "UPDATE ledger_entry SET credit = 'publisher:example.org' WHERE position = 1",
+        "UPDATE ledger_entry SET day = '2026-01-01' WHERE position = 0",
+        "UPDATE ledger_entry SET memo = 'other' WHERE position = 2",
+        "DELETE FROM ledger_entry WHERE position = 3",
+        "DELETE FROM ledger_entry WHERE position = 0",
+        "UPDATE account SET balance = x'00000000000000000000000000000001' WHERE name = 'fees'",
+        "UPDATE ledger_head SET size = size - 1",
+        "UPDATE ledger_head SET hash = zeroblob(32)",
+    ];
+    for sql in tampering {
+        let (_dir, store) = store().await;
+        contract::a_closing_is_exact_and_happens_once(&store).await;
+        verify(&store, &key.public_key(), &[]).await.unwrap();
+
+        let mut tx = store.db.begin().await.unwrap();
+        let changed = sqlx::query(sql).execute(&mut *tx).await.unwrap();
+        assert_eq!(changed.rows_affected(), 1, "{sql}");
+        tx.commit().await.unwrap();
+
+        assert!(
+            verify(&store, &key.public_key(), &[]).await.is_err(),
+            "{sql}"
+        );
+    }
+}
+
+/// A ledger that was written anew from its beginning is consistent in itself: only a head that was
+/// kept elsewhere tells (threat T15).
+#[tokio::test]
+async fn a_ledger_written_anew_is_found_by_a_head_that_was_kept() {
+    let key = HeadKey::from_bytes(&[5; 32]);
+    let (_dir, original) = store().await;
+    contract::a_closing_is_exact_and_happens_once(&original).await;
+    let kept = original.head().await.unwrap().unwrap();
+    let (_dir, anew) = store().await;
+    contract::votes_that_do_not_fit_stay_waiting(&anew).await;
+
+    verify(&anew, &key.public_key(), &[]).await.unwrap();
+    let found = verify(&anew, &key.public_key(), &[kept]).await;
+
+    assert!(matches!(found, Err(NotVerified::OffHead { .. })));
+}
+
+#[tokio::test]
+async fn nothing_to_close_before_anything_happened() {
+    let (_dir, store) = store().await;
+
+    let state = store.closing_state().await.unwrap();
+
+    assert_eq!(state.next, None);
+    let today: NaiveDate = "2026-02-04".parse().unwrap();
+    assert!(
+        store
+            .sign_head(today, &HeadKey::from_bytes(&[5; 32]), "t")
+            .await
+            .unwrap()
+    );
+}

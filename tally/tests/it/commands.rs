@@ -1,0 +1,111 @@
+//! The commands of the real program.
+
+use std::process::{Command, Output};
+
+use crate::app::App;
+
+/// A stopped tally with a closed month.
+async fn closed() -> App {
+    let mut app = App::start().await;
+    app.vote(1, "example.com", 5).await;
+    app.until("2026-02-01T00:40:00Z").await;
+    app.funds("2026-01-31", [("0", 0, 0), ("10", 40, 40)]).await;
+    app.until("2026-02-04T02:00:00Z").await;
+    app.stop().await;
+    app
+}
+
+fn run(app: &App, arguments: &[&str]) -> Output {
+    let path = |name| app.path(name).display().to_string();
+    let database = format!("sqlite:{}", path("tally.db"));
+    let log = format!("embedded:{}", path("log.db"));
+    Command::new(env!("CARGO_BIN_EXE_tally"))
+        .args(arguments)
+        .args([
+            "--environment",
+            "test",
+            "--database-url",
+            &database,
+            "--event-log-url",
+            &log,
+        ])
+        .args(["--ledger-head-key-file", &path("head.key")])
+        .output()
+        .unwrap()
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&[&output.stdout[..], &output.stderr[..]].concat()).into_owned()
+}
+
+#[tokio::test]
+async fn verify_accepts_what_was_written_and_finds_what_was_changed() {
+    let app = closed().await;
+    let head = run(&app, &["head"]);
+    assert!(head.status.success(), "{}", text(&head));
+    let kept = app.path("kept.json");
+    std::fs::write(&kept, &head.stdout).unwrap();
+    let kept = kept.display().to_string();
+
+    let verified = run(&app, &["verify", "--head", &kept]);
+    assert!(verified.status.success(), "{}", text(&verified));
+    assert!(
+        text(&verified).contains("verified: 3 entries"),
+        "{}",
+        text(&verified)
+    );
+
+    let url = format!("sqlite:{}", app.path("tally.db").display());
+    let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
+    sqlx::query("UPDATE ledger_entry SET credit = 'publisher:example.org' WHERE position = 2")
+        .execute(&pool)
+        .await
+        .unwrap();
+    pool.close().await;
+    let found = run(&app, &["verify", "--head", &kept]);
+    assert!(!found.status.success());
+    assert!(
+        text(&found).contains("entry 2 does not follow"),
+        "{}",
+        text(&found)
+    );
+}
+
+#[tokio::test]
+async fn close_says_why_the_next_month_does_not_close() {
+    let app = closed().await;
+
+    let closed = run(&app, &["close"]);
+
+    assert!(closed.status.success(), "{}", text(&closed));
+    assert!(
+        text(&closed).contains("nothing more to close"),
+        "{}",
+        text(&closed)
+    );
+}
+
+#[tokio::test]
+async fn a_new_key_is_made_once_and_help_explains_every_command() {
+    let app = closed().await;
+    let file = app.path("new.key").display().to_string();
+
+    assert!(text(&run(&app, &["new-head-key", &file])).contains("public key: "));
+    assert!(!run(&app, &["new-head-key", &file]).status.success());
+    let help = text(&run(&app, &["--help"]));
+    for command in [
+        "close",
+        "completions",
+        "funds",
+        "head",
+        "new-head-key",
+        "serve",
+        "verify",
+    ] {
+        assert!(help.contains(command), "{command}");
+    }
+    let nothing = run(&app, &["funds", "accept", "user-wallet", "0.25"]);
+    assert!(!nothing.status.success());
+    assert!(run(&app, &["funds", "list"]).status.success());
+    assert!(run(&app, &["completions", "bash"]).status.success());
+}

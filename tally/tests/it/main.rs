@@ -1,0 +1,11 @@
+//! The tally as a black box: topics in, HTTPS out.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod api;
+mod app;
+mod closing;
+mod commands;
+mod pki;
+mod reading;
+mod restored;

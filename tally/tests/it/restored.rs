@@ -1,0 +1,103 @@
+//! T19, the half that detects: a log or a database from a backup stops the reading, with an
+//! instruction, and nothing is lost or counted again silently.
+
+use reqwest::StatusCode;
+use tally::{Rules, health::Stop, intake::IntakeError};
+
+use crate::app::App;
+
+/// Why reading ends.
+async fn reading(app: &App) -> Result<(), IntakeError> {
+    let parts = tally::open(&app.config(), &app.deps(Rules::default()))
+        .await
+        .unwrap();
+    parts.intake.run().await.map(drop)
+}
+
+#[tokio::test]
+async fn a_log_made_anew_is_not_read() {
+    let mut app = App::start().await;
+    app.vote(1, "example.com", 4).await;
+    app.settle().await;
+    assert_eq!(app.readyz().await.0, StatusCode::OK);
+    app.stop().await;
+
+    app.replace_log().await;
+    app.vote(2, "example.com", 4).await;
+    app.vote(3, "example.org", 4).await;
+    app.run(Rules::default()).await;
+    app.settle().await;
+
+    let (status, failing) = app.readyz().await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(failing.contains("reading"), "{failing}");
+    let months = app.json("/v1/months").await;
+    assert_eq!(months["months"][0]["totals"][0]["votes"], 4);
+    let stopped = reading(&app).await.unwrap_err();
+    assert!(
+        matches!(stopped, IntakeError::Stopped(Stop::OtherLog)),
+        "{stopped}"
+    );
+    assert!(stopped.to_string().contains("docs/operations.md"));
+}
+
+/// The log of an earlier day is the same log, and shorter than what was read.
+#[tokio::test]
+async fn a_log_from_a_backup_stops_the_reading() {
+    let mut app = App::start().await;
+    app.vote(1, "example.com", 4).await;
+    app.settle().await;
+    app.stop().await;
+    let backup = |name: &str| app.path(&format!("backup.{name}"));
+    for name in ["log.db", "log.db-wal"] {
+        std::fs::copy(app.path(name), backup(name)).unwrap();
+    }
+    app.run(Rules::default()).await;
+    app.vote(2, "example.com", 4).await;
+    app.settle().await;
+    app.stop().await;
+
+    for name in ["log.db", "log.db-wal"] {
+        std::fs::copy(app.path(&format!("backup.{name}")), app.path(name)).unwrap();
+    }
+    let _may_be_absent = std::fs::remove_file(app.path("log.db-shm"));
+    let stopped = reading(&app).await.unwrap_err();
+
+    let Err(IntakeError::Stopped(Stop::OutsideLog { position, end, .. })) = Err::<(), _>(stopped)
+    else {
+        panic!("it went on");
+    };
+    assert_eq!((position, end), (2, 1));
+}
+
+/// The tally's own database of an earlier day: it reads again what it had read, and comes to the same
+/// count; but its signed heads are in the log already, and its outbox stops.
+#[tokio::test]
+async fn a_database_from_a_backup_is_noticed_and_counts_nothing_twice() {
+    let mut app = App::start().await;
+    app.vote(1, "example.com", 4).await;
+    app.settle().await;
+    app.stop().await;
+    let files = ["tally.db", "tally.db-wal"];
+    for name in files {
+        let _may_be_absent = std::fs::copy(app.path(name), app.path(&format!("backup.{name}")));
+    }
+    app.run(Rules::default()).await;
+    app.vote(2, "example.org", 4).await;
+    app.until("2026-01-03T12:00:00Z").await;
+    app.stop().await;
+
+    for name in files.iter().chain(&["tally.db-shm"]) {
+        let _may_be_absent = std::fs::remove_file(app.path(name));
+        let backup = app.path(&format!("backup.{name}"));
+        let _may_be_absent = std::fs::copy(backup, app.path(name));
+    }
+    app.run(Rules::default()).await;
+    app.settle().await;
+
+    let (status, failing) = app.readyz().await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(failing.contains("outbox"), "{failing}");
+    let months = app.json("/v1/months").await;
+    assert_eq!(months["months"][0]["totals"][0]["votes"], 8);
+}
