@@ -27,3 +27,46 @@ pub fn funds_kinds(issuers: &[IssuerSpec]) -> BTreeMap<FundsKind, (String, Vec<S
     }
     kinds
 }
+
+#[cfg(test)]
+mod tests {
+    use messages::challenge_bypass::Derivation;
+
+    use super::*;
+
+    fn spec(name: &str, source: FundingSource, price: &str, currency: &str) -> IssuerSpec {
+        IssuerSpec {
+            name: name.to_owned(),
+            terms: IssuerTerms {
+                funding_source: source,
+                sku: name.to_owned(),
+                price: price.parse().unwrap(),
+                currency: currency.to_owned(),
+                key_period: "P30D".to_owned(),
+                redeemable_periods: 2,
+                derivation: Derivation::Rfc9497,
+            },
+        }
+    }
+
+    #[test]
+    fn issuers_of_one_source_and_value_share_a_kind_of_funds() {
+        let (wallet, card) = (FundingSource::UserWallet, FundingSource::AnonymousCard);
+        let issuers = [
+            spec("a", wallet, "0.25", "BAT"),
+            spec("b", wallet, "0.25", "BAT"),
+            spec("c", wallet, "1", "BAT"),
+            spec("d", card, "0.25", "BAT"),
+        ];
+
+        let kinds = funds_kinds(&issuers);
+
+        let quarter = "0.25".parse().unwrap();
+        assert_eq!(kinds.len(), 3);
+        assert_eq!(kinds[&(wallet, quarter)].1, ["a", "b"]);
+        assert_eq!(
+            kinds[&(card, quarter)],
+            ("BAT".to_owned(), vec!["d".to_owned()])
+        );
+    }
+}

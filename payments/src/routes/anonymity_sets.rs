@@ -13,6 +13,7 @@ use crate::{domain::anonymity, published::Published};
 #[utoipa::path(
     get,
     path = "/v1/anonymity-sets",
+    operation_id = "getAnonymitySets",
     responses((status = 200, description = "Orders signed per key, by day and in total, each rounded down to a power of two.", body = AnonymitySets)),
 )]
 pub(super) async fn get(State(state): State<PublicState>) -> Result<Json<AnonymitySets>, Problem> {

@@ -12,7 +12,8 @@ pub(super) struct Health {
 }
 
 /// Whether the service answers. What it needs is checked at `/readyz`, on the admin listener.
-#[utoipa::path(get, path = "/health-check", responses((status = 200, description = "It does.", body = Health)))]
+#[utoipa::path(get, path = "/health-check",
+    operation_id = "checkHealth", responses((status = 200, description = "It does.", body = Health)))]
 pub(super) async fn get() -> Json<Health> {
     Json(Health { status: "ok" })
 }

@@ -16,6 +16,7 @@ use super::public::PublicState;
 #[utoipa::path(
     get,
     path = "/v1/key-directory",
+    operation_id = "getKeyDirectory",
     responses((status = 200, description = "Every entry and every daily head.", body = Directory)),
 )]
 pub(super) async fn get(State(state): State<PublicState>) -> Response {

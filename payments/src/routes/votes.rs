@@ -32,6 +32,7 @@ pub(super) struct VoteAccepted {}
 #[utoipa::path(
     post,
     path = "/v1/votes",
+    operation_id = "castVote",
     request_body = VoteRequest,
     responses(
         (status = 200, description = "The vote will be counted, once.", body = VoteAccepted),

@@ -26,6 +26,7 @@ use service_kit::{
     outbox::Outbox as _,
     tls::{ClientTls, client_config, http_client},
 };
+use sqlx::Connection as _;
 
 /// The issuer of votes that users pay themselves.
 pub(crate) const WALLET: &str = "brave.com?sku=user-wallet-vote";
@@ -50,8 +51,8 @@ pub(crate) struct House {
     /// Calls challenge-bypass as payments does.
     pub(crate) issuer: Client,
     pub(crate) layout: Layout,
-    clock: Clock,
-    http: reqwest::Client,
+    pub(crate) clock: Clock,
+    pub(crate) http: reqwest::Client,
     _folder: tempfile::TempDir,
 }
 
@@ -185,6 +186,21 @@ impl House {
         )
     }
 
+    /// Lets so many orders have been signed under a key on a day, without anybody having paid.
+    pub(crate) async fn signed_orders(&self, key: messages::KeyId, day: &str, orders: u32) {
+        let file = self.layout.file("payments-orders.db");
+        let url = format!("sqlite:{}", file.display());
+        let mut database = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        sqlx::query("INSERT INTO key_day_orders (key_id, day, orders) VALUES (?1, ?2, ?3)")
+            .bind(&key.as_bytes()[..])
+            .bind(day)
+            .bind(orders)
+            .execute(&mut database)
+            .await
+            .unwrap();
+        database.close().await.unwrap();
+    }
+
     /// How many tokens challenge-bypass has spent.
     pub(crate) async fn redeemed(&self) -> u64 {
         let mut total = 0;
@@ -199,7 +215,7 @@ impl House {
         total
     }
 
-    fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("https://127.0.0.1:{}{path}", self.payments.api_addr.port())
     }
 }
@@ -278,12 +294,17 @@ fn profile(wish: &Wish) -> Profile {
     profile
 }
 
-async fn run(layout: &Layout, name: ServiceName, clock: &Clock, planted: &Planted) -> Running {
+pub(crate) async fn run(
+    layout: &Layout,
+    name: ServiceName,
+    clock: &Clock,
+    planted: &Planted,
+) -> Running {
     let (service, _) = layout.build(name, clock.clone(), planted).await.unwrap();
     service.start().await.unwrap()
 }
 
-async fn answer(call: reqwest::RequestBuilder) -> Answer {
+pub(crate) async fn answer(call: reqwest::RequestBuilder) -> Answer {
     let response = call.send().await.unwrap();
     Answer {
         status: response.status().as_u16(),

@@ -1,6 +1,5 @@
 //! What everybody may read.
 
-use client::tokens::Blinding;
 use ed25519_dalek::SigningKey;
 use messages::{
     directory::{Directory, check_chain},
@@ -86,11 +85,48 @@ async fn anonymity_sets_and_health_are_answered_in_their_own_forms() {
     assert!(sets.keys.is_empty(), "no order was signed yet");
     assert_eq!(health.body, br#"{"status":"ok"}"#);
     assert_eq!(house.admin("/readyz").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn anonymity_sets_are_rounded_after_summing_and_stand_still_for_an_hour() {
+    let mut house = House::start().await;
+    let directory = house.get("/v1/key-directory").await;
+    let directory: Directory = serde_json::from_slice(&directory.body).unwrap();
+    let key = directory.entries[0].key_id;
+    house.signed_orders(key, "2026-01-04", 5).await;
+    house.signed_orders(key, "2026-01-05", 6).await;
+    house
+        .signed_orders(messages::KeyId::from_bytes([7; 16]), "2026-01-05", 6)
+        .await;
+
+    let first = anonymity_sets(&house).await;
+    house.signed_orders(key, "2026-01-06", 100).await;
+    let same_hour = anonymity_sets(&house).await;
+    house.simulation.run_for(chrono::TimeDelta::hours(1)).await;
+    let next_hour = anonymity_sets(&house).await;
+
+    let [set] = &*first.keys else {
+        panic!("one key of the directory signed: {first:?}")
+    };
     assert_eq!(
-        Blinding::random(1, &mut rand::rngs::OsRng)
-            .points()
-            .unwrap()
-            .len(),
-        1
+        (set.key_id, set.funding_source),
+        (key, directory.entries[0].funding_source)
     );
+    let days: Vec<_> = set
+        .days
+        .iter()
+        .map(|day| (day.day.to_string(), day.orders))
+        .collect();
+    assert_eq!(
+        days,
+        [("2026-01-04".to_owned(), 4), ("2026-01-05".to_owned(), 4)]
+    );
+    assert_eq!(set.orders_total, 8);
+    assert_eq!(same_hour.keys[0].orders_total, 8);
+    assert_eq!(next_hour.keys[0].orders_total, 64);
+}
+
+async fn anonymity_sets(house: &House) -> AnonymitySets {
+    let answer = house.get("/v1/anonymity-sets").await;
+    serde_json::from_slice(&answer.body).unwrap()
 }
