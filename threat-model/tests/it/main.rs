@@ -1,5 +1,22 @@
 //! The attacks of the threat model, each with its control.
+//!
+//! A test attacks a running system, all services over TLS on loopback, through the interfaces that an
+//! attacker has. Its control is the same attack on a system with one fault planted, and passes when the
+//! attack succeeds. `threats.toml` says which test belongs to which item.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod capabilities;
+mod crowds;
+mod doors;
+mod endpoints;
+mod keys;
+mod months;
+mod orders;
 mod register;
+mod restores;
+mod tls;
+mod traces;
+mod transfers;
+mod votes;
+mod world;

@@ -1,0 +1,148 @@
+//! Databases that were set back (T19, T7).
+
+use blindtally::system::ServiceName;
+use chrono::TimeDelta;
+use client::browser::body_of_vote;
+
+use super::world::{LOG, REGISTRY, VOTES, World, vote_for};
+
+/// Counts a vote, sets the registry back to before it, and spends one of its tokens again.
+async fn spend_after_restore(world: &mut World) -> u16 {
+    let mut hand = world.hand();
+    let tokens = world.drive(hand.buy(4)).await.unwrap();
+    let fresh = world.drive(hand.buy(4)).await.unwrap();
+    let bypass = [ServiceName::ChallengeBypass];
+    world.stop(&bypass).await;
+    world.back_up(REGISTRY);
+    world.run(&bypass).await;
+    world
+        .drive(hand.vote(&tokens, &vote_for("example.com")))
+        .await
+        .unwrap();
+    world
+        .drive(hand.vote(&fresh, &vote_for("example.com")))
+        .await
+        .unwrap();
+
+    world.stop(&bypass).await;
+    world.restore(REGISTRY);
+    world.run(&bypass).await;
+    let part = body_of_vote(tokens.get(..2).unwrap(), &vote_for("example.org"));
+    let request = client::transport::Request::post("/v1/votes", part.into_bytes());
+    world.send(&request).await.status.as_u16()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t19_t7_a_registry_that_was_set_back_takes_nothing() {
+    let mut world = World::start().await;
+
+    assert_eq!(spend_after_restore(&mut world).await, 503);
+    assert_eq!(world.tokens_counted().await, 8);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t19_t7_control_a_registry_that_is_never_asked_spends_again() {
+    let mut world = World::planted(|planted| {
+        planted.challenge_bypass.knows_enough = |_, _| true;
+    })
+    .await;
+
+    assert_eq!(spend_after_restore(&mut world).await, 200);
+    assert_eq!(world.tokens_counted().await, 10);
+}
+
+/// Keeps a copy of the votes' outbox with a vote in it, publishes the vote, and sets the outbox back.
+async fn set_outbox_back(world: &mut World) {
+    let mut hand = world.hand();
+    let payments = [ServiceName::Payments];
+    let tokens = world.drive(hand.buy(4)).await.unwrap();
+    world
+        .drive(hand.vote(&tokens, &vote_for("example.com")))
+        .await
+        .unwrap();
+    drop(hand);
+    world.stop(&payments).await;
+    world.back_up(VOTES);
+    world.run(&payments).await;
+    world.live(TimeDelta::days(1)).await;
+    assert_eq!(world.events().await.len(), 1);
+    world.stop(&payments).await;
+    world.restore(VOTES);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t19_an_outbox_that_was_set_back_is_noticed() {
+    let mut world = World::start().await;
+    set_outbox_back(&mut world).await;
+
+    world.run(&[ServiceName::Payments]).await;
+    world.live(TimeDelta::days(1)).await;
+
+    assert!(!world.is_ready(ServiceName::Payments).await);
+    assert_eq!(world.events().await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t19_control_an_outbox_that_forgot_its_life_publishes_again() {
+    let mut world = World::start().await;
+    set_outbox_back(&mut world).await;
+    world
+        .tamper(VOTES, "UPDATE outbox_state SET generation = randomblob(16)")
+        .await;
+
+    world.run(&[ServiceName::Payments]).await;
+    world.live(TimeDelta::days(1)).await;
+
+    assert_eq!(world.events().await.len(), 2);
+}
+
+/// Publishes a vote, then makes the event log anew.
+async fn make_log_anew(world: &mut World) {
+    let mut hand = world.hand();
+    let tokens = world.drive(hand.buy(8)).await.unwrap();
+    let (first, second) = tokens.split_at(4);
+    world
+        .drive(hand.vote(first, &vote_for("example.com")))
+        .await
+        .unwrap();
+    drop(hand);
+    world.live(TimeDelta::days(1)).await;
+    let mut hand = world.hand();
+    world
+        .drive(hand.vote(second, &vote_for("example.com")))
+        .await
+        .unwrap();
+    drop(hand);
+    world
+        .stop(&[ServiceName::Payments, ServiceName::Tally])
+        .await;
+    world.lose(LOG);
+    world
+        .run(&[ServiceName::Tally, ServiceName::Payments])
+        .await;
+    world.live(TimeDelta::days(1)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t19_an_event_log_that_was_made_anew_is_noticed() {
+    let mut world = World::start().await;
+
+    make_log_anew(&mut world).await;
+
+    assert!(!world.is_ready(ServiceName::Payments).await);
+    assert!(!world.is_ready(ServiceName::Tally).await);
+    assert_eq!(world.events().await.len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t19_control_an_outbox_without_a_past_goes_on_in_the_new_log() {
+    let mut world = World::start().await;
+    let forget = "CREATE TRIGGER forget AFTER UPDATE OF counter ON outbox_state BEGIN
+        UPDATE outbox_state SET generation = randomblob(16), counter = 0; END";
+    world.tamper(VOTES, forget).await;
+
+    make_log_anew(&mut world).await;
+
+    // The second vote is there, the first is lost, and nobody was told.
+    assert_eq!(world.events().await.len(), 1);
+}
