@@ -58,12 +58,11 @@ pub(super) async fn record(
             Claim::Used => return Ok(Recording::Used),
         }
     }
-    let stored = match orders::find(tx, order.id).await? {
-        Some(stored) => stored,
-        None => {
-            orders::insert(tx, order).await?;
-            order.clone()
-        }
+    let stored = if let Some(stored) = orders::find(tx, order.id).await? {
+        stored
+    } else {
+        orders::insert(tx, order).await?;
+        order.clone()
     };
     if let Some(fits) = new.card_amount {
         if new.reference != Some(stored.references_used) {
