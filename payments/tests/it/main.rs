@@ -1,8 +1,15 @@
 //! payments as a black box: over HTTPS, with a real challenge-bypass behind it.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod capability;
+mod client;
+mod credentials;
 mod house;
+mod openapi;
+mod orders;
 mod public;
 mod publication;
+mod shop;
+mod transactions;
 mod votes;
 mod votes_refused;

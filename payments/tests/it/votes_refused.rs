@@ -7,64 +7,59 @@ use serde_json::{Value, json};
 
 use crate::house::{CARD, House, WALLET, Wish, client_tls, vote, vote_of};
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_body_that_is_not_a_vote_is_refused_with_a_pointer() {
-    let house = House::start().await;
-    let good = serde_json::to_value(vote("example.com", &house.tokens(WALLET, 2).await)).unwrap();
+/// Bodies that are no vote, each with the pointer to what is wrong. `good` is a vote of two credentials.
+fn malformed(good: &Value) -> Vec<(Value, &'static str)> {
     let changed = |change: &dyn Fn(&mut Value)| {
         let mut body = good.clone();
         change(&mut body);
         body
     };
-    let cases: [(Value, &str); 15] = [
+    let with = |pointer: &'static str, value: Value| {
+        let (parent, member) = pointer.rsplit_once('/').unwrap();
+        let change = |body: &mut Value| {
+            let parent = body.pointer_mut(parent).unwrap().as_object_mut().unwrap();
+            parent.insert(member.to_owned(), value.clone());
+        };
+        (changed(&change), pointer)
+    };
+    let unpadded = good
+        .pointer("/credentials/0/publicKey")
+        .unwrap()
+        .as_str()
+        .unwrap();
+    let one = good.pointer("/credentials/0").unwrap();
+    vec![
         (json!([]), ""),
         (json!({}), "/vote"),
-        (changed(&|body| body["extra"] = json!(1)), "/extra"),
-        (
-            changed(&|body| body["credentials"][0]["orderId"] = json!("x")),
-            "/credentials/0/orderId",
+        (json!({"credentials": []}), "/vote"),
+        (json!({"vote": ""}), "/credentials"),
+        (json!({"vote": "", "credentials": deep(20)}), ""),
+        with("/extra", json!(1)),
+        with("/vote", json!(7)),
+        with("/credentials", json!({})),
+        with("/credentials", json!([])),
+        with("/credentials", json!(vec![one; 21])),
+        with("/credentials/0/orderId", json!("x")),
+        with(
+            "/credentials/0/publicKey",
+            json!(unpadded.trim_end_matches('=')),
         ),
+        with("/credentials/0/signature", json!(7)),
+        with("/credentials/0/t", json!(null)),
+        with("/credentials/1/t", json!("AAAA")),
         (
-            changed(&|body| body["credentials"] = json!({})),
-            "/credentials",
-        ),
-        (
-            changed(&|body| body["credentials"] = json!([])),
-            "/credentials",
-        ),
-        (
-            changed(&|body| body["credentials"][1] = json!({})),
+            changed(&|body| *body.pointer_mut("/credentials/1").unwrap() = json!({})),
             "/credentials/1/publicKey",
         ),
-        (
-            changed(&|body| body["credentials"][1]["t"] = json!("AAAA")),
-            "/credentials/1/t",
-        ),
-        (
-            changed(&|body| body["credentials"][0]["t"] = json!(null)),
-            "/credentials/0/t",
-        ),
-        (
-            changed(&|body| body["credentials"][0]["signature"] = json!(7)),
-            "/credentials/0/signature",
-        ),
-        (
-            changed(&|body| unpad(&mut body["credentials"][0]["publicKey"])),
-            "/credentials/0/publicKey",
-        ),
-        (changed(&|body| body["vote"] = json!(7)), "/vote"),
-        (
-            changed(&|body| drop(body.as_object_mut().unwrap().remove("vote"))),
-            "/vote",
-        ),
-        (
-            changed(&|body| repeat(&mut body["credentials"], 21)),
-            "/credentials",
-        ),
-        (json!({"vote": "", "credentials": deep(20)}), ""),
-    ];
+    ]
+}
 
-    for (body, pointer) in cases {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_that_is_not_a_vote_is_refused_with_a_pointer() {
+    let house = House::start().await;
+    let good = serde_json::to_value(vote("example.com", &house.tokens(WALLET, 2).await)).unwrap();
+
+    for (body, pointer) in malformed(&good) {
         let answer = house.post("/v1/votes", &body).await;
         assert_eq!(answer.slug(), Some(Slug::InvalidBody), "{body}");
         assert_eq!(answer.pointer(), pointer, "{body}");
@@ -80,106 +75,75 @@ async fn a_body_that_is_not_a_vote_is_refused_with_a_pointer() {
             .await;
         assert_eq!(answer.slug(), Some(Slug::InvalidBody), "{text}");
     }
-    let typed = house
-        .post_bytes("/v1/votes", "text/plain", good.to_string().into())
-        .await;
-    assert_eq!(typed.slug(), Some(Slug::UnsupportedMediaType));
-    let large = house
-        .post_bytes("/v1/votes", "application/json", vec![b' '; 16 * 1024 + 1])
-        .await;
-    assert_eq!(large.slug(), Some(Slug::BodyTooLarge));
-    assert_eq!(
-        house.get("/v1/votes").await.slug(),
-        Some(Slug::MethodNotAllowed)
-    );
+
     assert_eq!(house.recorded().await, (0, 0));
     assert_eq!(house.redeemed().await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_vote_is_json_of_a_bounded_size_and_posted() {
+    let house = House::start().await;
+    let good = serde_json::to_vec(&vote("example.com", &house.tokens(WALLET, 2).await)).unwrap();
+
+    let typed = house.post_bytes("/v1/votes", "text/plain", good).await;
+    let large = house
+        .post_bytes("/v1/votes", "application/json", vec![b' '; 16 * 1024 + 1])
+        .await;
+    let read = house.get("/v1/votes").await;
+
+    assert_eq!(typed.slug(), Some(Slug::UnsupportedMediaType));
+    assert_eq!(large.slug(), Some(Slug::BodyTooLarge));
+    assert_eq!(read.slug(), Some(Slug::MethodNotAllowed));
+}
+
+/// Texts that say something else than `{"channel":"…","type":"…"}`.
+const OTHER_FORMS: [&str; 8] = [
+    r#"{"channel":"example.com", "type":"oneoff-tip"}"#,
+    r#"{"type":"oneoff-tip","channel":"example.com"}"#,
+    r#"{"channel":"example.com","type":"oneoff-tip","x":1}"#,
+    r#"{"channel":"example.com","type":"donation"}"#,
+    r#"{"channel":"example.com","type":"oneoff-tip"} "#,
+    r#"{"channel":"example.com"}"#,
+    r#"{"channel":"example.com","type":"oneoff-tip""#,
+    "",
+];
+
+/// Channels that are outside the grammar of contracts §7.
+const OTHER_CHANNELS: [&str; 16] = [
+    r"ex\u0061mple.com",
+    "",
+    "com",
+    "co.uk",
+    "www.example.com",
+    "Example.com",
+    "exämple.com",
+    "example.com.",
+    "-example.com",
+    "example.com/page",
+    "youtube#channel:",
+    "youtube#video:abc",
+    "YouTube#channel:abc",
+    "mastodon#user:abc",
+    "twitch#author:a.b",
+    "127.0.0.1",
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_text_in_any_other_form_is_refused_although_its_tokens_sign_it() {
     let house = House::start().await;
     let tokens = house.tokens(WALLET, 2).await;
-    let long = format!(
-        r#"{{"channel":"{}.com","type":"oneoff-tip"}}"#,
-        "a".repeat(500)
-    );
-    let forms: [(&str, Slug); 20] = [
-        (
-            r#"{"channel":"example.com", "type":"oneoff-tip"}"#,
-            Slug::InvalidVote,
-        ),
-        (
-            r#"{"type":"oneoff-tip","channel":"example.com"}"#,
-            Slug::InvalidVote,
-        ),
-        (
-            r#"{"channel":"example.com","type":"oneoff-tip","x":1}"#,
-            Slug::InvalidVote,
-        ),
-        (
-            r#"{"channel":"example.com","type":"donation"}"#,
-            Slug::InvalidVote,
-        ),
-        (
-            r#"{"channel":"example.com","type":"oneoff-tip"} "#,
-            Slug::InvalidVote,
-        ),
-        (r#"{"channel":"example.com"}"#, Slug::InvalidVote),
-        ("", Slug::InvalidVote),
-        (&long, Slug::InvalidVote),
-        (
-            r#"{"channel":"ex\u0061mple.com","type":"oneoff-tip"}"#,
-            Slug::InvalidChannel,
-        ),
-        (
-            r#"{"channel":"","type":"oneoff-tip"}"#,
-            Slug::InvalidChannel,
-        ),
-        (
-            r#"{"channel":"com","type":"oneoff-tip"}"#,
-            Slug::InvalidChannel,
-        ),
-        (
-            r#"{"channel":"co.uk","type":"oneoff-tip"}"#,
-            Slug::InvalidChannel,
-        ),
-        (
-            r#"{"channel":"www.example.com","type":"oneoff-tip"}"#,
-            Slug::InvalidChannel,
-        ),
-        (
-            r#"{"channel":"Example.com","type":"oneoff-tip"}"#,
-            Slug::InvalidChannel,
-        ),
-        (
-            r#"{"channel":"exämple.com","type":"oneoff-tip"}"#,
-            Slug::InvalidChannel,
-        ),
-        (
-            r#"{"channel":"example.com/page","type":"oneoff-tip"}"#,
-            Slug::InvalidChannel,
-        ),
-        (
-            r#"{"channel":"youtube#channel:","type":"oneoff-tip"}"#,
-            Slug::InvalidChannel,
-        ),
-        (
-            r#"{"channel":"youtube#video:abc","type":"oneoff-tip"}"#,
-            Slug::InvalidChannel,
-        ),
-        (
-            r#"{"channel":"mastodon#user:abc","type":"oneoff-tip"}"#,
-            Slug::InvalidChannel,
-        ),
-        (
-            r#"{"channel":"twitch#author:a.b","type":"oneoff-tip"}"#,
-            Slug::InvalidChannel,
-        ),
-    ];
+    let told = |channel: &str| format!(r#"{{"channel":"{channel}","type":"oneoff-tip"}}"#);
+    let too_long = told(&format!("{}.com", "a".repeat(500)));
+    let forms = OTHER_FORMS
+        .iter()
+        .map(ToString::to_string)
+        .chain([too_long]);
+    let channels = OTHER_CHANNELS
+        .iter()
+        .map(|channel| (told(channel), Slug::InvalidChannel));
 
-    for (form, slug) in forms {
-        let vote = STANDARD.encode(form);
+    for (form, slug) in forms.map(|form| (form, Slug::InvalidVote)).chain(channels) {
+        let vote = STANDARD.encode(&form);
         let credentials = tokens.iter().map(|token| token.sign(&vote)).collect();
         let answer = house
             .post("/v1/votes", &VoteRequest { vote, credentials })
@@ -187,6 +151,7 @@ async fn a_text_in_any_other_form_is_refused_although_its_tokens_sign_it() {
         assert_eq!(answer.slug(), Some(slug), "{form}");
         assert_eq!(answer.pointer(), "/vote", "{form}");
     }
+
     assert_eq!(house.redeemed().await, 0);
     for channel in [
         "example.co.uk",
@@ -194,14 +159,8 @@ async fn a_text_in_any_other_form_is_refused_although_its_tokens_sign_it() {
         "github#user:someone",
     ] {
         let tokens = house.tokens(WALLET, 1).await;
-        assert_eq!(
-            house
-                .post("/v1/votes", &vote(channel, &tokens))
-                .await
-                .status,
-            200,
-            "{channel}"
-        );
+        let taken = house.post("/v1/votes", &vote(channel, &tokens)).await;
+        assert_eq!(taken.status, 200, "{channel}");
     }
 }
 
@@ -320,15 +279,6 @@ async fn challenge_bypass_talks_to_nobody_without_the_right_certificate() {
         ));
     }
     assert!(house.issuer.key_directory().await.is_ok());
-}
-
-fn unpad(value: &mut Value) {
-    *value = json!(value.as_str().unwrap().trim_end_matches('='));
-}
-
-fn repeat(credentials: &mut Value, count: usize) {
-    let one = credentials[0].clone();
-    *credentials = json!(vec![one; count]);
 }
 
 fn deep(levels: usize) -> Value {

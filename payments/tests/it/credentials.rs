@@ -1,0 +1,230 @@
+//! Blinded tokens in, signed tokens out: once.
+
+use chrono::TimeDelta;
+use messages::payments::{OrderCredentials, OrderStatus};
+use serde_json::{Value, json};
+
+use crate::shop::Shop;
+
+#[tokio::test]
+async fn paid_tokens_are_signed_and_the_proof_holds() {
+    let shop = Shop::open().await;
+    let bought = shop.wallet(40).await;
+    let (blinding, points) = Shop::points(&bought);
+    assert_eq!(
+        shop.submit(&bought, &points).await.refusal(),
+        "order-not-paid"
+    );
+    assert_eq!(
+        shop.get(&bought, "/credentials").await.refusal(),
+        "not-found"
+    );
+    shop.pay("uphold", &bought).await;
+    assert_eq!(
+        shop.get(&bought, "/credentials").await.refusal(),
+        "not-found"
+    );
+
+    let signed: OrderCredentials = shop.submit(&bought, &points).await.read(200);
+
+    let tokens = blinding.unblind(
+        &signed.signed_creds,
+        &signed.batch_proof,
+        &signed.public_key,
+    );
+    assert_eq!(tokens.unwrap().len(), 40);
+    let item = bought.order.items[0].id;
+    assert_eq!((signed.id, signed.order_id), (item, bought.order.id));
+    assert_eq!(signed.issuer_id.get_version_num(), 8);
+    assert_eq!(json!(signed.blinded_creds), points["blindedCreds"]);
+    assert_eq!(shop.status(&bought).await, OrderStatus::Fulfilled);
+    let listed: Vec<OrderCredentials> = shop.get(&bought, "/credentials").await.read(200);
+    assert_eq!(listed, [signed.clone()]);
+    let one = shop.get(&bought, &format!("/credentials/{item}")).await;
+    assert_eq!(one.read::<OrderCredentials>(200), signed);
+    let other = shop
+        .get(&bought, &format!("/credentials/{}", uuid::Uuid::new_v4()))
+        .await;
+    assert_eq!(other.refusal(), "not-found");
+}
+
+#[tokio::test]
+async fn the_same_points_get_the_same_answer_and_others_never_do() {
+    let shop = Shop::open().await;
+    let (bought, points, signed) = shop.buy_all(40).await;
+
+    let again: OrderCredentials = shop.submit(&bought, &points).await.read(200);
+    let (_, others) = Shop::points(&bought);
+    let refused = shop.submit(&bought, &others).await;
+
+    assert_eq!(again, signed);
+    assert_eq!(refused.refusal(), "credentials-already-submitted");
+    let mut turned = points.clone();
+    turned["blindedCreds"].as_array_mut().unwrap().reverse();
+    let refused = shop.submit(&bought, &turned).await;
+    assert_eq!(refused.refusal(), "credentials-already-submitted");
+}
+
+#[tokio::test]
+async fn of_many_submissions_at_once_one_is_signed_and_counted() {
+    let shop = Shop::open().await;
+    let bought = shop.wallet(20).await;
+    shop.pay("gemini", &bought).await;
+    let points: Vec<_> = (0..8).map(|_| Shop::points(&bought).1).collect();
+
+    let sent = points
+        .iter()
+        .chain(&points)
+        .map(|points| shop.submit(&bought, points));
+    let answers = futures_util::future::join_all(sent).await;
+
+    let signed: Vec<_> = answers.iter().filter(|one| one.status == 200).collect();
+    assert_eq!(signed.len(), 2, "the winner's two requests");
+    assert_eq!(signed[0].body, signed[1].body);
+    assert_eq!(answers.iter().filter(|one| one.status == 409).count(), 14);
+    let issuer = shop
+        .house
+        .issuer
+        .issuer(crate::house::WALLET)
+        .await
+        .unwrap();
+    assert_eq!(
+        issuer.keys.iter().map(|key| key.signed_total).sum::<u64>(),
+        20
+    );
+}
+
+#[tokio::test]
+async fn points_that_are_not_exactly_what_was_paid_for_are_refused() {
+    let shop = Shop::open().await;
+    let bought = shop.wallet(4).await;
+    shop.pay("uphold", &bought).await;
+    let (_, good) = Shop::points(&bought);
+    let identity = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    let no_point = "/////////////////////////////////////////38=";
+    let first = good["blindedCreds"][0].clone();
+    let with = |at: usize, value: Value| {
+        let mut body = good.clone();
+        body["blindedCreds"][at] = value;
+        body
+    };
+    let list = |list: Value| {
+        let mut body = good.clone();
+        body["blindedCreds"] = list;
+        body
+    };
+
+    for (body, slug, pointer) in [
+        (with(1, json!(identity)), "invalid-point", "/blindedCreds/1"),
+        (with(2, json!(no_point)), "invalid-point", "/blindedCreds/2"),
+        (with(3, first), "duplicate-token", "/blindedCreds/3"),
+        (with(0, json!("")), "invalid-body", "/blindedCreds/0"),
+        (with(0, json!("AAAA")), "invalid-body", "/blindedCreds/0"),
+        (list(json!([])), "invalid-quantity", "/blindedCreds"),
+        (
+            list(json!([good["blindedCreds"][0]])),
+            "invalid-quantity",
+            "/blindedCreds",
+        ),
+        (
+            list(json!(vec![good["blindedCreds"][0].clone(); 5])),
+            "invalid-quantity",
+            "/blindedCreds",
+        ),
+        (
+            list(json!(vec![good["blindedCreds"][0].clone(); 401])),
+            "invalid-quantity",
+            "/blindedCreds",
+        ),
+    ] {
+        let refused = shop.submit(&bought, &body).await;
+        assert_eq!(
+            (refused.refusal(), refused.pointer().as_str()),
+            (slug, pointer)
+        );
+    }
+    let mut elsewhere = good.clone();
+    elsewhere["itemId"] = json!(uuid::Uuid::new_v4());
+    assert_eq!(
+        shop.submit(&bought, &elsewhere).await.refusal(),
+        "not-found"
+    );
+    let large = list(json!(vec!["A".repeat(44); 2000]));
+    assert_eq!(
+        shop.submit(&bought, &large).await.refusal(),
+        "body-too-large"
+    );
+    assert_eq!(shop.submit(&bought, &good).await.status, 200);
+}
+
+#[tokio::test]
+async fn while_challenge_bypass_is_down_tokens_wait_and_are_signed_later() {
+    let mut shop = Shop::open().await;
+    let bought = shop.wallet(40).await;
+    shop.pay("uphold", &bought).await;
+    let (blinding, points) = Shop::points(&bought);
+    shop.house.stop_challenge_bypass().await;
+
+    let refused = shop.submit(&bought, &points).await;
+    assert_eq!(refused.refusal(), "issuer-unavailable");
+    let item = bought.order.items[0].id;
+    assert_eq!(shop.get(&bought, "/credentials").await.status, 202);
+    assert_eq!(
+        shop.get(&bought, &format!("/credentials/{item}"))
+            .await
+            .status,
+        202
+    );
+    let (_, others) = Shop::points(&bought);
+    let others = shop.submit(&bought, &others).await;
+    assert_eq!(others.refusal(), "credentials-already-submitted");
+
+    shop.house.start_challenge_bypass().await;
+    shop.house.simulation.run_for(TimeDelta::minutes(5)).await;
+    let listed: Vec<OrderCredentials> = shop.get(&bought, "/credentials").await.read(200);
+    let signed = &listed[0];
+    let tokens = blinding.unblind(
+        &signed.signed_creds,
+        &signed.batch_proof,
+        &signed.public_key,
+    );
+    assert_eq!(tokens.unwrap().len(), 40);
+    assert_eq!(
+        shop.submit(&bought, &points)
+            .await
+            .read::<OrderCredentials>(200),
+        *signed
+    );
+}
+
+#[tokio::test]
+async fn after_their_time_credentials_are_gone_and_nothing_is_signed_again() {
+    let mut shop = Shop::open().await;
+    let (bought, points, _) = shop.buy_all(4).await;
+    let reference = bought.order.transfer_reference;
+    shop.house.simulation.run_for(TimeDelta::days(32)).await;
+
+    let item = bought.order.items[0].id;
+    assert_eq!(
+        shop.get(&bought, "/credentials").await.refusal(),
+        "credentials-erased"
+    );
+    let one = shop.get(&bought, &format!("/credentials/{item}")).await;
+    assert_eq!(one.refusal(), "credentials-erased");
+    let again = shop.submit(&bought, &points).await;
+    assert_eq!(again.refusal(), "credentials-already-submitted");
+    let listed: Value = shop.get(&bought, "/transactions").await.read(200);
+    assert_eq!(listed[0]["externalTransactionId"], "");
+
+    // Nothing that was signed, and no name of the transfer, is left in the files.
+    let mut found = Vec::new();
+    for file in ["payments-orders.db", "payments-orders.db-wal"] {
+        found.extend(std::fs::read(shop.house.layout.file(file)).unwrap_or_default());
+    }
+    let point: messages::BlindedToken =
+        serde_json::from_value(points["blindedCreds"][0].clone()).unwrap();
+    let has = |bytes: &[u8]| found.windows(bytes.len()).any(|window| window == bytes);
+    assert!(!has(point.as_bytes()));
+    assert!(!has(reference.to_string().as_bytes()) && !has(reference.as_bytes()));
+    assert!(has(bought.order.id.as_bytes()), "the order itself is kept");
+}
