@@ -6,9 +6,11 @@
 //! | How does it get real processes that it can kill? | [`fleet`], [`process`] |
 //! | Who uses them meanwhile? | [`load`] |
 //! | What did the system store? | [`stored`] |
+//! | Where does a service fail inside? | [`faults`] |
 //! | How does a connection between two services break? | [`proxy`] |
 
 pub mod card;
+pub mod faults;
 pub mod fleet;
 mod http;
 pub mod load;

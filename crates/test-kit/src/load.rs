@@ -1,6 +1,6 @@
 //! Load on a fleet: browsers that buy and vote until they are told to stop.
 //!
-//! Services run on the real clock. The browsers have a calendar of their own that runs faster, so
+//! Services run on the real clock. Each browser has a calendar of its own that runs faster, so
 //! that the minutes they would wait for a crowd or a transfer pass in moments.
 
 use std::{
@@ -18,7 +18,7 @@ use client::{
     transport::{Request, Transport},
     wallet::{Outcome, Wallet},
 };
-use clock::Clock;
+use clock::{Clock, Simulation};
 use messages::{FundingSource, money::Amount, vote_text::VoteType};
 use serde_json::json;
 use tokio::{sync::watch, task::JoinSet};
@@ -51,35 +51,31 @@ pub struct Done {
 #[derive(Debug)]
 pub struct Load {
     browsers: JoinSet<anyhow::Result<Done>>,
-    calendar: JoinSet<()>,
+    calendars: JoinSet<()>,
     stop: watch::Sender<bool>,
 }
 
 impl Load {
     /// Starts `count` browsers, each with a publisher of its own, with wallets in `dir`.
     pub fn start(layout: &Layout, dir: &Path, count: usize, clock: &Clock) -> Self {
-        let (calendar_clock, mut simulation) = Clock::simulated(clock.now());
-        let mut calendar = JoinSet::new();
-        calendar.spawn(async move {
-            loop {
-                simulation.run_for(STEP).await;
-                tokio::time::sleep(TICK).await;
-            }
-        });
+        let mut calendars = JoinSet::new();
         let (stop, told) = watch::channel(false);
         let mut browsers = JoinSet::new();
         for number in 0..count {
+            // Each has a calendar of its own: one that waits for an answer holds up nobody else.
+            let (calendar, simulation) = Clock::simulated(clock.now());
+            calendars.spawn(run(simulation));
             let user = User {
                 number,
                 layout: layout.clone(),
                 wallet: dir.join(format!("browser-{number}.json")),
-                clock: calendar_clock.clone(),
+                clock: calendar,
             };
             browsers.spawn(user.live(told.clone()));
         }
         Self {
             browsers,
-            calendar,
+            calendars,
             stop,
         }
     }
@@ -95,8 +91,16 @@ impl Load {
             all.purchases += done.purchases;
             all.paid = all.paid.checked_add(done.paid).unwrap_or(Amount::MAX);
         }
-        self.calendar.abort_all();
+        self.calendars.abort_all();
         Ok(all)
+    }
+}
+
+/// Moves a browser's calendar, fast and forever.
+async fn run(mut simulation: Simulation) {
+    loop {
+        simulation.run_for(STEP).await;
+        tokio::time::sleep(TICK).await;
     }
 }
 

@@ -36,6 +36,9 @@ const SETTLED_AFTER: TimeDelta = TimeDelta::minutes(10);
 /// A world lives in steps of this length, while something is done in it.
 const STEP: TimeDelta = TimeDelta::minutes(10);
 
+/// Browsers of a world send their votes within so long, so that tests need not live through weeks.
+const VOTES_WITHIN: TimeDelta = TimeDelta::hours(6);
+
 /// Time that stands still for so long will not go on.
 const STUCK_AFTER: Duration = Duration::from_mins(1);
 
@@ -193,7 +196,10 @@ impl World {
     /// A browser with a wallet of its own. The same name finds the same wallet.
     pub fn browser(&self, name: &str) -> anyhow::Result<Browser> {
         let wallet = Wallet::open(self.dir.path().join(format!("{name}.json")))?;
-        let profile = client::Profile::demo();
+        let profile = client::Profile {
+            spread_max: VOTES_WITHIN,
+            ..client::Profile::demo()
+        };
         let settings = self
             .layout()
             .browser(name, 1, profile, self.clock.clone())?;

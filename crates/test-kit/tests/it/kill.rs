@@ -23,8 +23,8 @@ const KILLS: usize = 20;
 /// See [`KILLS`].
 const KILLS_VARIABLE: &str = "BLINDTALLY_KILLS";
 
-/// Three ways to pay, twice.
-const BROWSERS: usize = 6;
+/// Three ways to pay, three times.
+const BROWSERS: usize = 9;
 
 /// A kill comes at a random instant within so many milliseconds after the restart before it.
 const PAUSE_MILLIS_MAX: u64 = 900;
