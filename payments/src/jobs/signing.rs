@@ -12,8 +12,11 @@ use crate::{error::Error, signing::Signing};
 /// How many items are read at once.
 const PAGE: u32 = 50;
 
-/// How long the job waits between two looks.
+/// How long the job waits before it tries again what could not be signed.
 const PAUSE: TimeDelta = TimeDelta::minutes(1);
+
+/// How long it waits when nothing was left to sign: a client that repeats its request is faster.
+const IDLE: TimeDelta = TimeDelta::minutes(15);
 
 /// The job.
 #[derive(Debug)]
@@ -30,6 +33,7 @@ impl Job for SigningJob {
 
     async fn run_once(&self) -> anyhow::Result<Next> {
         let mut after = None;
+        let mut next = Next::After(IDLE);
         loop {
             let page = self.signing.store.unsigned(after, PAGE).await?;
             let Some(last) = page.last() else { break };
@@ -41,13 +45,16 @@ impl Job for SigningJob {
                     Err(Error::Signing(crate::challenge_bypass::Error::Unreachable(_))) => {
                         return Ok(Next::After(PAUSE));
                     }
-                    Err(error) => tracing::error!(
-                        error = &error as &dyn std::error::Error,
-                        "tokens that were paid for could not be signed and will be tried again"
-                    ),
+                    Err(error) => {
+                        next = Next::After(PAUSE);
+                        tracing::error!(
+                            error = &error as &dyn std::error::Error,
+                            "tokens that were paid for could not be signed and will be tried again"
+                        );
+                    }
                 }
             }
         }
-        Ok(Next::After(PAUSE))
+        Ok(next)
     }
 }
