@@ -49,6 +49,9 @@ impl Profile {
     pub fn month() -> Self {
         let mut profile = Self::demo();
         profile.payments.set("skus", SKUS_OF_HALF_A_MONTH);
+        // As often as there is a publication: looking at nothing takes most of a month's time.
+        profile.payments.set("publication.figures_interval_minutes", 60);
+        profile.tally.set("event_log.poll_seconds", 3_600);
         profile
     }
 
