@@ -29,7 +29,7 @@ impl Job for ConsumeJob {
             Ok(Reached::End) => Ok(Next::After(self.poll)),
             Ok(Reached::OthersRead) | Err(IntakeError::Overtaken) => {
                 tokio::time::sleep(LOOK_AGAIN).await;
-                Ok(Next::After(self.poll))
+                Ok(Next::After(TimeDelta::zero()))
             }
             Err(error) => Err(error.into()),
         }

@@ -125,10 +125,6 @@ impl App {
         self.log = new_log(&self.path("log.db").to_string_lossy()).await;
     }
 
-    pub(crate) fn log(&self) -> &dyn EventLog {
-        &*self.log
-    }
-
     pub(crate) async fn publish(&self, topic: &str, key: &str, value: Vec<u8>) {
         let record = NewRecord {
             topic: topic.to_owned(),
