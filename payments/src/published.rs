@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use axum::body::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use messages::directory::Directory;
 
@@ -11,7 +12,7 @@ use crate::domain::directory::{Keys, KnownKey};
 #[derive(Debug, Default)]
 pub struct Published {
     /// The body of `GET /v1/key-directory`, the same bytes for everybody.
-    pub body: Vec<u8>,
+    pub body: Bytes,
     /// The directory.
     pub directory: Directory,
     /// Its keys.
@@ -21,7 +22,9 @@ pub struct Published {
 impl From<Directory> for Published {
     fn from(directory: Directory) -> Self {
         Self {
-            body: serde_json::to_vec(&directory).expect("a directory is plain data"),
+            body: serde_json::to_vec(&directory)
+                .expect("a directory is plain data")
+                .into(),
             keys: Keys::of(&directory),
             directory,
         }

@@ -188,11 +188,12 @@ impl Intake {
         let answer = redeemer
             .redeem(&vote.redemption(at_least, replay_only))
             .await;
-        let answer = (rules.redemption)(key, answer).map_err(|error| self.refusal(&error))?;
+        let answer = (rules.redemption)(key, answer).map_err(|error| self.refusal(key, error))?;
         let redeemed = vote.redeemed(key, &answer).ok_or_else(|| {
-            self.refusal(&challenge_bypass::Error::Refused(
-                Slug::RegistryInconsistent,
-            ))
+            self.refusal(
+                key,
+                challenge_bypass::Error::Refused(Slug::RegistryInconsistent),
+            )
         })?;
         self.alarms.unreachable.clear();
         self.alarms.redemption_refused.clear();
@@ -200,8 +201,17 @@ impl Intake {
     }
 
     /// What a failed redemption means for the vote.
-    fn refusal(&self, error: &challenge_bypass::Error) -> Refusal {
-        match error {
+    fn refusal(&self, key: &KnownKey, error: challenge_bypass::Error) -> Refusal {
+        let is_live = self.parts.clock.now() < key.redeem_until;
+        let error = match error {
+            // The key was published here: a registry that never heard of it is an old one. Its word
+            // would make clients throw good tokens away (threat T19).
+            challenge_bypass::Error::Refused(Slug::UnknownIssuerKey) if is_live => {
+                challenge_bypass::Error::Refused(Slug::RegistryInconsistent)
+            }
+            error => error,
+        };
+        match &error {
             challenge_bypass::Error::Refused(
                 slug @ (Slug::TokenAlreadyRedeemed
                 | Slug::BadSignature
@@ -211,7 +221,7 @@ impl Intake {
             ) => Refusal::Final(*slug),
             // Not a matter of this vote: the registry cannot be trusted, or we are not understood.
             challenge_bypass::Error::Refused(slug) => {
-                self.alarms.redemption_refused.raise(error);
+                self.alarms.redemption_refused.raise(&error);
                 let named = matches!(slug, Slug::RegistryBehind | Slug::RegistryInconsistent);
                 Refusal::TryAgain(if named {
                     *slug
@@ -220,7 +230,7 @@ impl Intake {
                 })
             }
             challenge_bypass::Error::Unreachable(_) => {
-                self.alarms.unreachable.raise(error);
+                self.alarms.unreachable.raise(&error);
                 Refusal::TryAgain(Slug::IssuerUnavailable)
             }
         }

@@ -84,7 +84,6 @@ async fn what_challenge_bypass_refuses_is_refused_and_not_recorded() {
         Slug::KeyExpired,
         Slug::KeyRevoked,
         Slug::TokenAlreadyRedeemed,
-        Slug::UnknownIssuerKey,
     ] {
         *bench.registry.refuses.lock().unwrap() = Some(refused);
 
@@ -96,6 +95,27 @@ async fn what_challenge_bypass_refuses_is_refused_and_not_recorded() {
         );
     }
     assert_eq!(bench.recorded().await, (0, 0));
+}
+
+#[tokio::test]
+async fn a_registry_that_does_not_know_a_published_key_is_not_believed_while_the_key_is_good() {
+    for (now, believed) in [
+        ("2026-03-03T23:59:59Z", false),
+        ("2026-03-04T00:00:00Z", true),
+    ] {
+        let bench = Bench::at(now).await;
+        *bench.registry.refuses.lock().unwrap() = Some(Slug::UnknownIssuerKey);
+
+        let taken = bench.intake().take(vote("example.com", 0..4)).await;
+
+        let expected = if believed {
+            matches!(taken, Err(Refusal::Final(Slug::UnknownIssuerKey)))
+        } else {
+            matches!(taken, Err(Refusal::TryAgain(Slug::RegistryInconsistent)))
+        };
+        assert!(expected, "{now}: {taken:?}");
+        assert_eq!(bench.recorded().await, (0, 0));
+    }
 }
 
 #[tokio::test]
