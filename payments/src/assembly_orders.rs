@@ -31,6 +31,9 @@ use crate::{
     transfers::Transfers,
 };
 
+/// The most tokens of one item (contracts §8): what challenge-bypass signs in one request.
+const QUANTITY_MAX: usize = 400;
+
 /// What the orders side is made of.
 #[derive(Debug)]
 pub(crate) struct OrdersSideParts<'a> {
@@ -101,6 +104,7 @@ pub(crate) fn issuers(config: &Config) -> Vec<IssuerSpec> {
 /// Puts routes and jobs together.
 pub(crate) fn orders_side(parts: OrdersSideParts<'_>) -> anyhow::Result<OrdersSide> {
     let (config, clock) = (parts.config, parts.clock);
+    check_quantities(config)?;
     let secret = OrderSecret::new(*config.secrets.orders_file.read_key()?);
     let catalogue = Arc::new(catalogue(config)?);
     let store = Arc::new(parts.store.clone());
@@ -152,6 +156,18 @@ pub(crate) fn orders_side(parts: OrdersSideParts<'_>) -> anyhow::Result<OrdersSi
         jobs,
         store: parts.store,
     })
+}
+
+/// A quantity that is sold must be one that can be signed at once.
+fn check_quantities(config: &Config) -> anyhow::Result<()> {
+    let sold = &config.orders.order_quantities;
+    let most = config.credentials.blinded_tokens_max.min(QUANTITY_MAX);
+    let fits = |quantity: &u32| (1..=most).contains(&(*quantity as usize));
+    anyhow::ensure!(
+        !sold.is_empty() && sold.iter().all(fits),
+        "orders.order_quantities must be between 1 and {most}"
+    );
+    Ok(())
 }
 
 fn limits(config: &Config) -> OrderLimits {

@@ -129,4 +129,21 @@ proptest! {
             prop_assert_eq!(terms.lines.len(), items.len());
         }
     }
+
+    #[test]
+    fn an_idempotency_key_is_bound_to_every_byte_of_the_body(
+        key in any::<u128>(),
+        body in proptest::collection::vec(any::<u8>(), 1..60),
+        at in any::<proptest::sample::Index>(),
+        change in 1_u8..=255,
+    ) {
+        let key = Uuid::from_u128(key);
+        let mut other = body.clone();
+        other[at.index(body.len())] ^= change;
+
+        prop_assert_eq!(idempotency_hash(&key, &body), idempotency_hash(&key, &body));
+        prop_assert_ne!(idempotency_hash(&key, &body), idempotency_hash(&key, &other));
+        let next = Uuid::from_u128(key.as_u128() ^ 1);
+        prop_assert_ne!(idempotency_hash(&key, &body), idempotency_hash(&next, &body));
+    }
 }

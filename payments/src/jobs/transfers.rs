@@ -20,7 +20,7 @@ use crate::{
 const PAGE: u32 = 200;
 
 /// The longest that the job sleeps: a transfer that was named meanwhile is found then.
-const PAUSE_MAX: TimeDelta = TimeDelta::minutes(5);
+const PAUSE_MAX: TimeDelta = TimeDelta::minutes(15);
 
 /// The shortest, so that it does not spin over a custodian that is down.
 const PAUSE_MIN: TimeDelta = TimeDelta::seconds(30);

@@ -13,19 +13,12 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::TimeDelta;
 use clock::Simulation;
 use messages::{FundingSource, money::Amount, payments::SignedTransfer};
-use service_kit::{
-    fault::Crashed,
-    jobs::Job as _,
-};
+use service_kit::{fault::Crashed, jobs::Job as _};
 use sha2::{Digest as _, Sha256};
 
 use super::*;
 use crate::{
-    domain::{
-        card::CardTransaction,
-        order::Item,
-        transfer::TransferStatus,
-    },
+    domain::{card::CardTransaction, order::Item, transfer::TransferStatus},
     jobs::transfers::TransfersJob,
     store::orders::{PlaceLimits, SqliteOrders},
 };
@@ -59,7 +52,10 @@ impl Bank {
 
     fn fails(&self) -> Result<(), CustodianError> {
         let take = |left: usize| left.checked_sub(1);
-        match self.failing.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take) {
+        match self
+            .failing
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, take)
+        {
             Ok(_) => Err(CustodianError::Unavailable),
             Err(_) => Ok(()),
         }
@@ -106,7 +102,11 @@ impl Custody for Bank {
         }
         answer.status = TransferStatus::Completed;
         let take = |left: usize| left.checked_sub(1);
-        if self.losing.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take).is_ok() {
+        if self
+            .losing
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, take)
+            .is_ok()
+        {
             return Err(CustodianError::Unavailable);
         }
         Ok(answer.clone())
@@ -177,7 +177,11 @@ impl World {
             unpaid_max: 1000,
             idempotency_max: 0,
         };
-        self.transfers.store.place(&order, None, limits).await.unwrap()
+        self.transfers
+            .store
+            .place(&order, None, limits)
+            .await
+            .unwrap()
     }
 
     async fn wallet_order(&self, n: u128) -> Order {
@@ -197,7 +201,10 @@ impl World {
     }
 
     fn reference(&self, order: &Order, number: u32) -> String {
-        self.transfers.secret.reference(order.id, number).to_string()
+        self.transfers
+            .secret
+            .reference(order.id, number)
+            .to_string()
     }
 
     /// A transfer at the bank that pays `order`, but for `change`.
@@ -216,7 +223,12 @@ impl World {
     }
 
     fn card(&self, order: &Order, units: &str) -> CardTransaction {
-        card(&self.reference(order, order.references_used), units, OURS, "BAT")
+        card(
+            &self.reference(order, order.references_used),
+            units,
+            OURS,
+            "BAT",
+        )
     }
 
     async fn run_job(&self) {
@@ -279,17 +291,42 @@ async fn a_transfer_that_does_not_fit_is_refused_and_nothing_is_recorded() {
     let cards = world.card_order(3).await;
 
     for (id, slug_of) in [
-        (world.transfer(&order, |a| a.reference = Some(others)), "transfer-not-for-this-order"),
-        (world.transfer(&order, |a| a.reference = Some(later)), "transfer-not-for-this-order"),
-        (world.transfer(&order, |a| a.reference = None), "transfer-not-for-this-order"),
-        (world.transfer(&order, |a| a.id = "x".to_owned()), "custodian-answer-invalid"),
-        (world.transfer(&order, |a| a.destination = "payer".to_owned()), "wrong-destination"),
-        (world.transfer(&order, |a| a.currency = "USD".to_owned()), "wrong-currency"),
-        (world.transfer(&order, |a| a.amount = Amount::ZERO), "wrong-amount"),
+        (
+            world.transfer(&order, |a| a.reference = Some(others)),
+            "transfer-not-for-this-order",
+        ),
+        (
+            world.transfer(&order, |a| a.reference = Some(later)),
+            "transfer-not-for-this-order",
+        ),
+        (
+            world.transfer(&order, |a| a.reference = None),
+            "transfer-not-for-this-order",
+        ),
+        (
+            world.transfer(&order, |a| a.id = "x".to_owned()),
+            "custodian-answer-invalid",
+        ),
+        (
+            world.transfer(&order, |a| a.destination = "payer".to_owned()),
+            "wrong-destination",
+        ),
+        (
+            world.transfer(&order, |a| a.currency = "USD".to_owned()),
+            "wrong-currency",
+        ),
+        (
+            world.transfer(&order, |a| a.amount = Amount::ZERO),
+            "wrong-amount",
+        ),
         (Uuid::new_v4(), "transfer-not-found"),
     ] {
         assert_eq!(slug(world.name(&order, id).await), slug_of);
-        assert_eq!(slug(world.name(&order, id).await), slug_of, "nothing was recorded");
+        assert_eq!(
+            slug(world.name(&order, id).await),
+            slug_of,
+            "nothing was recorded"
+        );
     }
     let id = world.transfer(&cards, |_| ());
     assert_eq!(slug(world.name(&cards, id).await), "wrong-funding-source");
@@ -328,7 +365,10 @@ async fn claimed_by(world: &World) -> (usize, usize) {
     let claims = orders.iter().map(|order| world.name(order, id));
     let claims = futures_util::future::join_all(claims).await;
     let won = claims.iter().filter(|one| one.is_ok()).count();
-    let used = claims.iter().filter(|one| matches!(one, Err(Error::TransferUsed))).count();
+    let used = claims
+        .iter()
+        .filter(|one| matches!(one, Err(Error::TransferUsed)))
+        .count();
     (won, used)
 }
 
@@ -360,7 +400,15 @@ async fn a_pending_transfer_completes_without_its_client() {
     assert_eq!(world.status(&order).await, OrderStatus::Pending);
 
     let complete = |answer: &mut Answer| answer.status = TransferStatus::Completed;
-    complete(world.bank.transfers.lock().unwrap().get_mut(&id.to_string()).unwrap());
+    complete(
+        world
+            .bank
+            .transfers
+            .lock()
+            .unwrap()
+            .get_mut(&id.to_string())
+            .unwrap(),
+    );
     world.run_job().await;
 
     assert_eq!(world.status(&order).await, OrderStatus::Paid);
@@ -392,7 +440,10 @@ async fn failed_transfers_never_count() {
     let order = world.wallet_order(1).await;
     for status in [TransferStatus::Failed, TransferStatus::Canceled] {
         let id = world.transfer(&order, |answer| answer.status = status);
-        assert_eq!(world.name(&order, id).await.unwrap().transfer.status, status);
+        assert_eq!(
+            world.name(&order, id).await.unwrap().transfer.status,
+            status
+        );
     }
     assert_eq!(world.status(&order).await, OrderStatus::Pending);
 }
@@ -420,7 +471,11 @@ async fn a_card_pays_its_order_once() {
     let card = world.card(&order, "10");
 
     let first = world.transfers.name_card(&order, &card).await.unwrap();
-    let again = world.transfers.name_card(&world.stored(&order).await, &card).await.unwrap();
+    let again = world
+        .transfers
+        .name_card(&world.stored(&order).await, &card)
+        .await
+        .unwrap();
 
     assert_eq!((first.is_new, again.is_new), (true, false));
     assert_eq!(first.transfer.status, TransferStatus::Completed);
@@ -438,15 +493,24 @@ async fn a_card_transfer_that_does_not_fit_moves_no_money() {
     let mine = world.reference(&order, 0);
 
     for (card, slug_of) in [
-        (card(&world.reference(&other, 0), "10", OURS, "BAT"), "transfer-not-for-this-order"),
-        (card(&world.reference(&order, 1), "10", OURS, "BAT"), "transfer-not-for-this-order"),
+        (
+            card(&world.reference(&other, 0), "10", OURS, "BAT"),
+            "transfer-not-for-this-order",
+        ),
+        (
+            card(&world.reference(&order, 1), "10", OURS, "BAT"),
+            "transfer-not-for-this-order",
+        ),
         (card(&mine, "10", "payer", "BAT"), "wrong-destination"),
         (card(&mine, "10", OURS, "USD"), "wrong-currency"),
         (card(&mine, "9.99", OURS, "BAT"), "wrong-amount"),
         (card(&mine, "10.01", OURS, "BAT"), "wrong-amount"),
         (card(&mine, "0", OURS, "BAT"), "wrong-amount"),
     ] {
-        assert_eq!(slug(world.transfers.name_card(&order, &card).await), slug_of);
+        assert_eq!(
+            slug(world.transfers.name_card(&order, &card).await),
+            slug_of
+        );
     }
     let card = world.card(&wallet, "10");
     let refused = world.transfers.name_card(&wallet, &card).await;
@@ -472,7 +536,12 @@ async fn one_signed_card_transfer_for_two_orders_pays_one() {
 
 #[tokio::test]
 async fn a_card_transfer_survives_a_crash_at_every_step() {
-    for step in ["card-quoted", "card-stored", "card-committed", "card-recorded"] {
+    for step in [
+        "card-quoted",
+        "card-stored",
+        "card-committed",
+        "card-recorded",
+    ] {
         let crashed = Arc::new(AtomicUsize::new(0));
         let counter = crashed.clone();
         let plan = move |name| match name {
@@ -484,21 +553,35 @@ async fn a_card_transfer_survives_a_crash_at_every_step() {
         let world = World::with(|transfers| transfers.fault = FaultPoints::planned(plan)).await;
         let order = world.card_order(1).await;
         let card = world.card(&order, "10");
-        assert!(world.transfers.name_card(&order, &card).await.is_err(), "{step}");
+        assert!(
+            world.transfers.name_card(&order, &card).await.is_err(),
+            "{step}"
+        );
 
         // Either the job or the client comes back first; each alone is enough.
         if step != "card-quoted" {
             world.run_job().await;
             assert_eq!(world.status(&order).await, OrderStatus::Paid, "{step}");
         }
-        let again = world.transfers.name_card(&world.stored(&order).await, &card).await.unwrap();
+        let again = world
+            .transfers
+            .name_card(&world.stored(&order).await, &card)
+            .await
+            .unwrap();
 
         assert_eq!(again.transfer.status, TransferStatus::Completed, "{step}");
         assert_eq!(again.is_new, step == "card-quoted", "{step}");
         assert_eq!(world.status(&order).await, OrderStatus::Paid, "{step}");
         assert_eq!(world.bank.moved().len(), 1, "{step}: moved once");
-        assert_eq!(world.received().await, "10".parse().unwrap(), "{step}: counted once");
-        assert_eq!(crashed.load(Ordering::SeqCst), if step == "card-quoted" { 2 } else { 1 });
+        assert_eq!(
+            world.received().await,
+            "10".parse().unwrap(),
+            "{step}: counted once"
+        );
+        assert_eq!(
+            crashed.load(Ordering::SeqCst),
+            if step == "card-quoted" { 2 } else { 1 }
+        );
     }
 }
 
@@ -558,12 +641,25 @@ async fn an_unknown_quote_is_given_time_before_it_counts_as_lapsed() {
     let forgotten = std::mem::take(&mut *world.bank.transfers.lock().unwrap());
 
     world.run_job().await;
-    let open = world.transfers.store.open_transfers(None, 10).await.unwrap();
+    let open = world
+        .transfers
+        .store
+        .open_transfers(None, 10)
+        .await
+        .unwrap();
     assert_eq!(open.len(), 1, "it may only be late");
     world.simulation.run_for(TimeDelta::hours(4)).await;
     world.run_job().await;
 
-    assert_eq!(world.transfers.store.open_transfers(None, 10).await.unwrap(), []);
+    assert_eq!(
+        world
+            .transfers
+            .store
+            .open_transfers(None, 10)
+            .await
+            .unwrap(),
+        []
+    );
     assert_eq!(world.status(&order).await, OrderStatus::Pending);
     drop(forgotten);
 }
@@ -575,11 +671,24 @@ async fn an_order_can_be_paid_by_two_cards_in_parts_only_for_what_is_owed() {
     let part = world.card(&order, "4");
 
     // A card must pay what is owed: a part of it leaves a debt that nobody may be able to pay.
-    assert_eq!(slug(world.transfers.name_card(&order, &part).await), "wrong-amount");
+    assert_eq!(
+        slug(world.transfers.name_card(&order, &part).await),
+        "wrong-amount"
+    );
     let whole = world.card(&order, "10");
-    assert!(world.transfers.name_card(&order, &whole).await.unwrap().is_new);
+    assert!(
+        world
+            .transfers
+            .name_card(&order, &whole)
+            .await
+            .unwrap()
+            .is_new
+    );
     let more = world.card(&world.stored(&order).await, "10");
-    let more = world.transfers.name_card(&world.stored(&order).await, &more).await;
+    let more = world
+        .transfers
+        .name_card(&world.stored(&order).await, &more)
+        .await;
     assert_eq!(slug(more), "wrong-amount");
 }
 
@@ -589,7 +698,13 @@ async fn a_user_transfer_survives_a_crash_at_every_step() {
         let world = World::start().await;
         let order = world.wallet_order(1).await;
         let id = world.transfer(&order, |_| ());
-        let plan = move |name| if name == step { Err(Crashed(name)) } else { Ok(()) };
+        let plan = move |name| {
+            if name == step {
+                Err(Crashed(name))
+            } else {
+                Ok(())
+            }
+        };
         let crashing = Transfers {
             fault: FaultPoints::planned(plan),
             ..world.transfers.clone()

@@ -180,7 +180,7 @@ async fn while_challenge_bypass_is_down_tokens_wait_and_are_signed_later() {
     assert_eq!(others.refusal(), "credentials-already-submitted");
 
     shop.house.start_challenge_bypass().await;
-    shop.house.simulation.run_for(TimeDelta::minutes(5)).await;
+    shop.house.simulation.run_for(TimeDelta::minutes(20)).await;
     let listed: Vec<OrderCredentials> = shop.get(&bought, "/credentials").await.read(200);
     let signed = &listed[0];
     let tokens = blinding.unblind(

@@ -22,7 +22,10 @@ pub(super) async fn forget_unpaid(
     .execute(&mut *tx)
     .await?
     .rows_affected();
-    orders::count_unpaid(tx, -i64::try_from(deleted).unwrap_or(0)).await?;
+    // Writing when there is nothing to write would cost a flush to the disk each hour.
+    if deleted > 0 {
+        orders::count_unpaid(tx, -i64::try_from(deleted).unwrap_or(0)).await?;
+    }
     Ok(deleted)
 }
 
