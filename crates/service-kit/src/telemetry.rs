@@ -20,7 +20,7 @@ pub const METRICS_INTERVAL: Duration = Duration::from_mins(1);
 const PANIC_LOG_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What dependencies may say. Some of their messages hold addresses or what a client sent.
-const QUIET: &str = "hyper=off,hyper_util=off,reqwest=off,rustls=off,sqlx=warn,tower=warn,\
+const QUIET: &str = "hyper=off,hyper_util=off,macaroon=off,reqwest=off,rustls=off,sqlx=warn,tower=warn,\
                      tower_governor=off,tower_http=warn";
 
 /// Starts the log, at `level` for our own code: JSON, or plain in a terminal. To stderr.
