@@ -12,7 +12,7 @@ use messages::{KeyId, PublicKey};
 
 use crate::{
     Error,
-    domain::{KeyFacts, OpenError, Sealer},
+    domain::{IssuerName, KeyFacts, OpenError, Sealer},
     store::{Store, StoreError, StoredKey},
 };
 
@@ -56,6 +56,8 @@ pub enum KeyringError {
 /// that count and spend read it.
 pub struct Keyring {
     keys: RwLock<HashMap<KeyId, Arc<OpenKey>>>,
+    /// The key that each issuer signed with last.
+    signing: RwLock<HashMap<IssuerName, Arc<OpenKey>>>,
     store: Arc<dyn Store>,
     sealer: Sealer,
 }
@@ -71,6 +73,7 @@ impl Keyring {
         }
         Ok(Self {
             keys: RwLock::new(keys),
+            signing: RwLock::default(),
             store,
             sealer,
         })
@@ -104,16 +107,37 @@ impl Keyring {
         Ok(Some(key))
     }
 
+    /// The key that `issuer` signs with at `time`, when that is known without asking the store.
+    ///
+    /// It stays right for as long as its window says: the windows of an issuer's keys do not
+    /// overlap, and never change. A key that was revoked meanwhile is refused where its signatures
+    /// are counted.
+    pub fn signing(&self, issuer: &IssuerName, time: DateTime<Utc>) -> Option<Arc<OpenKey>> {
+        let signing = self.signing.read().unwrap_or_else(PoisonError::into_inner);
+        let key = signing.get(issuer)?;
+        key.facts.window.signs_at(time).then(|| Arc::clone(key))
+    }
+
+    /// Remembers the key that its issuer signs with.
+    pub fn remember_signing(&self, key: &Arc<OpenKey>) {
+        let mut signing = self.signing.write().unwrap_or_else(PoisonError::into_inner);
+        signing.insert(key.facts.issuer.clone(), Arc::clone(key));
+    }
+
     /// Lets go of a key: the next request reads again what is stored.
     pub fn forget(&self, id: KeyId) {
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         keys.remove(&id);
+        let mut signing = self.signing.write().unwrap_or_else(PoisonError::into_inner);
+        signing.retain(|_, key| key.id != id);
     }
 
     /// Lets go of the keys that redeemed until before `time`.
     pub fn forget_ended(&self, time: DateTime<Utc>) {
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         keys.retain(|_, key| key.facts.window.redeem_until >= time);
+        let mut signing = self.signing.write().unwrap_or_else(PoisonError::into_inner);
+        signing.retain(|_, key| key.facts.window.redeem_until >= time);
     }
 
     fn cached(&self, id: KeyId) -> Option<Arc<OpenKey>> {

@@ -53,7 +53,7 @@ use utoipa::OpenApi as _;
 pub use config::Config;
 pub use error::Error;
 pub use rules::Rules;
-pub use state::AppState;
+pub use state::{AppState, Shared};
 
 use crate::{
     auth::BearerTokens,
@@ -112,7 +112,7 @@ fn state(
     let pool = Pool::for_this_machine()?;
     let shutdown = Shutdown::default();
     let registry = Registry::new(&store, pool.clone(), &rules, &clock, &shutdown);
-    Ok(AppState {
+    let shared = Shared {
         issuers: Issuers {
             store: Arc::clone(&store),
             keyring: Arc::clone(&keyring),
@@ -135,7 +135,8 @@ fn state(
         rules,
         clock,
         shutdown,
-    })
+    };
+    Ok(shared.into())
 }
 
 fn service(config: Config, state: AppState) -> Service {

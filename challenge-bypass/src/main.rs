@@ -32,8 +32,11 @@ enum Command {
     Serve,
 }
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<()> {
+    service_kit::runtime::for_arithmetic()?.block_on(run())
+}
+
+async fn run() -> anyhow::Result<()> {
     let (cli, sources) = command_line::<Cli>(config::SERVICE, config::DEFAULTS)?;
     match cli.command.unwrap_or(Command::Serve) {
         Command::Completions { shell } => {

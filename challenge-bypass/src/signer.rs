@@ -97,13 +97,19 @@ impl Signer {
     }
 
     async fn current_key(&self, issuer: &IssuerName) -> Result<Arc<OpenKey>, Error> {
+        let now = self.clock.now();
+        if let Some(key) = self.keyring.signing(issuer, now) {
+            return Ok(key);
+        }
         let (_, keys) = self
             .store
             .issuer(issuer)
             .await?
             .ok_or(Error::UnknownIssuer)?;
-        let key = signing_at(&keys, self.clock.now()).ok_or(Error::NoSigningKey)?;
-        self.key(key.facts.id()).await
+        let key = signing_at(&keys, now).ok_or(Error::NoSigningKey)?;
+        let key = self.key(key.facts.id()).await?;
+        self.keyring.remember_signing(&key);
+        Ok(key)
     }
 
     async fn key(&self, id: KeyId) -> Result<Arc<OpenKey>, Error> {

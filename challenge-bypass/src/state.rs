@@ -1,6 +1,6 @@
 //! What handlers share.
 
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
 use clock::Clock;
 use service_kit::Shutdown;
@@ -10,9 +10,12 @@ use crate::{
     registry::Registry, signer::Signer, store::Store,
 };
 
-/// What handlers share. Clones share it.
+/// What handlers share. Clones, of which each request makes several, share it.
 #[derive(Clone)]
-pub struct AppState {
+pub struct AppState(Arc<Shared>);
+
+/// What is shared.
+pub struct Shared {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) keyring: Arc<Keyring>,
     pub(crate) issuers: Issuers,
@@ -23,6 +26,26 @@ pub struct AppState {
     pub(crate) tokens: Option<BearerTokens>,
     pub(crate) clock: Clock,
     pub(crate) shutdown: Shutdown,
+}
+
+impl From<Shared> for AppState {
+    fn from(shared: Shared) -> Self {
+        Self(Arc::new(shared))
+    }
+}
+
+impl Deref for AppState {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
 }
 
 impl std::fmt::Debug for AppState {

@@ -40,15 +40,19 @@ pub(crate) fn router(state: AppState) -> Router {
     let limits = state.limits;
     let signatures = post(signatures::post).layer(body_limit(limits.signing_body_bytes_max));
     let redemptions = post(redemptions::post).layer(body_limit(limits.redemption_body_bytes_max));
-    Router::new()
+    let routes = Router::new()
         .route("/v4/issuers/{name}", put(issuers::put).get(issuers::get))
         .route("/v4/issuers/{name}/signatures", signatures)
         .route("/v4/issuers/{name}/keys/rotate", post(keys::rotate))
         .route("/v4/keys/{keyId}/revoke", post(keys::revoke))
         .route("/v4/redemptions", redemptions)
-        .route("/v4/key-directory", get(directory::get))
-        .layer(from_fn_with_state(state.clone(), auth::check))
-        .with_state(state)
+        .route("/v4/key-directory", get(directory::get));
+    let routes = if state.tokens.is_some() {
+        routes.layer(from_fn_with_state(state.clone(), auth::check))
+    } else {
+        routes
+    };
+    routes.with_state(state)
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ pub mod limits;
 pub mod outbox;
 pub mod peer;
 pub mod problem;
+pub mod runtime;
 pub mod secret;
 pub mod service;
 pub mod shutdown;

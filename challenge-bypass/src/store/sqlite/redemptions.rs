@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use messages::{KeyId, encoding::Fixed};
-use sqlx::{Row as _, SqliteConnection};
+use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
 
 use super::{
     keys::{bytes, total},
@@ -12,23 +12,31 @@ use super::{
 };
 use crate::{
     Rules,
-    domain::{Claim, Counter, Found, Spend, VerifiedRedemption, decide},
+    domain::{Claim, Counter, Found, Spend, SpentToken, VerifiedRedemption, decide},
     store::StoreError,
 };
 
-/// Rows of 48 bytes: key id and token. `CROSS JOIN` keeps the order: each row is one descent of the
-/// primary key.
+/// What was spent, from rows of 48 bytes, key id and token, and the counters of the keys in rows of
+/// 16. One statement, as each costs a turn of the connection's thread. `CROSS JOIN` keeps the order:
+/// each row is one descent of a primary key.
 const LOOK_UP: &str = "
-    WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?2)
-    SELECT n.i, r.binding
+    WITH RECURSIVE
+        n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?2),
+        k (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM k WHERE i + 1 < ?4)
+    SELECT n.i, r.binding, NULL AS revoked, NULL AS signed_total, NULL AS redeemed_total
     FROM n CROSS JOIN redemptions r
-    WHERE r.key_id = substr(?1, 48 * n.i + 1, 16) AND r.spent = substr(?1, 48 * n.i + 17, 32)";
+    WHERE r.key_id = substr(?1, 48 * n.i + 1, 16) AND r.spent = substr(?1, 48 * n.i + 17, 32)
+    UNION ALL
+    SELECT k.i, NULL, c.revoked, c.signed_total, c.redeemed_total
+    FROM k CROSS JOIN issuer_keys c
+    WHERE c.key_id = substr(?3, 16 * k.i + 1, 16)";
 
-/// Rows of 80 bytes: key id, token and binding.
-const INSERT: &str = "
-    WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?2)
+/// Moves a key's counter, and inserts rows of 80 bytes: key id, token and binding.
+const SPEND: &str = "
+    UPDATE issuer_keys SET redeemed_total = ?2 WHERE key_id = ?1;
+    WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?4)
     INSERT INTO redemptions (key_id, spent, binding, redeemed_on)
-    SELECT substr(?1, 80 * i + 1, 16), substr(?1, 80 * i + 17, 32), substr(?1, 80 * i + 49, 32), ?3
+    SELECT substr(?3, 80 * i + 1, 16), substr(?3, 80 * i + 17, 32), substr(?3, 80 * i + 49, 32), ?5
     FROM n";
 
 /// What is known about each claim.
@@ -36,14 +44,7 @@ pub(super) async fn look_up(
     conn: &mut SqliteConnection,
     claims: &[&Claim],
 ) -> Result<Vec<Found>, StoreError> {
-    let mut found = bindings(conn, claims).await?;
-    let spent: BTreeSet<KeyId> = claims
-        .iter()
-        .zip(&found)
-        .filter(|(_, found)| found.bindings.iter().any(Option::is_some))
-        .map(|(claim, _)| claim.key())
-        .collect();
-    let counters = counters(conn, spent).await?;
+    let (mut found, counters) = known(conn, claims).await?;
     for (claim, found) in claims.iter().zip(&mut found) {
         if let Some(counter) = counters.get(&claim.key()) {
             found.redeemed_total = counter.redeemed_total;
@@ -52,7 +53,7 @@ pub(super) async fn look_up(
     Ok(found)
 }
 
-/// Spends what may be spent: all rows of all requests in one statement, in the order of digests.
+/// Spends what may be spent: for each key, all rows of all requests in one statement.
 pub(super) async fn spend(
     conn: &mut SqliteConnection,
     batch: &[VerifiedRedemption],
@@ -60,22 +61,62 @@ pub(super) async fn spend(
     rules: &Rules,
 ) -> Result<Vec<Spend>, StoreError> {
     let claims: Vec<&Claim> = batch.iter().map(VerifiedRedemption::claim).collect();
-    let keys = claims.iter().map(|claim| claim.key()).collect();
-    let stored = counters(conn, keys).await?;
-    let found = bindings(conn, &claims).await?;
-
+    let (found, stored) = known(conn, &claims).await?;
     let decided = decide(batch, &found, &stored, rules);
-    insert(conn, &decided.first, day).await?;
     for (key, counter) in &decided.counters {
-        advance(conn, *key, counter).await?;
+        let claims = decided.first.iter().filter(|claim| claim.key() == *key);
+        write(conn, *key, counter, claims.copied(), day).await?;
     }
     Ok(decided.spends)
 }
 
-async fn bindings(
+/// What each claim's tokens were spent on, and what their keys have done.
+async fn known(
     conn: &mut SqliteConnection,
     claims: &[&Claim],
-) -> Result<Vec<Found>, StoreError> {
+) -> Result<(Vec<Found>, BTreeMap<KeyId, Counter>), StoreError> {
+    let mut found: Vec<Found> = claims
+        .iter()
+        .map(|claim| Found::nothing(claim.tokens().len()))
+        .collect();
+    let mut counters = BTreeMap::new();
+    if claims.is_empty() {
+        return Ok((found, counters));
+    }
+    let (tokens, places) = packed_tokens(claims);
+    let ids: BTreeSet<KeyId> = claims.iter().map(|claim| claim.key()).collect();
+    let ids: Vec<KeyId> = ids.into_iter().collect();
+    let mut keys = Packed::with_capacity(ids.len(), 16);
+    for id in &ids {
+        keys.push(&[id.as_bytes()]);
+    }
+    let (token_rows, key_rows) = (tokens.rows(), keys.rows());
+    let rows = sqlx::query(LOOK_UP)
+        .bind(tokens.into_bytes())
+        .bind(token_rows)
+        .bind(keys.into_bytes())
+        .bind(key_rows)
+        .fetch_all(conn)
+        .await?;
+    for row in rows {
+        let corrupt = || StoreError::Corrupt("redemption");
+        let i = usize::try_from(row.try_get::<i64, _>("i")?).map_err(|_| corrupt())?;
+        if row.try_get::<Option<bool>, _>("revoked")?.is_some() {
+            let id = ids.get(i).ok_or_else(corrupt)?;
+            counters.insert(*id, counter(&row)?);
+        } else {
+            let slot = places
+                .get(i)
+                .and_then(|(place, index)| found.get_mut(*place)?.bindings.get_mut(*index))
+                .ok_or_else(corrupt)?;
+            *slot = Some(Fixed(bytes(&row, "binding")?));
+        }
+    }
+    Ok((found, counters))
+}
+
+/// All tokens of all claims, and for each its claim and its place in that.
+fn packed_tokens(claims: &[&Claim]) -> (Packed, Vec<(usize, usize)>) {
     let tokens = claims.iter().map(|claim| claim.tokens().len()).sum();
     let mut packed = Packed::with_capacity(tokens, 48);
     let mut places = Vec::with_capacity(tokens);
@@ -85,104 +126,50 @@ async fn bindings(
             places.push((place, index));
         }
     }
-    let mut found: Vec<Found> = claims
-        .iter()
-        .map(|claim| Found::nothing(claim.tokens().len()))
-        .collect();
-    if packed.rows() == 0 {
-        return Ok(found);
-    }
-    let rows = packed.rows();
-    let rows = sqlx::query(LOOK_UP)
-        .bind(packed.into_bytes())
-        .bind(rows)
-        .fetch_all(conn)
-        .await?;
-    for row in rows {
-        let binding = Fixed(bytes(&row, "binding")?);
-        let slot = usize::try_from(row.try_get::<i64, _>("i")?)
-            .ok()
-            .and_then(|i| places.get(i))
-            .and_then(|(place, index)| found.get_mut(*place)?.bindings.get_mut(*index))
-            .ok_or(StoreError::Corrupt("redemption"))?;
-        *slot = Some(binding);
-    }
-    Ok(found)
+    (packed, places)
 }
 
-async fn insert(
+fn counter(row: &SqliteRow) -> Result<Counter, StoreError> {
+    Ok(Counter {
+        revoked: row.try_get("revoked")?,
+        signed_total: total(row, "signed_total")?,
+        redeemed_total: total(row, "redeemed_total")?,
+    })
+}
+
+/// Writes a key's spent tokens, in the order of digests, and its counter.
+async fn write(
     conn: &mut SqliteConnection,
-    claims: &[&Claim],
+    key: KeyId,
+    counter: &Counter,
+    claims: impl Iterator<Item = &Claim>,
     day: NaiveDate,
 ) -> Result<(), StoreError> {
-    let mut tokens: Vec<_> = claims
-        .iter()
-        .flat_map(|claim| claim.tokens().iter().map(|token| (claim.key(), token)))
-        .collect();
-    if tokens.is_empty() {
-        return Ok(());
-    }
+    let mut tokens: Vec<&SpentToken> = claims.flat_map(Claim::tokens).collect();
     tokens.sort_unstable();
     let mut packed = Packed::with_capacity(tokens.len(), 80);
-    for (key, token) in tokens {
+    for token in tokens {
         packed.push(&[
             key.as_bytes(),
             token.id.as_bytes(),
             token.binding.as_bytes(),
         ]);
     }
+    let total =
+        i64::try_from(counter.redeemed_total).map_err(|_| StoreError::Corrupt("redeemed_total"))?;
     let rows = packed.rows();
-    let inserted = sqlx::query(INSERT)
+    let written = sqlx::query(SPEND)
+        .bind(key.as_bytes().as_slice())
+        .bind(total)
         .bind(packed.into_bytes())
         .bind(rows)
         .bind(day.to_string())
         .execute(conn)
         .await?;
-    if i64::try_from(inserted.rows_affected()) == Ok(rows) {
+    // The counter is one row more.
+    if i64::try_from(written.rows_affected()) == Ok(rows + 1) {
         Ok(())
     } else {
         Err(StoreError::Corrupt("redemptions"))
-    }
-}
-
-async fn counters(
-    conn: &mut SqliteConnection,
-    keys: BTreeSet<KeyId>,
-) -> Result<BTreeMap<KeyId, Counter>, StoreError> {
-    let mut counters = BTreeMap::new();
-    for key in keys {
-        let row = sqlx::query(
-            "SELECT revoked, signed_total, redeemed_total FROM issuer_keys WHERE key_id = ?",
-        )
-        .bind(key.as_bytes().as_slice())
-        .fetch_optional(&mut *conn)
-        .await?;
-        if let Some(row) = row {
-            let counter = Counter {
-                revoked: row.try_get("revoked")?,
-                signed_total: total(&row, "signed_total")?,
-                redeemed_total: total(&row, "redeemed_total")?,
-            };
-            counters.insert(key, counter);
-        }
-    }
-    Ok(counters)
-}
-
-async fn advance(
-    conn: &mut SqliteConnection,
-    key: KeyId,
-    counter: &Counter,
-) -> Result<(), StoreError> {
-    let total =
-        i64::try_from(counter.redeemed_total).map_err(|_| StoreError::Corrupt("redeemed_total"))?;
-    let done = sqlx::query("UPDATE issuer_keys SET redeemed_total = ? WHERE key_id = ?")
-        .bind(total)
-        .bind(key.as_bytes().as_slice())
-        .execute(conn)
-        .await?;
-    match done.rows_affected() {
-        1 => Ok(()),
-        _ => Err(StoreError::Corrupt("key")),
     }
 }

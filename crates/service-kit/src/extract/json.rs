@@ -58,6 +58,10 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if nesting::is_too_deep(bytes) {
         return Err(invalid().detail("The body is nested too deep."));
     }
+    // Keeping track of the path costs more than reading: only a refusal needs it.
+    if let Ok(value) = serde_json::from_slice(bytes) {
+        return Ok(value);
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         match error.inner().classify() {
