@@ -186,8 +186,8 @@ mod tests {
         for entry in fs::read_dir(&dir).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|extension| extension != "pem") {
-                let mode = fs::metadata(&path).unwrap().permissions().mode();
-                assert_eq!(mode & 0o777, 0o600, "{}", path.display());
+                let permissions = fs::metadata(&path).unwrap().permissions().mode();
+                assert_eq!(permissions & 0o777, 0o600, "{}", path.display());
                 private += 1;
             }
         }

@@ -50,7 +50,9 @@ impl Profile {
         let mut profile = Self::demo();
         profile.payments.set("skus", SKUS_OF_HALF_A_MONTH);
         // As often as there is a publication: looking at nothing takes most of a month's time.
-        profile.payments.set("publication.figures_interval_minutes", 60);
+        profile
+            .payments
+            .set("publication.figures_interval_minutes", 60);
         profile.tally.set("event_log.poll_seconds", 3_600);
         profile
     }

@@ -12,7 +12,7 @@
 //! * **Shares**: tokens are drawn for publishers by attention, not divided, so that repeated counts
 //!   do not show the exact distribution of somebody's attention.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use rand::Rng;
 
 use crate::Profile;
@@ -96,13 +96,14 @@ impl Window {
             let next = seconds - seconds.rem_euclid(slot) + slot;
             next.min(last - last.rem_euclid(slot)).max(first)
         };
-        self.from + TimeDelta::seconds(in_slot - first)
+        let at = DateTime::from_timestamp(in_slot, 0).unwrap_or(self.from);
+        at.clamp(self.from, self.until)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use chrono::TimeZone as _;
+    use chrono::{TimeDelta, TimeZone as _};
     use clock::random::draw;
     use proptest::prelude::*;
 
@@ -160,6 +161,23 @@ mod tests {
         let counts = spread(4_000, &[1, 3], &mut draw(7, "a browser", "spread"));
 
         assert!((850..1_150).contains(&counts[0]), "{counts:?}");
+    }
+
+    #[test]
+    fn votes_of_one_slot_are_sent_at_one_instant_whenever_they_were_planned() {
+        let profile = Profile {
+            slot: TimeDelta::hours(1),
+            ..Profile::default()
+        };
+        let window = Window {
+            from: day(1) + TimeDelta::milliseconds(1_234_567),
+            until: day(11),
+        };
+
+        for step in 0_u64..200 {
+            let at = window.draw(&profile, &mut draw(1, "a browser", step));
+            assert_eq!(at.timestamp_millis() % 3_600_000, 0, "{at}");
+        }
     }
 
     #[test]
