@@ -101,6 +101,8 @@ impl Closer {
         loop {
             let today = self.0.clock.today();
             let state = self.0.store.closing_state().await?;
+            let restated = u32::try_from(state.restated.len()).unwrap_or(u32::MAX);
+            metrics::gauge!("blindtally_tally_restatements_waiting").set(restated);
             let month = match self.due(&state, today) {
                 Ok(month) => month,
                 Err(not_yet) => return Ok((closed, not_yet)),
@@ -119,6 +121,7 @@ impl Closer {
             };
             if self.0.store.close_month(month, &terms).await? {
                 tracing::info!(%month, "the month is closed");
+                self.show_left(month).await?;
                 closed.push(month);
             }
             self.0
@@ -127,6 +130,25 @@ impl Closer {
                 .at("tally-closed")
                 .map_err(IntakeError::from)?;
         }
+    }
+
+    /// Shows how many votes did not fit into a closing: somebody may be writing votes to the topic.
+    async fn show_left(&self, month: Month) -> Result<(), StoreError> {
+        let months = self.0.store.months().await?;
+        let lines = months
+            .iter()
+            .filter(|report| report.month == month)
+            .flat_map(|report| &report.lines);
+        for line in lines {
+            let left = line.closing.map_or(0, |closing| closing.left_waiting);
+            let source = line.line.0.as_str();
+            let shown = u32::try_from(left).unwrap_or(u32::MAX);
+            metrics::gauge!("blindtally_tally_votes_left_waiting", "source" => source).set(shown);
+            if left > 0 {
+                tracing::warn!(%month, source, left, "votes did not fit into the closing");
+            }
+        }
+        Ok(())
     }
 
     /// The month to close on `today`.

@@ -25,7 +25,8 @@ pub struct ClosingInput {
 /// One source and value at a closing.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct LineInput {
-    /// Tokens redeemed, by the latest record of funds, minus the votes that were split before.
+    /// Tokens redeemed (never more than were sold), by the latest record of funds, minus the votes that
+    /// were split before.
     pub redeemed_unsplit: u64,
     /// Votes that wait, by publisher.
     pub waiting: BTreeMap<Publisher, u64>,

@@ -157,16 +157,16 @@ mod tests {
         assert!(!head.is_signed_by(&Fixed([4; 32])));
 
         let changes: [fn(&mut LedgerHead); 5] = [
-            |changed| changed.day = changed.day.succ_opt().unwrap(),
-            |changed| changed.size += 1,
-            |changed| changed.hash = Fixed([9; 32]),
-            |changed| changed.witnessed += 1,
-            |changed| changed.witnessed_hash = Fixed([9; 32]),
+            |it| it.day = it.day.succ_opt().unwrap(),
+            |it| it.size += 1,
+            |it| it.hash = Fixed([9; 32]),
+            |it| it.witnessed += 1,
+            |it| it.witnessed_hash = Fixed([9; 32]),
         ];
         for change in changes {
-            let mut changed = head.clone();
-            change(&mut changed);
-            assert!(!changed.is_signed_by(&key.public_key()));
+            let mut other = head.clone();
+            change(&mut other);
+            assert!(!other.is_signed_by(&key.public_key()));
         }
     }
 

@@ -132,11 +132,15 @@ impl App {
             value,
             timestamp: self.clock.now(),
         };
+        self.append(&[record]).await;
+    }
+
+    pub(crate) async fn append(&self, records: &[NewRecord]) {
         self.log
             .appender()
             .await
             .unwrap()
-            .append(&[record])
+            .append(records)
             .await
             .unwrap();
     }

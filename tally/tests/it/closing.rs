@@ -9,13 +9,20 @@ use crate::app::{App, vote};
 /// What a month's closing did, for one source.
 async fn closing(app: &App, month: &str, source: &str) -> Value {
     let month = app.json(&format!("/v1/months/{month}")).await;
-    let totals = month["totals"].as_array().unwrap();
-    let of = totals.iter().find(|total| total["fundingSource"] == source);
-    of.map(|total| total["closing"].clone()).unwrap_or_default()
+    let totals = month.pointer("/totals").unwrap().as_array().unwrap();
+    let of = totals
+        .iter()
+        .find(|total| total.pointer("/fundingSource").unwrap() == source);
+    of.map(|total| total.pointer("/closing").unwrap().clone())
+        .unwrap_or_default()
 }
 
 async fn state(app: &App, month: &str) -> Value {
-    app.json(&format!("/v1/months/{month}")).await["state"].clone()
+    app.json(&format!("/v1/months/{month}"))
+        .await
+        .pointer("/state")
+        .cloned()
+        .unwrap()
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod api;
 mod app;
 mod closing;
 mod commands;
+mod kill;
 mod pki;
 mod reading;
 mod restored;

@@ -11,11 +11,13 @@ use crate::app::{App, vote};
 /// How many votes of all months were counted.
 async fn counted(app: &App) -> u64 {
     let months = app.json("/v1/months").await;
-    let months = months["months"].as_array().unwrap();
+    let months = months.pointer("/months").unwrap().as_array().unwrap();
     let totals = months
         .iter()
-        .flat_map(|month| month["totals"].as_array().unwrap());
-    totals.map(|total| total["votes"].as_u64().unwrap()).sum()
+        .flat_map(|month| month.pointer("/totals").unwrap().as_array().unwrap());
+    totals
+        .map(|total| total.pointer("/votes").unwrap().as_u64().unwrap())
+        .sum()
 }
 
 #[tokio::test]

@@ -123,6 +123,18 @@ pub async fn votes_that_do_not_fit_stay_waiting(store: &dyn Store) {
         .expect("is as it was written");
 }
 
+pub async fn no_more_votes_are_split_than_were_sold(store: &dyn Store) {
+    begin(store).await;
+    let _effect = count(store, 0, vec![vote(1, "2026-01-10", "example.com", 30)]).await;
+    let mut inflated = funds("2026-01-31", "10", 40, 40);
+    inflated.votes_sold_total = 12;
+    let _effect = take(store, 1, &inflated, "2026-02-01").await;
+
+    assert!(close(store, "2026-01", "2026-02-04").await);
+
+    assert_eq!(payouts(store, "2026-01").await, ["example.com 12 2.85"]);
+}
+
 pub async fn a_key_that_ended_leaves_the_pool_once(store: &dyn Store) {
     january(store).await;
     let signed_more = |on: &str| funds(on, "15", 60, 40);

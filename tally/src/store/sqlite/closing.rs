@@ -98,15 +98,17 @@ async fn lines(conn: &mut SqliteConnection) -> Result<BTreeSet<Line>> {
 }
 
 async fn redeemed_unsplit(conn: &mut SqliteConnection, (source, value): Line) -> Result<u64> {
+    // Neither more than was redeemed, nor more than was sold (threat T18).
     let row = sqlx::query(
-        "SELECT coalesce((SELECT sum(redeemed) FROM funds_key WHERE source = ?1 AND value = ?2), 0)
-              - coalesce((SELECT votes_split FROM funds WHERE source = ?1 AND value = ?2), 0)
-                AS unsplit",
+        "SELECT min(votes_sold, coalesce((SELECT sum(redeemed) FROM funds_key
+                WHERE source = ?1 AND value = ?2), 0)) - votes_split AS unsplit
+         FROM funds WHERE source = ?1 AND value = ?2",
     )
     .bind(source.as_str())
     .bind(blob(value.base_units()))
-    .fetch_one(conn)
+    .fetch_optional(conn)
     .await?;
+    let Some(row) = row else { return Ok(0) };
     // Below zero after a restatement that took redemptions back: then nothing can be split.
     Ok(u64::try_from(row.try_get::<i64, _>("unsplit")?).unwrap_or(0))
 }
