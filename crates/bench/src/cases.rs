@@ -1,0 +1,262 @@
+//! The benchmarks.
+
+use std::{sync::Arc, time::Duration};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use blindtally::system::ServiceName;
+use challenge_bypass_ristretto::voprf::SigningKey;
+use messages::{
+    challenge_bypass::RedemptionRequest,
+    payments::{VoteCredential, VoteRequest},
+};
+use rand::rngs::OsRng;
+
+use crate::{
+    floor::{self, Redemption},
+    load::Connections,
+    report::{Plan, Report, Round},
+    server::Servers,
+    tokens::{self, Spendable},
+};
+
+/// The issuer that payments makes when it starts, percent-encoded.
+const ISSUER: &str = "brave.com%3Fsku=user-wallet-vote";
+
+/// What the issuer of the benchmarks without payments is.
+const TERMS: &str = r#"{"fundingSource":"user-wallet","sku":"user-wallet-vote","price":"0.25",
+    "currency":"BAT","keyPeriod":"P30D","redeemablePeriods":2,"derivation":"rfc9497"}"#;
+
+/// What is voted for, in base64 as it is signed.
+const VOTE: &str = r#"{"channel":"brave.com","type":"auto-contribute"}"#;
+
+/// Requests of a turn: enough for a second of CPU time or so, which is counted in hundredths.
+const ISSUE_REQUESTS: usize = 300;
+const REDEEM_TOKENS: usize = 6_000;
+const VOTES: usize = 800;
+
+fn signatures() -> String {
+    format!("v4/issuers/{ISSUER}/signatures")
+}
+
+/// Signing, 40 tokens in a request.
+pub async fn issue(rounds: usize) -> anyhow::Result<Report> {
+    let plan = Plan {
+        bench: "issue",
+        tokens_per_request: 40,
+        connections: 8,
+        target: Some(0.8),
+    };
+    let (servers, connections) = challenge_bypass(plan.connections).await?;
+    let points = tokens::blinded(ISSUE_REQUESTS * plan.tokens_per_request)?;
+    let points: Vec<_> = points.into_iter().map(|(_, point)| point).collect();
+    let batches = points.chunks(plan.tokens_per_request).map(<[_]>::to_vec);
+    let batches: Vec<_> = batches.collect();
+    let key = Arc::new(SigningKey::random(&mut OsRng));
+
+    let mut measured = Vec::new();
+    for number in 0..=rounds {
+        let bodies = batches.iter().map(|batch| tokens::signing_request(batch));
+        let bodies = bodies.collect::<anyhow::Result<_>>()?;
+        let turn = Turn {
+            number,
+            tokens: points.len(),
+            path: &signatures(),
+            expected: "batchProof",
+        };
+        let parts = floor::parts(&batches)
+            .into_iter()
+            .map(|part| (Arc::clone(&key), part));
+        let floor = floor::measure(parts.collect(), |(key, part)| floor::sign(&key, &part));
+        measured.push(turn.take(&servers, &connections, bodies, floor).await?);
+    }
+    Ok(Report::new(plan, warm(&measured)))
+}
+
+/// Redemption with so many tokens in a request.
+pub async fn redeem(tokens_per_request: usize, rounds: usize) -> anyhow::Result<Report> {
+    let plan = Plan {
+        bench: "redeem",
+        tokens_per_request,
+        connections: 32,
+        target: Some(if tokens_per_request == 1 { 0.3 } else { 0.6 }),
+    };
+    let (servers, connections) = challenge_bypass(plan.connections).await?;
+    let payload = encoded_vote();
+    let floor = FloorOfRedemptions::new(REDEEM_TOKENS, &payload)?;
+
+    let mut measured = Vec::new();
+    for number in 0..=rounds {
+        let minted = tokens::mint(&connections, &signatures(), REDEEM_TOKENS).await?;
+        let bodies = minted.chunks(tokens_per_request).map(|tokens| {
+            let tokens = tokens.iter().map(|token| token.redeem(&payload));
+            Ok(serde_json::to_vec(&RedemptionRequest {
+                payload: payload.clone(),
+                tokens: tokens.collect::<anyhow::Result<_>>()?,
+                replay_only: false,
+                at_least: 0,
+            })?)
+        });
+        let bodies = bodies.collect::<anyhow::Result<_>>()?;
+        let turn = Turn {
+            number,
+            tokens: REDEEM_TOKENS,
+            path: "v4/redemptions",
+            expected: "first",
+        };
+        measured.push(
+            turn.take(&servers, &connections, bodies, floor.measure())
+                .await?,
+        );
+    }
+    Ok(Report::new(plan, warm(&measured)))
+}
+
+/// Votes of 4 tokens, through payments and challenge-bypass.
+pub async fn vote(rounds: usize) -> anyhow::Result<Report> {
+    let plan = Plan {
+        bench: "vote",
+        tokens_per_request: 4,
+        connections: 16,
+        target: None,
+    };
+    let services = [ServiceName::ChallengeBypass, ServiceName::Payments];
+    let servers = Servers::start(&services).await?;
+    let url = |service| servers.layout().url(service);
+    let issuing = Connections::new(url(ServiceName::ChallengeBypass), &servers.client_tls(), 1)?;
+    let connections = Connections::new(
+        url(ServiceName::Payments),
+        &servers.anonymous_tls(),
+        plan.connections,
+    )?;
+    let payload = encoded_vote();
+    let floor = FloorOfRedemptions::new(VOTES * plan.tokens_per_request, &payload)?;
+
+    let mut measured = Vec::new();
+    for number in 0..=rounds {
+        let count = VOTES * plan.tokens_per_request;
+        let minted = tokens::mint(&issuing, &signatures(), count).await?;
+        let votes = minted.chunks(plan.tokens_per_request);
+        let bodies = votes.map(|tokens| vote_request(tokens, &payload));
+        let bodies = bodies.collect::<anyhow::Result<_>>()?;
+        let turn = Turn {
+            number,
+            tokens: count,
+            path: "v1/votes",
+            expected: "{}",
+        };
+        measured.push(
+            turn.take(&servers, &connections, bodies, floor.measure())
+                .await?,
+        );
+    }
+    Ok(Report::new(plan, warm(&measured)))
+}
+
+fn vote_request(tokens: &[Spendable], payload: &str) -> anyhow::Result<Vec<u8>> {
+    let credentials = tokens.iter().map(|token| {
+        let token = token.redeem(payload)?;
+        anyhow::Ok(VoteCredential {
+            public_key: token.public_key,
+            t: token.t,
+            signature: token.signature,
+        })
+    });
+    Ok(serde_json::to_vec(&VoteRequest {
+        vote: payload.to_owned(),
+        credentials: credentials.collect::<anyhow::Result<_>>()?,
+    })?)
+}
+
+/// challenge-bypass with an issuer, and connections to it.
+async fn challenge_bypass(count: usize) -> anyhow::Result<(Servers, Connections)> {
+    let servers = Servers::start(&[ServiceName::ChallengeBypass]).await?;
+    let base = servers.layout().url(ServiceName::ChallengeBypass);
+    let client = service_kit::tls::http_client(&servers.client_tls(), Duration::from_secs(30))?;
+    let request = client
+        .put(base.join(&format!("v4/issuers/{ISSUER}"))?)
+        .header("content-type", "application/json")
+        .body(TERMS);
+    let answer = request.send().await?;
+    anyhow::ensure!(
+        answer.status().is_success(),
+        "no issuer: {}",
+        answer.text().await?
+    );
+    let connections = Connections::new(base, &servers.client_tls(), count)?;
+    Ok((servers, connections))
+}
+
+/// The same number of redemptions as a turn has, under a key of our own.
+struct FloorOfRedemptions {
+    key: Arc<SigningKey>,
+    redemptions: Vec<Redemption>,
+}
+
+impl FloorOfRedemptions {
+    fn new(count: usize, payload: &str) -> anyhow::Result<Self> {
+        let key = SigningKey::random(&mut OsRng);
+        let redemptions = (0..count).map(|_| Redemption::of(&key, payload.as_bytes()));
+        let redemptions: Vec<_> = redemptions.collect::<anyhow::Result<_>>()?;
+        Ok(Self {
+            key: Arc::new(key),
+            redemptions,
+        })
+    }
+
+    async fn measure(&self) -> anyhow::Result<Duration> {
+        let parts = floor::parts(&self.redemptions).into_iter();
+        let parts = parts.map(|part| (Arc::clone(&self.key), part));
+        floor::measure(parts.collect(), |(key, part)| floor::redeem(&key, &part)).await
+    }
+}
+
+/// A turn of the server and of the floor.
+struct Turn<'a> {
+    number: usize,
+    tokens: usize,
+    path: &'a str,
+    expected: &'static str,
+}
+
+impl Turn<'_> {
+    /// Takes the turn: in every second one, the floor comes first.
+    async fn take(
+        &self,
+        servers: &Servers,
+        connections: &Connections,
+        bodies: Vec<Vec<u8>>,
+        floor: impl Future<Output = anyhow::Result<Duration>>,
+    ) -> anyhow::Result<Round> {
+        let server = async {
+            connections.warm("openapi.json").await?;
+            let before = servers.cpu()?;
+            let timing = connections
+                .post_all(self.path, bodies, self.expected)
+                .await?;
+            anyhow::Ok((servers.cpu()?.saturating_sub(before), timing))
+        };
+        let ((server_cpu, timing), floor_cpu) = if self.number.is_multiple_of(2) {
+            let server = server.await?;
+            (server, floor.await?)
+        } else {
+            let floor = floor.await?;
+            (server.await?, floor)
+        };
+        Ok(Round {
+            tokens: self.tokens,
+            server_cpu,
+            floor_cpu,
+            timing,
+        })
+    }
+}
+
+/// All turns but the first, in which caches fill.
+fn warm(measured: &[Round]) -> &[Round] {
+    measured.get(1..).unwrap_or_default()
+}
+
+/// The base64 text that each signature covers.
+fn encoded_vote() -> String {
+    STANDARD.encode(VOTE)
+}
