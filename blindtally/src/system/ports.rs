@@ -1,10 +1,11 @@
 //! Where the services listen: free ports of loopback, and the same ones after a restart.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::Path,
+    sync::{Mutex, PoisonError},
 };
 
 use anyhow::Context as _;
@@ -18,6 +19,10 @@ const RANGE: std::ops::Range<u16> = 20_000..32_000;
 
 /// More tries than a machine has busy ports in the range, nearly always.
 const TRIES_MAX: usize = 1_000;
+
+/// What this process has given away. A port is free again between its choice and its service's start,
+/// so that two systems of one process, as tests run them, could choose the same.
+static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
 
 /// Where a service listens.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +69,10 @@ fn assign(ports: &[u16]) -> Option<BTreeMap<ServiceName, Listen>> {
 fn free_port() -> anyhow::Result<(TcpListener, u16)> {
     for _try in 0..TRIES_MAX {
         let port = OsRng.gen_range(RANGE);
+        let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+        if !given.insert(port) {
+            continue;
+        }
         if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
             return Ok((listener, port));
         }

@@ -1,6 +1,6 @@
 //! The whole system from outside.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may panic")]
 
 mod demo;
 mod system;

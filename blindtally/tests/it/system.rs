@@ -24,15 +24,16 @@ fn every_setting_of_a_profile_is_one_that_its_service_knows() {
 
     for name in ServiceName::ALL {
         let settings = layout.settings(name);
-        match name {
+        let loaded = match name {
             ServiceName::ChallengeBypass => {
-                drop(settings.load::<challenge_bypass::Config>(name).unwrap())
+                settings.load::<challenge_bypass::Config>(name).map(drop)
             }
-            ServiceName::Payments => drop(settings.load::<payments::Config>(name).unwrap()),
+            ServiceName::Payments => settings.load::<payments::Config>(name).map(drop),
             ServiceName::SandboxCustodian => {
-                drop(settings.load::<sandbox_custodian::Config>(name).unwrap())
+                settings.load::<sandbox_custodian::Config>(name).map(drop)
             }
-            ServiceName::Tally => drop(settings.load::<tally::Config>(name).unwrap()),
-        }
+            ServiceName::Tally => settings.load::<tally::Config>(name).map(drop),
+        };
+        loaded.unwrap();
     }
 }

@@ -19,4 +19,5 @@ pub mod proxy;
 pub mod stored;
 pub mod world;
 
+pub use faults::Faults;
 pub use world::World;

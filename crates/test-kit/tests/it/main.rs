@@ -1,7 +1,12 @@
 //! Whole systems under bad conditions.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
 
+mod broken;
 mod kill;
 mod proxy;
 mod world;
