@@ -34,6 +34,7 @@ use crate::{
 #[utoipa::path(
     post,
     path = "/v1/orders/{orderId}/credentials",
+    operation_id = "submitBlindedTokens",
     params(("orderId" = Uuid, Path, description = "The order.")),
     security(("capability" = [])),
     request_body = CredentialsRequest,
@@ -115,6 +116,7 @@ async fn signed_item(
 #[utoipa::path(
     get,
     path = "/v1/orders/{orderId}/credentials",
+    operation_id = "listCredentials",
     params(("orderId" = Uuid, Path, description = "The order.")),
     security(("capability" = [])),
     responses(
@@ -142,6 +144,7 @@ pub(super) async fn list(
 #[utoipa::path(
     get,
     path = "/v1/orders/{orderId}/credentials/{itemId}",
+    operation_id = "getCredentials",
     params(
         ("orderId" = Uuid, Path, description = "The order."),
         ("itemId" = Uuid, Path, description = "The item."),

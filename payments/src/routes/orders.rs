@@ -35,6 +35,7 @@ use crate::{
 #[utoipa::path(
     post,
     path = "/v1/orders",
+    operation_id = "placeOrder",
     request_body = OrderRequest,
     params(("Idempotency-Key" = Option<Uuid>, Header, description = "A random UUID (version 4).")),
     responses(
@@ -147,6 +148,7 @@ fn created(order: &wire::Order) -> Response {
 #[utoipa::path(
     get,
     path = "/v1/orders/{orderId}",
+    operation_id = "getOrder",
     params(("orderId" = Uuid, Path, description = "The order.")),
     security(("capability" = [])),
     responses(

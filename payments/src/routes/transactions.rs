@@ -29,6 +29,7 @@ use crate::{
 #[utoipa::path(
     get,
     path = "/v1/orders/{orderId}/transactions",
+    operation_id = "listTransactions",
     params(("orderId" = Uuid, Path, description = "The order.")),
     security(("capability" = [])),
     responses(
@@ -48,6 +49,7 @@ pub(super) async fn list(
 #[utoipa::path(
     post,
     path = "/v1/orders/{orderId}/transactions/uphold",
+    operation_id = "nameUpholdTransfer",
     params(("orderId" = Uuid, Path, description = "The order.")),
     security(("capability" = [])),
     request_body = TransferRequest,
@@ -73,6 +75,7 @@ pub(super) async fn uphold(
 #[utoipa::path(
     post,
     path = "/v1/orders/{orderId}/transactions/gemini",
+    operation_id = "nameGeminiPayment",
     params(("orderId" = Uuid, Path, description = "The order.")),
     security(("capability" = [])),
     request_body = TransferRequest,
@@ -98,6 +101,7 @@ pub(super) async fn gemini(
 #[utoipa::path(
     post,
     path = "/v1/orders/{orderId}/transactions/anonymousCard",
+    operation_id = "payByAnonymousCard",
     params(("orderId" = Uuid, Path, description = "The order.")),
     security(("capability" = [])),
     request_body = CardTransferRequest,

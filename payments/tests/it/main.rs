@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod capability;
+mod commands;
 mod client;
 mod credentials;
 mod house;

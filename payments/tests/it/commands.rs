@@ -1,0 +1,73 @@
+//! What an operator asks for on the command line.
+
+use std::process::{Command, Output};
+
+use messages::FundingSource;
+use serde_json::Value;
+
+use crate::shop::{Shop, amount};
+
+fn run(shop: &Shop, words: &[&str]) -> Output {
+    let file = |name: &str| shop.house.layout.file(name).display().to_string();
+    let root = &shop.config.secrets.sku_root_files[0];
+    Command::new(env!("CARGO_BIN_EXE_payments"))
+        .args(words)
+        .env(
+            "PAYMENTS__ORDERS_DATABASE__URL",
+            format!("sqlite:{}", file("payments-orders.db")),
+        )
+        .env(
+            "PAYMENTS__VOTES_DATABASE__URL",
+            format!("sqlite:{}", file("payments-votes.db")),
+        )
+        .env("PAYMENTS__EVENT_LOG__URL", shop.house.layout.event_log())
+        .arg("--secrets-sku-root-files")
+        .arg(format!("[{:?}]", root.path()))
+        .output()
+        .unwrap()
+}
+
+fn printed(output: Output) -> String {
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{errors}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn a_minted_sku_token_sells() {
+    let shop = Shop::open().await;
+
+    let minted = printed(run(&shop, &["sku", "mint", "user-wallet-vote"]));
+
+    assert_eq!(minted.trim_end(), shop.sku(FundingSource::UserWallet));
+    assert!(!run(&shop, &["sku", "mint", "nothing"]).status.success());
+}
+
+#[tokio::test]
+async fn the_report_lists_what_pays_for_nothing() {
+    let shop = Shop::open().await;
+    let (bought, ..) = shop.buy_all(40).await;
+    let more = shop
+        .transfer("uphold", &bought, |body| body["amount"] = "3".into())
+        .await;
+    assert_eq!(shop.name("uphold", &bought, more).await.status, 201);
+
+    let report: Value = serde_json::from_str(&printed(run(&shop, &["report", "--json"]))).unwrap();
+    let text = printed(run(&shop, &["report"]));
+
+    assert_eq!(report["orders"]["fulfilled"], 1);
+    assert_eq!(report["transfers"]["completed"], 2);
+    assert_eq!(report["funds"][0]["received"], "10");
+    assert_eq!(report["funds"][0]["votesSold"], 40);
+    let surplus = &report["surplus"][0];
+    assert_eq!(surplus["amount"].as_str().map(amount), Some(amount("3")));
+    assert_eq!(
+        (&surplus["reason"], &surplus["orderId"]),
+        (&"overpaid".into(), &bought.order.id.to_string().into())
+    );
+    assert_eq!(surplus["externalId"], more.to_string());
+    assert!(
+        text.contains(&more.to_string()) && text.contains("1 rows, 3 in all"),
+        "{text}"
+    );
+}
