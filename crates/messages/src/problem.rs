@@ -126,6 +126,7 @@ slugs! {
     TooManyRequests = "too-many-requests", 429, "Too many requests. Try again later.";
     TransferAlreadyUsed = "transfer-already-used", 409, "The transfer was used before.";
     TransferNotForThisOrder = "transfer-not-for-this-order", 422, "The transfer does not carry a reference of this order.";
+    TransferNotFound = "transfer-not-found", 422, "The custodian knows no such transfer.";
     Unauthorized = "unauthorized", 401, "The capability is missing or not valid for this.";
     UnknownIssuer = "unknown-issuer", 404, "There is no such issuer.";
     UnknownIssuerKey = "unknown-issuer-key", 400, "No issuer has this key.";
