@@ -225,3 +225,72 @@ impl<S: Sync> FromRequestParts<S> for Units {
         Ok(parts.extensions.get().cloned().unwrap_or(Self(None)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(address: &str) -> Peer {
+        Peer::new(address.parse().unwrap(), None)
+    }
+
+    fn limits(units_per_minute: u32) -> Limits {
+        let limit = RateLimit {
+            units_per_minute,
+            burst: 2,
+        };
+        Limits::new(limit, &[])
+    }
+
+    #[test]
+    fn keys_are_forgotten_when_their_quota_is_full_again() {
+        let limits = limits(6_000);
+        let config = limits.config.clone().unwrap();
+        for host in 1..=9 {
+            let units = limits.units(&peer(&format!("192.0.2.{host}")), &HeaderMap::new());
+            units.charge(2).unwrap();
+        }
+        assert_eq!(config.limiter().len(), 9);
+
+        std::thread::sleep(Duration::from_millis(100));
+        limits.forget();
+
+        assert!(config.limiter().is_empty());
+    }
+
+    #[test]
+    fn the_key_of_an_address_is_another_one_in_each_process() {
+        let address = peer("192.0.2.1");
+
+        let keys = [limits(1), limits(1)].map(|limits| limits.key(&address, &HeaderMap::new()));
+
+        assert_ne!(keys[0], keys[1]);
+    }
+
+    #[test]
+    fn addresses_of_one_ipv6_network_have_one_key() {
+        let limits = limits(1);
+        let key = |address: &str| limits.key(&peer(address), &HeaderMap::new());
+
+        assert_eq!(key("2001:db8::1"), key("2001:db8::ffff:1"));
+        assert_ne!(key("2001:db8::1"), key("2001:db8:0:1::1"));
+        assert_eq!(key("192.0.2.1"), key("::ffff:192.0.2.1"));
+        assert_ne!(key("192.0.2.1"), key("192.0.2.2"));
+    }
+
+    #[test]
+    fn a_bucket_is_one_number_below_the_bound() {
+        let header = |values: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(BUCKET_HEADER, value.parse().unwrap());
+            }
+            bucket(&headers)
+        };
+
+        assert_eq!(header(&["4095"]), Some(4095));
+        for refused in [&[][..], &["4096"], &["-1"], &["1", "1"], &["1,2"], &["0x1"]] {
+            assert_eq!(header(refused), None, "{refused:?}");
+        }
+    }
+}

@@ -46,3 +46,19 @@ impl<S: Sync> FromRequestParts<S> for Peer {
         Ok(peer.unwrap_or_else(|| Self::new(Ipv4Addr::UNSPECIFIED.into(), None)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_shows_its_name_and_never_its_address() {
+        let address = "192.0.2.77".parse().unwrap();
+        let peer = Peer::new(address, Some("payments".into()));
+
+        let shown = format!("{peer:?}");
+
+        assert!(shown.contains("payments"));
+        assert!(!shown.contains("192") && !shown.contains("77"), "{shown}");
+    }
+}

@@ -29,6 +29,17 @@ async fn the_admin_listener_answers_the_machines_that_run_the_service() {
 }
 
 #[tokio::test]
+async fn metrics_do_not_move_with_a_request() {
+    let world = World::start().await;
+    let before = world.admin("/metrics").await.1;
+    for _ in 0..5 {
+        world.get("/items/7").await;
+    }
+
+    assert_eq!(world.admin("/metrics").await.1, before);
+}
+
+#[tokio::test]
 async fn a_service_whose_check_fails_is_alive_and_not_ready() {
     let works = Arc::new(AtomicBool::new(false));
     let check = Arc::clone(&works);
