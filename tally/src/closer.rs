@@ -159,7 +159,7 @@ impl Closer {
             return Err(NotYet::TooEarly { month, on });
         }
         for source in &self.0.sources {
-            if !state.funds_days.keys().any(|(of, _)| of == source) {
+            if !state.reported.contains(source) {
                 return Err(NotYet::NoFunds(*source));
             }
         }

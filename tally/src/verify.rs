@@ -1,14 +1,17 @@
 //! Recomputing the ledger, and comparing it with heads.
 
+use std::collections::BTreeSet;
+
 use messages::encoding::Fixed;
 
 use crate::{
     domain::{
-        LedgerHead,
+        Account, Entry, LedgerHead, Month, Transfer,
+        closing::{fee_memo, payout_memo},
         head::{WITNESS_START, witness_hash},
         ledger::{Altered, Chain},
     },
-    store::{Store, StoreError},
+    store::{PayoutKey, Store, StoreError},
 };
 
 /// How many entries are read at once.
@@ -31,6 +34,9 @@ pub enum NotVerified {
     /// The chain or the balances are broken.
     #[error(transparent)]
     Altered(#[from] Altered),
+    /// What is shown of closings is not what was booked.
+    #[error("fees or payouts of closed months are not those that the ledger has")]
+    Closings,
     /// The chain does not lead through a head that was signed.
     #[error("the ledger does not lead through the head of {day} over {size} entries")]
     OffHead {
@@ -63,7 +69,11 @@ pub async fn verify(
         return Err(NotVerified::Signature(head.day));
     }
     let witnessed = witnessed(store, &heads).await?;
-    let chain = follow(store, &heads).await?;
+    let mut booked = BTreeSet::new();
+    let chain = follow(store, &heads, &mut booked).await?;
+    if booked != shown(store).await? {
+        return Err(NotVerified::Closings);
+    }
     let mut balances = store.balances().await?;
     balances.retain(|_, balance| *balance != 0);
     let mut expected = chain.balances;
@@ -78,8 +88,12 @@ pub async fn verify(
     })
 }
 
-/// Follows the chain through every head.
-async fn follow(store: &dyn Store, heads: &[LedgerHead]) -> Result<Chain, NotVerified> {
+/// Follows the chain through every head, and collects what closings booked.
+async fn follow(
+    store: &dyn Store,
+    heads: &[LedgerHead],
+    booked: &mut BTreeSet<Closed>,
+) -> Result<Chain, NotVerified> {
     let mut chain = Chain::default();
     let pass = |chain: &Chain| {
         for head in heads.iter().filter(|head| head.size == chain.size) {
@@ -97,6 +111,7 @@ async fn follow(store: &dyn Store, heads: &[LedgerHead]) -> Result<Chain, NotVer
         let entries = store.entries(chain.size, PAGE_ROWS).await?;
         for entry in &entries {
             chain.follow(entry)?;
+            booked.extend(closed(entry));
             pass(&chain)?;
         }
         if entries.is_empty() {
@@ -134,4 +149,72 @@ async fn witnessed(store: &dyn Store, heads: &[LedgerHead]) -> Result<usize, Not
         }
     }
     Ok(kept.len())
+}
+
+/// A fee or payout of a closing: who gives and receives, how much, and for what.
+type Closed = (String, String, i128, String);
+
+fn key(transfer: &Transfer) -> Closed {
+    let Transfer {
+        debit,
+        credit,
+        amount,
+        memo,
+    } = transfer;
+    (
+        debit.to_string(),
+        credit.to_string(),
+        amount.base_units(),
+        memo.clone(),
+    )
+}
+
+fn closed(entry: &Entry) -> Option<Closed> {
+    match entry.transfer.credit {
+        Account::Fees | Account::Publisher(_) => Some(key(&entry.transfer)),
+        Account::Expired(_) | Account::Funds(_) | Account::Pool(_) | Account::Revoked(_) => None,
+    }
+}
+
+/// The fees and payouts that the API shows.
+async fn shown(store: &dyn Store) -> Result<BTreeSet<Closed>, StoreError> {
+    let mut shown = BTreeSet::new();
+    for report in store.months().await? {
+        for line in &report.lines {
+            let Some(closing) = line.closing.filter(|closing| !closing.fee.is_zero()) else {
+                continue;
+            };
+            shown.insert(key(&Transfer {
+                debit: Account::Pool(line.line.0),
+                credit: Account::Fees,
+                amount: closing.fee,
+                memo: fee_memo(report.month, closing.votes, line.line.1),
+            }));
+        }
+        payouts(store, report.month, &mut shown).await?;
+    }
+    Ok(shown)
+}
+
+async fn payouts(
+    store: &dyn Store,
+    month: Month,
+    shown: &mut BTreeSet<Closed>,
+) -> Result<(), StoreError> {
+    let mut after: Option<PayoutKey> = None;
+    loop {
+        let page = store.payouts(month, after.take(), PAGE_ROWS).await?;
+        let Some(last) = page.last() else {
+            return Ok(());
+        };
+        after = Some((last.line.0, last.line.1, last.channel.to_string()));
+        for payout in page.into_iter().filter(|payout| !payout.amount.is_zero()) {
+            shown.insert(key(&Transfer {
+                debit: Account::Pool(payout.line.0),
+                memo: payout_memo(month, payout.votes, payout.line.1),
+                credit: Account::Publisher(payout.channel),
+                amount: payout.amount,
+            }));
+        }
+    }
 }

@@ -147,25 +147,36 @@ fn amount_of(units: u128) -> Result<Amount, TooLarge> {
     Amount::from_base_units(units).ok_or(TooLarge)
 }
 
+/// What a ledger row says that pays a publisher. It names the votes, so that the chain covers them.
+pub fn payout_memo(month: Month, votes: u64, value: Amount) -> String {
+    format!("closing {month}, {votes} votes of {value}")
+}
+
+/// What a ledger row says that moves the fee.
+pub fn fee_memo(month: Month, votes: u64, value: Amount) -> String {
+    format!("closing {month}, fee on {votes} votes of {value}")
+}
+
 /// The ledger rows of a plan, in its order.
 pub fn transfers(month: Month, plan: &ClosingPlan) -> Vec<Transfer> {
     let mut transfers = Vec::new();
     for ((source, value), line) in plan {
-        let memo = format!("closing {month}, votes of {value}");
-        let mut give = |credit: Account, amount: Amount| {
+        let mut give = |credit: Account, amount: Amount, memo: String| {
             // A row moves more than nothing.
             if !amount.is_zero() {
+                let debit = Account::Pool(*source);
                 transfers.push(Transfer {
-                    debit: Account::Pool(*source),
+                    debit,
                     credit,
                     amount,
-                    memo: memo.clone(),
+                    memo,
                 });
             }
         };
-        give(Account::Fees, line.fee);
-        for (channel, (_, amount)) in &line.payouts {
-            give(Account::Publisher(channel.clone()), *amount);
+        give(Account::Fees, line.fee, fee_memo(month, line.votes, *value));
+        for (channel, (votes, amount)) in &line.payouts {
+            let publisher = Account::Publisher(channel.clone());
+            give(publisher, *amount, payout_memo(month, *votes, *value));
         }
         for (key, amount, revoked) in &line.ended_keys {
             let account = if *revoked {
@@ -173,7 +184,11 @@ pub fn transfers(month: Month, plan: &ClosingPlan) -> Vec<Transfer> {
             } else {
                 Account::Expired(*source)
             };
-            give(account, *amount);
+            give(
+                account,
+                *amount,
+                format!("closing {month}, never redeemed of {key}"),
+            );
         }
     }
     transfers

@@ -1,6 +1,10 @@
 //! What is kept, and the transactions on it. [`contract`] is what every engine must pass.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
@@ -152,7 +156,10 @@ pub trait Inbox: Send + Sync {
 pub struct ClosingState {
     /// The month that closes next; none before anything happened.
     pub next: Option<Month>,
-    /// The day of each line's latest record of funds.
+    /// The sources that ever had a record of funds.
+    pub reported: BTreeSet<FundingSource>,
+    /// The day of the latest record of funds of each line that is in use: one whose keys have all ended
+    /// and that has no vote waiting may be reported no more.
     pub funds_days: BTreeMap<Line, NaiveDate>,
     /// Lines with a restatement that waits.
     pub restated: Vec<Line>,

@@ -1,7 +1,5 @@
 //! Writing the ledger.
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
 use chrono::NaiveDate;
 use messages::{digest::H, encoding::Fixed};
@@ -178,18 +176,36 @@ async fn sign(
     Ok(true)
 }
 
-/// Every line's latest day of funds, and the lines with a restatement.
-pub(super) async fn funds_state(
-    conn: &mut SqliteConnection,
-) -> Result<(BTreeMap<Line, NaiveDate>, Vec<Line>)> {
-    let rows = sqlx::query("SELECT source, value, day FROM funds")
+/// What was reported of funds, and what waits for an operator.
+pub(super) async fn funds_state(conn: &mut SqliteConnection) -> Result<ClosingState> {
+    let rows = sqlx::query("SELECT DISTINCT source FROM funds")
         .fetch_all(&mut *conn)
         .await?;
+    let reported = rows
+        .iter()
+        .map(|row| parsed(row, "source"))
+        .collect::<Result<_>>()?;
+    let rows = sqlx::query(
+        "SELECT source, value, day FROM funds
+         WHERE EXISTS (SELECT 1 FROM vote_pile WHERE waiting > 0
+                       AND vote_pile.source = funds.source AND vote_pile.value = funds.value)
+            OR NOT EXISTS (SELECT 1 FROM funds_key
+                           WHERE funds_key.source = funds.source AND funds_key.value = funds.value)
+            OR EXISTS (SELECT 1 FROM funds_key WHERE NOT ended
+                       AND funds_key.source = funds.source AND funds_key.value = funds.value)",
+    )
+    .fetch_all(&mut *conn)
+    .await?;
     let days = rows.iter().map(|row| Ok((line(row)?, parsed(row, "day")?)));
-    let days = days.collect::<Result<_>>()?;
+    let funds_days = days.collect::<Result<_>>()?;
     let rows = sqlx::query("SELECT source, value FROM restatement")
         .fetch_all(conn)
         .await?;
     let restated = rows.iter().map(line).collect::<Result<_>>()?;
-    Ok((days, restated))
+    Ok(ClosingState {
+        next: None,
+        reported,
+        funds_days,
+        restated,
+    })
 }

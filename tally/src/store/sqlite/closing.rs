@@ -20,12 +20,9 @@ use crate::{
 const ENDED_KEY_GRACE: TimeDelta = TimeDelta::days(10);
 
 pub(super) async fn state(conn: &mut SqliteConnection) -> Result<ClosingState> {
-    let (funds_days, restated) = books::funds_state(conn).await?;
-    Ok(ClosingState {
-        next: next(conn).await?,
-        funds_days,
-        restated,
-    })
+    let state = books::funds_state(conn).await?;
+    let next = next(conn).await?;
+    Ok(ClosingState { next, ..state })
 }
 
 /// The month that closes next: behind the last closed one, or the first with a vote or a transfer.

@@ -80,6 +80,11 @@ async fn what_is_changed_behind_the_programs_back_is_found() {
         "UPDATE account SET balance = x'00000000000000000000000000000001' WHERE name = 'fees'",
         "UPDATE ledger_head SET size = size - 1",
         "UPDATE ledger_head SET hash = zeroblob(32)",
+        "UPDATE payout SET votes = votes + 1 WHERE channel = 'example.com'",
+        "UPDATE payout SET amount = x'00000000000000000000000000000001' WHERE channel = 'example.com'",
+        "UPDATE payout SET channel = 'example.net' WHERE channel = 'example.com'",
+        "DELETE FROM payout WHERE channel = 'example.com'",
+        "UPDATE closing SET fee = x'00000000000000000000000000000001'",
     ];
     for sql in tampering {
         let (_dir, store) = store().await;
