@@ -9,9 +9,9 @@
 //!
 //! | Action | Where | What one step of it does |
 //! |---|---|---|
-//! | `Post` | client, `POST /v1/votes` | a vote arrives, for the first time or again, and its id is looked up: a known one is answered at once |
-//! | `Redeem` | challenge-bypass, `POST /v4/redemptions` | one transaction: first, replay or refused |
-//! | `Record` | payments, votes | one transaction: vote id and outbox row; the 200 may leave |
+//! | `Standing` | payments, `Intake::take` and `votes::Store::standing` | a vote arrives, for the first time or again; a known one is answered at once |
+//! | `Redeem` | payments, `Intake::redeem`: challenge-bypass, `POST /v4/redemptions` | one transaction: first, replay or refused |
+//! | `Record` | payments, `votes::Store::record` | one transaction: vote id and outbox row; the 200 may leave |
 //! | `TakeLease` | `outbox::Outbox::take_lease` | another process becomes the relay, in its next epoch |
 //! | `Publisher` | `event_log::EventLog::publisher` and `position` | shuts out the publisher before it, asks how far it came |
 //! | `PositionWaiting` | `outbox::Outbox::position_waiting` | checks the lease, shuffles, gives positions |
@@ -19,7 +19,7 @@
 //! | `Publish` | `event_log::Publisher::publish` | records and position, both or neither |
 //! | `DeletePublished` | `outbox::Outbox::delete_published` | checks the lease, deletes below the watermark |
 //! | `Next` | `event_log::Consumer::next` | a consumer reads from the stored offset |
-//! | `Consume` | tally, `consume` | one transaction: effect and offset |
+//! | `CountVotes` | tally, `Store::count_votes` | one transaction: effect and offset |
 //! | `…Crash` | | the process forgets what it had in memory |
 //!
 //! A lost answer is a step that took place and a crash of its caller. A pause is any other order of

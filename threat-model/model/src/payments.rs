@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// A vote arrives, and its id is looked up: a known one is answered at once, and nothing changes.
-pub(crate) fn post(state: &mut State, vote: u8, fault: Fault) {
+pub(crate) fn standing(state: &mut State, vote: u8, fault: Fault) {
     if state.known.has(vote) && fault != Fault::PublishBeforeRedeem {
         return;
     }

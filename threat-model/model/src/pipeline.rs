@@ -21,7 +21,7 @@ pub struct Pipeline {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[expect(missing_docs, reason = "the module's comment has a table of them")]
 pub enum Action {
-    Post { vote: u8 },
+    Standing { vote: u8 },
     Redeem(usize),
     Record(usize),
     RequestCrash(usize),
@@ -33,14 +33,14 @@ pub enum Action {
     Publish(usize),
     RelayCrash(usize),
     Next { consumer: usize, to: u8 },
-    Consume(usize),
+    CountVotes(usize),
     ConsumerCrash(usize),
 }
 
 impl Pipeline {
     fn client_steps(&self, state: &State, actions: &mut Vec<Action>) {
         if state.requests.iter().any(Option::is_none) {
-            actions.extend(self.scenario.votes().map(|vote| Action::Post { vote }));
+            actions.extend(self.scenario.votes().map(|vote| Action::Standing { vote }));
         }
     }
 
@@ -91,7 +91,7 @@ impl Pipeline {
                     actions.extend(ends.map(|to| Action::Next { consumer, to }));
                 }
                 Consumer::Applied { .. } | Consumer::Read { .. } => {
-                    actions.push(Action::Consume(slot));
+                    actions.push(Action::CountVotes(slot));
                     actions.push(Action::ConsumerCrash(slot));
                 }
             }
@@ -117,7 +117,7 @@ impl Model for Pipeline {
     fn next_state(&self, last: &State, action: Action) -> Option<State> {
         let mut state = last.clone();
         match action {
-            Action::Post { vote } => payments::post(&mut state, vote, self.fault),
+            Action::Standing { vote } => payments::standing(&mut state, vote, self.fault),
             Action::Redeem(slot) => {
                 payments::redeem(&mut state, slot, &self.scenario, self.fault);
             }
@@ -133,7 +133,7 @@ impl Model for Pipeline {
             Action::Publish(slot) => relay::publish(&mut state, slot),
             Action::RelayCrash(slot) => relay::crash(&mut state, slot),
             Action::Next { consumer, to } => tally::next(&mut state, consumer, to),
-            Action::Consume(slot) => tally::consume(&mut state, slot, self.fault),
+            Action::CountVotes(slot) => tally::count_votes(&mut state, slot, self.fault),
             Action::ConsumerCrash(slot) => tally::crash(&mut state, slot),
         }
         Some(same::normal(state, self.fault))

@@ -18,7 +18,7 @@ pub(crate) fn next(state: &mut State, slot: usize, to: u8) {
 }
 
 /// One transaction: the effect of the batch and the offset. Who finds the offset moved drops the batch.
-pub(crate) fn consume(state: &mut State, slot: usize, fault: Fault) {
+pub(crate) fn count_votes(state: &mut State, slot: usize, fault: Fault) {
     match at(state, slot) {
         Consumer::Idle => {}
         Consumer::Read { from, to } if fault == Fault::OffsetsApart => {

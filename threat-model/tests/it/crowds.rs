@@ -179,7 +179,7 @@ async fn guess_buyers(world: &mut World, profile: Profile) -> (f64, f64) {
         browsers.push((name, format!("example{buyer}.com")));
         let (name, channel) = browsers.last().unwrap().clone();
         start_voting(world, &name, &channel, profile.clone()).await;
-        world.live(TimeDelta::hours(7)).await;
+        world.live(TimeDelta::hours(26)).await;
     }
     world.live(TimeDelta::days(12)).await;
 
@@ -245,7 +245,7 @@ async fn u2_who_bought_last_did_not_vote() {
 async fn u2_control_browsers_that_do_not_wait_are_named() {
     let mut world = World::start().await;
     let profile = Profile {
-        spread_max: TimeDelta::zero(),
+        spread_max: TimeDelta::minutes(30),
         slot: TimeDelta::zero(),
         ..Profile::demo()
     };

@@ -59,29 +59,29 @@ const ROWS: &[Row] = &[
             r#"{"items":[{"sku":"SKU","quantity":9223372036854775807}]}"#,
         ],
     ),
-    row(Payments, Method::GET, "/v1/orders/{order_id}", &[]),
+    row(Payments, Method::GET, "/v1/orders/{orderId}", &[]),
     row(
         Payments,
         Method::GET,
-        "/v1/orders/{order_id}/transactions",
+        "/v1/orders/{orderId}/transactions",
         &[],
     ),
     row(
         Payments,
         Method::POST,
-        "/v1/orders/{order_id}/transactions/uphold",
+        "/v1/orders/{orderId}/transactions/uphold",
         EXTERNAL,
     ),
     row(
         Payments,
         Method::POST,
-        "/v1/orders/{order_id}/transactions/gemini",
+        "/v1/orders/{orderId}/transactions/gemini",
         EXTERNAL,
     ),
     row(
         Payments,
         Method::POST,
-        "/v1/orders/{order_id}/transactions/anonymousCard",
+        "/v1/orders/{orderId}/transactions/anonymousCard",
         &[
             r#"{"paymentId":"6ba7b810-9dad-41d1-80b4-00c04fd430c8","transaction":""}"#,
             r#"{"paymentId":"6ba7b810-9dad-41d1-80b4-00c04fd430c8","transaction":"e30="}"#,
@@ -91,7 +91,7 @@ const ROWS: &[Row] = &[
     row(
         Payments,
         Method::POST,
-        "/v1/orders/{order_id}/credentials",
+        "/v1/orders/{orderId}/credentials",
         &[
             r#"{"itemId":"ITEM","blindedCreds":[]}"#,
             r#"{"itemId":"ITEM","blindedCreds":["AA=="]}"#,
@@ -101,13 +101,13 @@ const ROWS: &[Row] = &[
     row(
         Payments,
         Method::GET,
-        "/v1/orders/{order_id}/credentials",
+        "/v1/orders/{orderId}/credentials",
         &[],
     ),
     row(
         Payments,
         Method::GET,
-        "/v1/orders/{order_id}/credentials/{item_id}",
+        "/v1/orders/{orderId}/credentials/{itemId}",
         &[],
     ),
     row(
@@ -155,7 +155,7 @@ const ROWS: &[Row] = &[
     row(
         ChallengeBypass,
         Method::POST,
-        "/v4/keys/{key_id}/revoke",
+        "/v4/keys/{keyId}/revoke",
         &[],
     ),
     row(
@@ -294,10 +294,10 @@ impl<'a> Sender<'a> {
         let order = self.order.id.to_string();
         let item = self.order.items.first().unwrap().id.to_string();
         row.path
-            .replace("{order_id}", &order)
-            .replace("{item_id}", &item)
+            .replace("{orderId}", &order)
+            .replace("{itemId}", &item)
             .replace("{name}", "brave.com%3Fsku=user-wallet-vote")
-            .replace("{key_id}", "00000000000000000000000000000000")
+            .replace("{keyId}", "00000000000000000000000000000000")
             .replace("{month}", "2026-01")
             .replace("{channel}", "example.com")
     }

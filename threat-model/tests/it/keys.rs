@@ -267,14 +267,19 @@ fn tags(planted: &mut blindtally::system::Planted) {
 #[tokio::test(flavor = "multi_thread")]
 async fn u5_g4_a_signature_under_another_key_is_refused() {
     let mut world = World::planted(tags).await;
-    let mut hand = world.hand();
 
-    let bought = world.drive(hand.buy(4)).await;
+    let bought = world.kit.buy("anna", FundingSource::UserWallet, 4).await;
 
-    assert!(bought.is_err());
-    let mut honest = World::start().await;
-    let mut hand = honest.hand();
-    assert_eq!(honest.drive(hand.buy(4)).await.unwrap().len(), 4);
+    let refusal = bought.unwrap_err().to_string();
+    let honest = World::start()
+        .await
+        .kit
+        .buy("anna", FundingSource::UserWallet, 4)
+        .await;
+    assert!(
+        honest.is_ok(),
+        "without the tag it is refused, too: {refusal}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -47,7 +47,7 @@ async fn close_with_forged_votes(world: &mut World) {
                 .parse::<messages::publisher::Publisher>()
                 .unwrap()
                 .to_string(),
-            vote_tally: 1_000,
+            vote_tally: 300,
             funding_source: (*source).to_owned(),
             ..honest.clone()
         };
@@ -102,6 +102,11 @@ async fn t18_g2_control_a_closing_that_splits_whatever_waits_pays_more() {
 
 /// Lets payments stop before the month ends, so that no record of funds covers it; gives how many months closed.
 async fn close_without_funds(world: &mut World) -> u64 {
+    let mut hand = world.hand();
+    let tokens = world.drive(hand.buy(4)).await.unwrap();
+    let text = vote_for("example.org");
+    world.drive(hand.vote(&tokens, &text)).await.unwrap();
+    drop(hand);
     world
         .live_until("2026-01-20T12:00:00Z".parse().unwrap())
         .await;

@@ -81,6 +81,7 @@ async fn vote_sizes(world: &mut World) -> Vec<u64> {
         .vote(&mut browser, &[("example.com", 1)])
         .await
         .unwrap();
+    drop(browser);
     world.live(chrono::TimeDelta::days(1)).await;
     let events = world.events().await;
     let tallies = events.iter().map(|event| event.vote_tally.unsigned_abs());
@@ -110,6 +111,7 @@ async fn t17_control_a_vote_with_all_of_a_purchase_shows_its_size() {
         .drive(hand.vote(&tokens, &vote_for("example.com")))
         .await
         .unwrap();
+    drop(hand);
     world.live(chrono::TimeDelta::days(1)).await;
 
     let events = world.events().await;
@@ -246,6 +248,7 @@ async fn use_second_sku(world: &mut World) -> anyhow::Result<Vec<String>> {
     let mut text = vote_for("example.com");
     text.kind = VoteType::RecurringTip;
     world.drive(hand.vote(&tokens, &text)).await?;
+    drop(hand);
     world.live(chrono::TimeDelta::days(1)).await;
     let events = world.events().await;
     Ok(events
