@@ -6,6 +6,7 @@ use messages::{
     money::Amount,
     payments::{
         CredentialsRequest, Order, OrderCredentials, OrderItemRequest, OrderRequest, OrderStatus,
+        Transaction,
     },
 };
 use rand::rngs::OsRng;
@@ -148,7 +149,8 @@ impl Browser {
                 }
                 OrderStatus::Pending => {
                     let parts = payer.pays_in_parts();
-                    match self.next_part(purchase, order, parts) {
+                    let failed = self.failed_transfers(order).await?;
+                    match self.next_part(purchase, order, failed, parts) {
                         Some(amount) => {
                             let draft =
                                 payer.draft(seen.transfer_reference, amount, &order.currency);
@@ -162,8 +164,26 @@ impl Browser {
         Err(Error::Waited("a transfer to arrive"))
     }
 
+    /// What the order's transfers that came to nothing were worth: that money went back.
+    async fn failed_transfers(&mut self, order: &OrderRef) -> Result<Amount, Error> {
+        let path = format!("/v1/orders/{}/transactions", order.id);
+        let request = Request::get(path).with_capability(&order.capability);
+        let transactions: Vec<Transaction> = self.ask(&request).await?;
+        let failed = transactions
+            .iter()
+            .filter(|one| one.status == "failed" || one.status == "canceled");
+        let sum = failed.fold(Some(Amount::ZERO), |sum, one| sum?.checked_add(one.amount));
+        sum.ok_or(Error::Order)
+    }
+
     /// The amount of the next transfer; `None` when every part is under way.
-    fn next_part(&self, purchase: usize, order: &OrderRef, in_parts: bool) -> Option<Amount> {
+    fn next_part(
+        &self,
+        purchase: usize,
+        order: &OrderRef,
+        failed: Amount,
+        in_parts: bool,
+    ) -> Option<Amount> {
         let bought = self.wallet.state.purchases.get(purchase)?;
         let Stage::Paying { transfers, .. } = &bought.stage else {
             return None;
@@ -171,6 +191,7 @@ impl Browser {
         let sent = transfers.iter().try_fold(Amount::ZERO, |sum, transfer| {
             sum.checked_add(transfer.amount)
         })?;
+        let sent = sent.checked_sub(failed).unwrap_or_default();
         let left = order
             .total
             .checked_sub(sent)

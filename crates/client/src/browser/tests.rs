@@ -57,7 +57,8 @@ fn interests() -> Vec<Interest> {
 }
 
 /// An account whose transfers arrive at once.
-struct Purse;
+#[derive(Default)]
+struct Purse(Mutex<Vec<Amount>>);
 
 #[async_trait]
 impl Payer for Purse {
@@ -71,8 +72,18 @@ impl Payer for Purse {
         }
     }
 
-    async fn send(&self, _draft: &Draft) -> Result<(), PayError> {
+    async fn send(&self, draft: &Draft) -> Result<(), PayError> {
+        self.0.lock().unwrap().push(draft.amount);
         Ok(())
+    }
+}
+
+fn basket() -> Basket {
+    Basket {
+        source: FundingSource::AnonymousCard,
+        sku: "a SKU token".to_owned(),
+        quantity: QUANTITY,
+        parts: 2,
     }
 }
 
@@ -80,14 +91,9 @@ impl Payer for Purse {
 async fn live(settings: Settings, path: &Path) -> Result<(), Error> {
     let mut browser = Browser::start(settings, Wallet::open(path).unwrap());
     if browser.wallet().state.purchases.is_empty() {
-        browser.begin(Basket {
-            source: FundingSource::AnonymousCard,
-            sku: "a SKU token".to_owned(),
-            quantity: QUANTITY,
-            parts: 2,
-        })?;
+        browser.begin(basket())?;
     }
-    browser.buy(0, &Purse).await?;
+    browser.buy(0, &Purse::default()).await?;
     browser
         .plan_votes(&interests(), VoteType::AutoContribute)
         .await?;
@@ -246,6 +252,27 @@ async fn a_vote_that_is_refused_for_good_is_not_sent_again() {
             .all(|vote| vote.outcome == refused)
     );
     assert_eq!((counted(&path), fake.repeats()), (0, 0));
+}
+
+#[tokio::test]
+async fn a_transfer_that_failed_is_made_up_for_by_the_next_one() {
+    let (clock, simulation) = begin();
+    let fake = Arc::new(Fake::new(&clock));
+    fake.fail_the_first_transfer();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wallet.json");
+    let purse = Purse::default();
+    let life = async {
+        let settings = settings(&fake, &clock, CrashPoints::default());
+        let mut browser = Browser::start(settings, Wallet::open(&path).unwrap());
+        let purchase = browser.begin(basket())?;
+        browser.buy(purchase, &purse).await
+    };
+
+    through(simulation, life).await.unwrap();
+
+    let halves_and_all: Vec<Amount> = ["5", "10"].map(|text| text.parse().unwrap()).into();
+    assert_eq!(*purse.0.lock().unwrap(), halves_and_all);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use messages::{
     money::Amount,
     payments::{
         AnonymitySet, AnonymitySets, CredentialsRequest, Order, OrderCredentials, OrderItem,
-        OrderRequest, OrderStatus, VoteRequest,
+        OrderRequest, OrderStatus, Transaction, VoteRequest,
     },
 };
 use rand::rngs::OsRng;
@@ -34,6 +34,7 @@ struct Seen {
     own_key: bool,
     price: Option<String>,
     refuses_votes: bool,
+    fails_first_transfer: bool,
     orders: BTreeMap<String, (Order, Vec<Vec<u8>>)>,
     credentials: Option<(Vec<u8>, Vec<u8>)>,
     votes: BTreeSet<Vec<u8>>,
@@ -68,6 +69,10 @@ impl Fake {
 
     pub(super) fn refuse_votes(&self) {
         self.seen().refuses_votes = true;
+    }
+
+    pub(super) fn fail_the_first_transfer(&self) {
+        self.seen().fails_first_transfer = true;
     }
 
     pub(super) fn orders(&self) -> usize {
@@ -175,6 +180,28 @@ impl Fake {
         Some(())
     }
 
+    /// Half of the price came back, if the first transfer failed.
+    fn transactions(&self) -> Vec<Transaction> {
+        let seen = self.seen();
+        let Some((order, transfers)) = seen.orders.values().next() else {
+            return Vec::new();
+        };
+        let failed = seen.fails_first_transfer && !transfers.is_empty();
+        let half = order.total_price.base_units() / 2;
+        let transaction = Transaction {
+            id: order.id,
+            order_id: order.id,
+            created_at: order.created_at,
+            updated_at: order.created_at,
+            external_transaction_id: String::new(),
+            status: "failed".to_owned(),
+            currency: order.currency.clone(),
+            kind: "gemini".to_owned(),
+            amount: Amount::from_base_units(half).unwrap(),
+        };
+        failed.then_some(transaction).into_iter().collect()
+    }
+
     /// The same points again get the same answer, others a refusal.
     fn sign(&self, body: &[u8]) -> Answer {
         let mut seen = self.seen();
@@ -258,6 +285,7 @@ impl Fake {
                 self.pay(body).unwrap();
                 answer_of(201, b"{}".to_vec())
             }
+            _ if path.ends_with("/transactions") => json(&self.transactions()),
             _ if path.ends_with("/credentials") => self.sign(body),
             _ => json(&order()),
         }
