@@ -231,9 +231,10 @@ async fn ensure_topics(parts: &VotesSideParts<'_>, topics: &Topics) -> anyhow::R
 
 fn votes_relay(parts: &VotesSideParts<'_>, outbox: Arc<dyn Outbox>) -> (RelayJob, RelayHealth) {
     let publication = &parts.config.publication;
-    let slots = publication
-        .publication_slots
-        .schedule(publication.publication_min_votes);
+    let slots = Schedule::Slots {
+        slots: publication.publication_slots.times().to_vec(),
+        rows_min: publication.publication_min_votes,
+    };
     let schedule = (parts.rules.schedule)(slots);
     let relay = relay_parts(parts, VOTES_LINE, outbox, schedule, parts.rules.shuffle);
     RelayJob::new("votes-relay", relay)

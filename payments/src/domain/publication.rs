@@ -5,7 +5,6 @@
 
 use chrono::NaiveTime;
 use serde::Deserialize;
-use service_kit::outbox::Schedule;
 
 /// The times of a day at which votes are published: at least one, in order, all different.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
@@ -16,12 +15,9 @@ impl Slots {
     /// One slot every quarter of an hour: with more, a slot would hold the votes of very few people.
     pub const MAX: usize = 96;
 
-    /// Publishes in each slot if at least `votes_min` votes wait, and in the day's last slot always.
-    pub fn schedule(&self, votes_min: u64) -> Schedule {
-        Schedule::Slots {
-            slots: self.0.clone(),
-            rows_min: votes_min,
-        }
+    /// The times, in order.
+    pub fn times(&self) -> &[NaiveTime] {
+        &self.0
     }
 }
 
@@ -62,8 +58,6 @@ pub enum SlotsError {
 
 #[cfg(test)]
 mod tests {
-    use chrono::{DateTime, Utc};
-
     use super::*;
 
     fn slots(texts: &[&str]) -> Result<Slots, SlotsError> {
@@ -72,17 +66,10 @@ mod tests {
 
     #[test]
     fn slots_are_put_in_order() {
-        let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
-        let schedule = slots(&["18:10", "00:10"]).unwrap().schedule(50);
+        let slots = slots(&["18:10", "00:10"]).unwrap();
 
-        assert_eq!(
-            schedule.next_after(at("2026-01-01T00:10:00Z")),
-            at("2026-01-01T18:10:00Z")
-        );
-        assert_eq!(
-            schedule.next_after(at("2026-01-01T18:10:00Z")),
-            at("2026-01-02T00:10:00Z")
-        );
+        let times: Vec<_> = slots.times().iter().map(ToString::to_string).collect();
+        assert_eq!(times, ["00:10:00", "18:10:00"]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use tokio::sync::oneshot;
+use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use super::alarm::Alarm;
 use crate::{domain::vote::RedeemedVote, store::votes::Store};
@@ -52,10 +52,12 @@ impl Committer {
         self.lock().push(Pending { vote, done });
         loop {
             let _turn = self.turn.lock().await;
-            if let Ok(outcome) = outcome.try_recv() {
-                return outcome;
+            match outcome.try_recv() {
+                Ok(outcome) => return outcome,
+                // Whoever had taken the vote along died over it.
+                Err(TryRecvError::Closed) => return Err(NotRecorded),
+                Err(TryRecvError::Empty) => self.write_batch().await,
             }
-            self.write_batch().await;
         }
     }
 

@@ -320,6 +320,7 @@ struct SlowStore {
     inner: crate::store::votes::SqliteVotes,
     writes: AtomicU64,
     fails: bool,
+    panics: bool,
 }
 
 #[async_trait]
@@ -331,6 +332,7 @@ impl Store for SlowStore {
     async fn record(&self, votes: &[RedeemedVote]) -> sqlx::Result<()> {
         self.writes.fetch_add(1, Ordering::SeqCst);
         tokio::time::sleep(Duration::from_millis(30)).await;
+        assert!(!self.panics, "as planned");
         if self.fails {
             return Err(sqlx::Error::WorkerCrashed);
         }
@@ -353,6 +355,7 @@ async fn votes_under_load_share_their_writes() {
         inner: bench.store.clone(),
         writes: AtomicU64::new(0),
         fails: false,
+        panics: false,
     });
     let mut parts = bench.parts();
     parts.store = Arc::clone(&slow) as Arc<dyn Store>;
@@ -374,6 +377,7 @@ async fn a_failed_write_tells_everybody_in_it_to_try_again() {
         inner: bench.store.clone(),
         writes: AtomicU64::new(0),
         fails: true,
+        panics: false,
     });
     let intake = Intake::new(parts);
 
@@ -385,4 +389,31 @@ async fn a_failed_write_tells_everybody_in_it_to_try_again() {
             .all(|taken| matches!(taken, Err(Refusal::TryAgain(_))))
     );
     assert_eq!(bench.recorded().await, (0, 0));
+}
+
+#[tokio::test]
+async fn a_write_that_panics_holds_nobody_up() {
+    let bench = Bench::new().await;
+    let mut parts = bench.parts();
+    parts.store = Arc::new(SlowStore {
+        inner: bench.store.clone(),
+        writes: AtomicU64::new(0),
+        fails: false,
+        panics: true,
+    });
+    let intake = Intake::new(parts);
+
+    let all = join_all((0..10).map(|t| intake.take(vote("example.com", t..=t))));
+    let taken = tokio::time::timeout(Duration::from_secs(10), all).await;
+
+    let taken = taken.expect("everybody is told");
+    assert!(
+        taken
+            .iter()
+            .all(|taken| matches!(taken, Err(Refusal::TryAgain(_))))
+    );
+    assert_eq!(
+        bench.intake().take(vote("example.com", 0..=0)).await.ok(),
+        Some(())
+    );
 }
