@@ -22,7 +22,7 @@ fn run(shop: &Shop, words: &[&str]) -> Output {
         )
         .env("PAYMENTS__EVENT_LOG__URL", shop.house.layout.event_log())
         .arg("--secrets-sku-root-files")
-        .arg(format!("[{:?}]", root.path()))
+        .arg(format!("[\"{}\"]", root.path().display()))
         .output()
         .unwrap()
 }

@@ -1,10 +1,13 @@
 //! Blinded tokens in, signed tokens out: once.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use chrono::TimeDelta;
 use messages::payments::{OrderCredentials, OrderStatus};
 use serde_json::{Value, json};
+use service_kit::fault::{Crashed, FaultPoints};
 
-use crate::shop::Shop;
+use crate::{house::Wish, shop::Shop};
 
 #[tokio::test]
 async fn paid_tokens_are_signed_and_the_proof_holds() {
@@ -39,7 +42,7 @@ async fn paid_tokens_are_signed_and_the_proof_holds() {
     assert_eq!(json!(signed.blinded_creds), points["blindedCreds"]);
     assert_eq!(shop.status(&bought).await, OrderStatus::Fulfilled);
     let listed: Vec<OrderCredentials> = shop.get(&bought, "/credentials").await.read(200);
-    assert_eq!(listed, [signed.clone()]);
+    assert_eq!(listed, std::slice::from_ref(&signed));
     let one = shop.get(&bought, &format!("/credentials/{item}")).await;
     assert_eq!(one.read::<OrderCredentials>(200), signed);
     let other = shop
@@ -227,4 +230,51 @@ async fn after_their_time_credentials_are_gone_and_nothing_is_signed_again() {
     assert!(!has(point.as_bytes()));
     assert!(!has(reference.to_string().as_bytes()) && !has(reference.as_bytes()));
     assert!(has(bought.order.id.as_bytes()), "the order itself is kept");
+}
+
+#[tokio::test]
+async fn a_crash_at_any_step_is_mended_by_the_client_or_by_the_job_and_counted_once() {
+    for step in [
+        "credentials-submitted",
+        "credentials-signed",
+        "credentials-stored",
+    ] {
+        for client_repeats in [true, false] {
+            let crashes = AtomicBool::new(true);
+            let plan = move |name| {
+                let dies = name == step && crashes.swap(false, Ordering::SeqCst);
+                if dies { Err(Crashed(name)) } else { Ok(()) }
+            };
+            let mut wish = Wish::default();
+            wish.rules.fault = FaultPoints::planned(plan);
+            let mut shop = Shop::with(wish).await;
+            let bought = shop.wallet(8).await;
+            shop.pay("uphold", &bought).await;
+            let (blinding, points) = Shop::points(&bought);
+
+            assert_eq!(shop.submit(&bought, &points).await.refusal(), "internal");
+            if client_repeats {
+                assert_eq!(shop.submit(&bought, &points).await.status, 200, "{step}");
+            } else {
+                shop.house.simulation.run_for(TimeDelta::minutes(40)).await;
+            }
+
+            let signed: Vec<OrderCredentials> = shop.get(&bought, "/credentials").await.read(200);
+            let [signed] = signed.as_slice() else {
+                panic!("{step}")
+            };
+            let (tokens, proof) = (&signed.signed_creds, &signed.batch_proof);
+            let tokens = blinding.unblind(tokens, proof, &signed.public_key);
+            assert_eq!(tokens.unwrap().len(), 8, "{step}");
+            assert_eq!(shop.status(&bought).await, OrderStatus::Fulfilled);
+            let issuer = shop
+                .house
+                .issuer
+                .issuer(crate::house::WALLET)
+                .await
+                .unwrap();
+            let signed_total: u64 = issuer.keys.iter().map(|key| key.signed_total).sum();
+            assert_eq!(signed_total, 8, "{step}");
+        }
+    }
 }

@@ -1,5 +1,9 @@
 //! payments as a black box: over HTTPS, with a real challenge-bypass behind it.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
 
 mod capability;
 mod commands;

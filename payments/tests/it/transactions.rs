@@ -89,7 +89,7 @@ async fn a_pending_transfer_is_polled_until_it_arrives() {
     let arrives = shop.house.clock.now() + TimeDelta::days(5);
     let id = shop
         .transfer("gemini", &bought, |body| {
-            body["completesAt"] = json!(arrives)
+            body["completesAt"] = json!(arrives);
         })
         .await;
     let named: Transaction = shop.name("gemini", &bought, id).await.read(201);

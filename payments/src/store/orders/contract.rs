@@ -432,7 +432,7 @@ pub(super) async fn a_pending_transfer_moves_on_once(store: Arc<dyn Whole>) {
     ));
     assert_eq!(
         store.open_transfers(None, 10).await.unwrap(),
-        [new.transfer.clone()]
+        std::slice::from_ref(&new.transfer)
     );
     assert_eq!(
         store
@@ -445,8 +445,8 @@ pub(super) async fn a_pending_transfer_moves_on_once(store: Arc<dyn Whole>) {
     let id = new.transfer.id;
     let later = start() + TimeDelta::hours(2);
     let completed = TransferStatus::Completed;
-    let moves = (0..8).map(|_| store.move_on(id, completed, amount("0.6"), later));
-    for moved in join_all(moves).await {
+    let attempts = (0..8).map(|_| store.move_on(id, completed, amount("0.6"), later));
+    for moved in join_all(attempts).await {
         let moved = moved.unwrap().unwrap();
         assert_eq!((moved.status, moved.amount), (completed, amount("0.6")));
         assert_eq!(moved.updated_at, later);
