@@ -3,7 +3,7 @@
 //! | Question | Module |
 //! |---|---|
 //! | A user's transfer at Uphold or Gemini | here |
-//! | A card's signed transfer, in two steps | [`card`] |
+//! | A card's signed transfer, in two steps | `card` |
 //! | When is a pending transfer asked for again? | [`schedule`] |
 //!
 //! A crash at any point loses nothing: what was asked of a custodian is found again by its id, and what

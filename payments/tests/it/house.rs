@@ -229,7 +229,10 @@ impl Answer {
     }
 
     pub(crate) fn problem(&self) -> Problem {
-        assert_eq!(self.headers.get("content-type").unwrap(), "application/problem+json");
+        assert_eq!(
+            self.headers.get("content-type").unwrap(),
+            "application/problem+json"
+        );
         serde_json::from_slice(&self.body).unwrap()
     }
 

@@ -6,8 +6,8 @@
 )]
 
 mod capability;
-mod commands;
 mod client;
+mod commands;
 mod credentials;
 mod house;
 mod openapi;
