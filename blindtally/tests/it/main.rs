@@ -3,5 +3,6 @@
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may panic")]
 
 mod demo;
+mod pages;
 mod system;
 mod up;

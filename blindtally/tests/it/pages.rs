@@ -1,0 +1,70 @@
+//! The pages stay true: what they name is there, and what is there they name.
+
+use std::{fs, path::Path};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the workspace is one folder up")
+}
+
+/// What stands between backquotes in a page.
+fn quoted(page: &str) -> impl Iterator<Item = &str> {
+    page.split('`').skip(1).step_by(2)
+}
+
+/// The tables that the migrations of every database and engine create.
+fn tables() -> Vec<String> {
+    let mut tables = Vec::new();
+    for database in fs::read_dir(root().join("migrations")).unwrap() {
+        for engine in fs::read_dir(database.unwrap().path()).unwrap() {
+            for migration in fs::read_dir(engine.unwrap().path()).unwrap() {
+                let sql = fs::read_to_string(migration.unwrap().path()).unwrap();
+                let created = sql
+                    .lines()
+                    .filter_map(|line| line.strip_prefix("CREATE TABLE "));
+                tables.extend(created.map(|rest| {
+                    let name = rest.trim_start_matches("IF NOT EXISTS ");
+                    let end = name.find([' ', '(']).unwrap_or(name.len());
+                    name.split_at(end).0.to_owned()
+                }));
+            }
+        }
+    }
+    tables
+}
+
+#[test]
+fn every_path_on_the_walk_of_a_vote_exists() {
+    let page = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let services = ["", "payments/src", "challenge-bypass/src", "tally/src"];
+    let mut checked = 0;
+    for path in quoted(&page).filter(|name| name.ends_with(".rs") || name.ends_with('/')) {
+        // Within a paragraph about a service, paths start at its sources.
+        let found = services
+            .iter()
+            .any(|service| root().join(service).join(path).exists());
+        assert!(
+            found || path == "contract.rs",
+            "{path} is named and not there"
+        );
+        checked += 1;
+    }
+    assert!(checked > 25, "only {checked} paths were found on the page");
+}
+
+#[test]
+fn every_table_has_its_retention_rule() {
+    let page = fs::read_to_string(root().join("docs/data-retention.md")).unwrap();
+    let named: Vec<_> = quoted(&page)
+        .map(|name| name.split_once('.').map_or(name, |(table, _)| table))
+        .collect();
+    let tables = tables();
+    assert!(tables.len() > 25, "only {} tables were found", tables.len());
+    for table in tables {
+        assert!(
+            named.contains(&table.as_str()),
+            "{table} has no retention rule"
+        );
+    }
+}
