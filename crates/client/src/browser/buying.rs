@@ -169,10 +169,10 @@ impl Browser {
         let path = format!("/v1/orders/{}/transactions", order.id);
         let request = Request::get(path).with_capability(&order.capability);
         let transactions: Vec<Transaction> = self.ask(&request).await?;
-        let failed = transactions
+        let mut failed = transactions
             .iter()
             .filter(|one| one.status == "failed" || one.status == "canceled");
-        let sum = failed.fold(Some(Amount::ZERO), |sum, one| sum?.checked_add(one.amount));
+        let sum = failed.try_fold(Amount::ZERO, |sum, one| sum.checked_add(one.amount));
         sum.ok_or(Error::Order)
     }
 
