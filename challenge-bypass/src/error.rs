@@ -126,9 +126,8 @@ impl Error {
             Self::NoSigningKey => {
                 return Problem::new(Slug::NoConfirmedKey).retry_after(RetryAfter::Seconds120);
             }
-            Self::RegistryBehind | Self::RegistryInconsistent => {
-                return Problem::new(self.registry()).retry_after(RetryAfter::Seconds120);
-            }
+            Self::RegistryBehind => return stopped(Slug::RegistryBehind),
+            Self::RegistryInconsistent => return stopped(Slug::RegistryInconsistent),
             Self::AlreadyRedeemed => Slug::TokenAlreadyRedeemed,
             Self::BadSignature(BadSignature) => Slug::BadSignature,
             // The caller may try again: nothing is lost, and a database that fails may come back.
@@ -146,12 +145,18 @@ impl Error {
         slug.into()
     }
 
-    fn registry(&self) -> Slug {
-        match self {
-            Self::RegistryBehind => Slug::RegistryBehind,
-            _ => Slug::RegistryInconsistent,
-        }
+    /// Whether somebody must look at it: docs/operations.md says what to do.
+    fn is_alarm(&self) -> bool {
+        matches!(
+            self,
+            Self::RegistryBehind | Self::RegistryInconsistent | Self::Sealed(_)
+        )
     }
+}
+
+/// The registry takes nothing until an operator has looked at it.
+fn stopped(slug: Slug) -> Problem {
+    Problem::new(slug).retry_after(RetryAfter::Seconds120)
 }
 
 fn invalid_batch(error: InvalidBatch) -> Problem {
@@ -178,22 +183,14 @@ fn invalid_redemption(error: InvalidRedemption) -> Problem {
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        match &self {
-            // Somebody must look at these: see docs/operations.md.
-            Self::RegistryBehind | Self::RegistryInconsistent | Self::Sealed(_) => {
-                metrics::counter!("blindtally_registry_alarms_total").increment(1);
-                tracing::error!(
-                    error = &self as &dyn std::error::Error,
-                    "a request was stopped"
-                );
-            }
-            Self::Store(_) => {
-                tracing::error!(
-                    error = &self as &dyn std::error::Error,
-                    "the database failed"
-                );
-            }
-            _ => {}
+        if self.is_alarm() {
+            metrics::counter!("blindtally_registry_alarms_total").increment(1);
+        }
+        if self.is_alarm() || matches!(self, Self::Store(_)) {
+            tracing::error!(
+                error = &self as &dyn std::error::Error,
+                "a request was stopped"
+            );
         }
         self.problem().into_response()
     }

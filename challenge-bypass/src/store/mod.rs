@@ -148,7 +148,7 @@ pub trait Store: Send + Sync {
         rows_max: u32,
     ) -> Result<u64, StoreError>;
 
-    /// Makes what was deleted unreadable in the database's files.
+    /// Makes what was deleted, and the order of what was written, unreadable in the database's files.
     async fn forget_deleted(&self) -> Result<(), StoreError>;
 
     /// Whether the database answers.

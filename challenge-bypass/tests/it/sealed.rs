@@ -124,3 +124,24 @@ async fn the_key_encryption_key_is_changed_without_losing_a_token() {
     );
     assert!(key.is_ok());
 }
+
+#[tokio::test]
+async fn the_order_of_writes_is_not_kept_for_long() {
+    let mut app = App::start().await;
+    let tokens = app.issue(4).await;
+    app.redeemed("for a", &tokens).await;
+    let log = || {
+        std::fs::metadata(app.path("challenge-bypass.db-wal"))
+            .unwrap()
+            .len()
+    };
+    assert!(log() > 0);
+
+    app.live_until("2026-01-01T17:00:00Z").await;
+
+    let log = std::fs::metadata(app.path("challenge-bypass.db-wal"))
+        .unwrap()
+        .len();
+    assert_eq!(log, 0);
+    assert_eq!(app.redeemed_total().await, 4);
+}

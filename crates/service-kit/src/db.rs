@@ -171,8 +171,6 @@ fn settle(options: SqliteConnectOptions) -> SqliteConnectOptions {
         // A large statement's journal would spill rows into files outside the database, and cost
         // more than the statement.
         .pragma("temp_store", "MEMORY")
-        // In pages, 16 MiB: what is written again and again is copied into the file less often.
-        .pragma("wal_autocheckpoint", "4000")
         .pragma("trusted_schema", "OFF")
         .pragma("cache_size", CACHE)
 }
