@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use clap::CommandFactory as _;
 use clock::Clock;
-use service_kit::secret::SecretFile;
+use service_kit::{outbox::new_generation as new_generation_of, secret::SecretFile};
 use tally::{
     Config, Deps,
     domain::{HeadKey, LedgerHead, funds::Line},
@@ -48,6 +48,16 @@ pub(crate) async fn close(config: &Config) -> anyhow::Result<()> {
         writeln!(stdout(), "closed {month}")?;
     }
     writeln!(stdout(), "nothing more to close: {not_yet}")?;
+    Ok(())
+}
+
+pub(crate) async fn new_generation(config: &Config) -> anyhow::Result<()> {
+    let parts = open(config, &Deps::system()).await?;
+    let published = new_generation_of(&*parts.store.outbox(), &*parts.log, tally::LINE).await?;
+    writeln!(
+        stdout(),
+        "the log has {published} records of the old generation"
+    )?;
     Ok(())
 }
 

@@ -12,14 +12,15 @@ pub enum Stop {
     /// The log is not the one that positions were stored for.
     #[error(
         "the event log is not the one that was read so far: it was made anew. Nothing is read from it. \
-         Put the old log back; docs/operations.md says what to do if it is lost"
+         Put the old log back. If it is lost, so are the votes in it that were not read; do not delete \
+         the read positions, or what is published again would be counted from a wrong place"
     )]
     OtherLog,
     /// The stored position is not in the log.
     #[error(
         "reading of {topic}/{partition} stopped: its position {position} lies outside the log, which has \
          {start} to {end}. The event log was restored from a backup, or records were dropped before they \
-         were read. Put a later state of the log back; docs/operations.md says what to do if there is none"
+         were read. Put a later state of the log back"
     )]
     OutsideLog {
         /// The topic.

@@ -69,7 +69,7 @@ use crate::{
 };
 
 /// Names the tally's line of publications in the event log.
-const LINE: &str = "tally";
+pub const LINE: &str = "tally";
 
 /// What the service is given from outside.
 #[derive(Clone, Debug)]

@@ -42,6 +42,9 @@ enum Command {
         /// The file, which must not exist.
         file: PathBuf,
     },
+    /// Manage what waits to be published: dead letters, and copies of signed heads.
+    #[command(subcommand)]
+    Outbox(Outbox),
     /// Serve (the default).
     Serve,
     /// Recompute the ledger's chain and balances, and check every signed head.
@@ -65,6 +68,12 @@ enum Funds {
     List,
 }
 
+#[derive(Clone, Copy, Debug, Subcommand)]
+enum Outbox {
+    /// Begin a new life of the outbox: mandatory after the database or the event log was restored.
+    NewGeneration,
+}
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let (cli, sources) = command_line::<Cli>(config::SERVICE, config::DEFAULTS)?;
@@ -81,6 +90,7 @@ async fn main() -> anyhow::Result<()> {
         Command::Funds(Funds::List) => commands::list_restatements(&load()?).await,
         Command::Head => commands::head(&load()?).await,
         Command::NewHeadKey { file } => commands::new_head_key(file),
+        Command::Outbox(Outbox::NewGeneration) => commands::new_generation(&load()?).await,
         Command::Serve => {
             let config = load()?;
             telemetry::init(&config.log_level)?;

@@ -25,6 +25,7 @@ use crate::{
 };
 
 pub mod contract;
+mod generation;
 mod job;
 mod relay;
 mod schedule;
@@ -32,6 +33,7 @@ pub mod sqlite;
 #[cfg(test)]
 mod testing;
 
+pub use generation::new_generation;
 pub use job::{RelayHealth, RelayJob};
 pub use relay::{Ran, Relay, RelayError, RelayParts, Stop};
 pub use schedule::Schedule;

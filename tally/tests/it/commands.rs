@@ -15,7 +15,7 @@ async fn closed() -> App {
     app
 }
 
-fn run(app: &App, arguments: &[&str]) -> Output {
+pub(crate) fn run(app: &App, arguments: &[&str]) -> Output {
     let path = |name| app.path(name).display().to_string();
     let database = format!("sqlite:{}", path("tally.db"));
     let log = format!("embedded:{}", path("log.db"));
@@ -34,7 +34,7 @@ fn run(app: &App, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-fn text(output: &Output) -> String {
+pub(crate) fn text(output: &Output) -> String {
     String::from_utf8_lossy(&[&output.stdout[..], &output.stderr[..]].concat()).into_owned()
 }
 
@@ -99,6 +99,7 @@ async fn a_new_key_is_made_once_and_help_explains_every_command() {
         "funds",
         "head",
         "new-head-key",
+        "outbox",
         "serve",
         "verify",
     ] {

@@ -38,7 +38,7 @@ async fn a_log_made_anew_is_not_read() {
         matches!(stopped, IntakeError::Stopped(Stop::OtherLog)),
         "{stopped}"
     );
-    assert!(stopped.to_string().contains("docs/operations.md"));
+    assert!(stopped.to_string().contains("Put the old log back"));
 }
 
 /// The log of an earlier day is the same log, and shorter than what was read.
@@ -100,4 +100,14 @@ async fn a_database_from_a_backup_is_noticed_and_counts_nothing_twice() {
     assert!(failing.contains("outbox"), "{failing}");
     let months = app.json("/v1/months").await;
     assert_eq!(months["months"][0]["totals"][0]["votes"], 8);
+
+    let arguments = ["outbox", "new-generation"];
+    let renewed = crate::commands::run(&app, &arguments);
+    assert!(
+        renewed.status.success(),
+        "{}",
+        crate::commands::text(&renewed)
+    );
+    app.settle().await;
+    assert_eq!(app.readyz().await.0, StatusCode::OK);
 }

@@ -151,6 +151,9 @@ impl Inbox for SqliteStore {
     }
 }
 
+/// The most of a record that its dead letter repeats: where it stands is said, too.
+const LETTER_BYTES_MAX: usize = 64 * 1024;
+
 /// Sends a record to `<topic>.dead-letter`, with the reason and its position, through the outbox.
 async fn put_aside(
     conn: &mut SqliteConnection,
@@ -169,19 +172,24 @@ async fn put_aside(
         "partition": partition,
         "offset": raw.offset,
         "reason": refusal.to_string(),
-        "key": hex::encode(&raw.key),
-        "value": hex::encode(&raw.value),
+        "key": shown(&raw.key),
+        "value": shown(&raw.value),
+        "valueBytes": raw.value.len(),
     });
     let row = OutboxRow {
         id: id.finish().to_vec(),
         topic: format!("{topic}.dead-letter"),
-        key: raw.key.clone(),
+        key: Vec::new(),
         value: letter.to_string().into_bytes(),
     };
     insert(conn, &row).await?;
     effect.refused += 1;
     effect.alarms += u64::from(refusal.is_alarm());
     Ok(())
+}
+
+fn shown(bytes: &[u8]) -> String {
+    hex::encode(bytes.get(..LETTER_BYTES_MAX).unwrap_or(bytes))
 }
 
 /// Keeps a head that extends the last one: of a later day, and no shorter; a repeat says nothing new.

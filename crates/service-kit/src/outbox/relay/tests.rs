@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 use super::*;
 use crate::outbox::{
     contract::Fixture as _,
+    new_generation,
     testing::{Service, TOPIC},
 };
 
@@ -327,10 +328,8 @@ async fn a_stopped_relay_fails_readiness_until_the_outbox_has_a_new_generation()
     let instruction = health.check().unwrap_err().to_string();
     assert!(instruction.contains("new-generation"), "{instruction}");
 
-    let claim = Claim::now(Holder::random(), Duration::from_mins(1));
-    let lease = other.outbox.take_lease(claim).await.unwrap().unwrap();
-    other.outbox.renew_generation(&lease, 0).await.unwrap();
-    other.outbox.release_lease(&lease).await.unwrap();
+    let dropped = new_generation(&*other.outbox, &*other.log, &other.name).await;
+    assert_eq!(dropped.unwrap(), 0);
     crate::jobs::Job::run_once(&job).await.unwrap();
     health.check().unwrap();
     assert_eq!(published(&*other.log).await, [3, 4, 5]);
