@@ -22,7 +22,7 @@ use crate::{
 };
 
 mod fake;
-use fake::Fake;
+use fake::{Fake, Fault};
 
 /// How many tokens the tests buy.
 const QUANTITY: u32 = 40;
@@ -140,7 +140,7 @@ async fn every_token_that_was_paid_for_is_counted_once() {
 async fn lost_answers_change_no_count_and_repeats_are_the_same_bytes() {
     let (clock, simulation) = begin();
     let fake = Arc::new(Fake::new(&clock));
-    fake.lose_every_third_answer();
+    fake.plant(Fault::LoseEveryThirdAnswer);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("wallet.json");
 
@@ -187,7 +187,7 @@ async fn a_browser_that_dies_after_any_step_goes_on_from_its_wallet() {
 async fn tokens_under_a_key_that_only_this_browser_is_shown_are_refused() {
     let (clock, simulation) = begin();
     let fake = Arc::new(Fake::new(&clock));
-    fake.sign_with_a_key_of_its_own();
+    fake.plant(Fault::OwnKey);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("wallet.json");
 
@@ -232,7 +232,7 @@ async fn a_price_above_the_tokens_value_is_not_paid() {
 async fn a_vote_that_is_refused_for_good_is_not_sent_again() {
     let (clock, simulation) = begin();
     let fake = Arc::new(Fake::new(&clock));
-    fake.refuse_votes();
+    fake.plant(Fault::RefuseVotes);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("wallet.json");
 
@@ -258,7 +258,7 @@ async fn a_vote_that_is_refused_for_good_is_not_sent_again() {
 async fn a_transfer_that_failed_is_made_up_for_by_the_next_one() {
     let (clock, simulation) = begin();
     let fake = Arc::new(Fake::new(&clock));
-    fake.fail_the_first_transfer();
+    fake.plant(Fault::FailFirstTransfer);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("wallet.json");
     let purse = Purse::default();

@@ -20,6 +20,19 @@ use sha2::Sha512;
 use super::*;
 use crate::transport::{Answer, Request};
 
+/// What goes wrong.
+#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Fault {
+    /// The first transfer comes to nothing.
+    FailFirstTransfer,
+    /// Requests are carried out, and some answers do not arrive.
+    LoseEveryThirdAnswer,
+    /// Tokens are signed with a key that nobody else sees.
+    OwnKey,
+    /// Every vote is refused.
+    RefuseVotes,
+}
+
 /// The server.
 pub(super) struct Fake {
     key: SigningKey,
@@ -29,12 +42,9 @@ pub(super) struct Fake {
 
 #[derive(Default)]
 struct Seen {
-    loses: bool,
+    faults: BTreeSet<Fault>,
     answers: u64,
-    own_key: bool,
     price: Option<String>,
-    refuses_votes: bool,
-    fails_first_transfer: bool,
     orders: BTreeMap<String, (Order, Vec<Vec<u8>>)>,
     credentials: Option<(Vec<u8>, Vec<u8>)>,
     votes: BTreeSet<Vec<u8>>,
@@ -55,24 +65,13 @@ impl Fake {
         self.state.lock().unwrap()
     }
 
-    pub(super) fn lose_every_third_answer(&self) {
-        self.seen().loses = true;
-    }
-
-    pub(super) fn sign_with_a_key_of_its_own(&self) {
-        self.seen().own_key = true;
+    /// Lets something go wrong from now on.
+    pub(super) fn plant(&self, fault: Fault) {
+        self.seen().faults.insert(fault);
     }
 
     pub(super) fn sell_for(&self, price: &str) {
         self.seen().price = Some(price.to_owned());
-    }
-
-    pub(super) fn refuse_votes(&self) {
-        self.seen().refuses_votes = true;
-    }
-
-    pub(super) fn fail_the_first_transfer(&self) {
-        self.seen().fails_first_transfer = true;
     }
 
     pub(super) fn orders(&self) -> usize {
@@ -186,7 +185,7 @@ impl Fake {
         let Some((order, transfers)) = seen.orders.values().next() else {
             return Vec::new();
         };
-        let failed = seen.fails_first_transfer && !transfers.is_empty();
+        let failed = seen.faults.contains(&Fault::FailFirstTransfer) && !transfers.is_empty();
         let half = order.total_price.base_units() / 2;
         let transaction = Transaction {
             id: order.id,
@@ -211,7 +210,11 @@ impl Fake {
         }
         let request: CredentialsRequest = serde_json::from_slice(body).unwrap();
         let own = SigningKey::random(&mut OsRng);
-        let key = if seen.own_key { &own } else { &self.key };
+        let key = if seen.faults.contains(&Fault::OwnKey) {
+            &own
+        } else {
+            &self.key
+        };
         let points = &request.blinded_creds;
         let blinded: Vec<_> = points
             .iter()
@@ -240,7 +243,7 @@ impl Fake {
     fn vote(&self, body: &[u8]) -> Answer {
         let vote: VoteRequest = serde_json::from_slice(body).unwrap();
         let mut seen = self.seen();
-        if seen.refuses_votes {
+        if seen.faults.contains(&Fault::RefuseVotes) {
             let problem = br#"{"type":"urn:blindtally:problem:token-already-redeemed"}"#;
             return answer_of(409, problem.to_vec());
         }
@@ -298,7 +301,7 @@ impl Transport for Fake {
         let answer = self.act(request);
         let mut seen = self.seen();
         seen.answers += 1;
-        if seen.loses && seen.answers % 3 == 1 {
+        if seen.faults.contains(&Fault::LoseEveryThirdAnswer) && seen.answers % 3 == 1 {
             return Ok(answer_of(503, Vec::new()));
         }
         Ok(answer)
