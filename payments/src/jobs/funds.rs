@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use async_trait::async_trait;
-use chrono::{NaiveDate, SecondsFormat};
+use chrono::{DateTime, NaiveDate, SecondsFormat, TimeDelta, Utc};
 use clock::Clock;
 use messages::{
     avro::{Funds, FundsKey, Record as _},
@@ -148,6 +148,11 @@ fn funds_key(key: &IssuerKey) -> anyhow::Result<FundsKey> {
 impl Job for FundsJob {
     fn name(&self) -> &'static str {
         "funds"
+    }
+
+    /// A minute after the start: on the very first one, our issuers are only being made.
+    fn first(&self, _now: DateTime<Utc>) -> Next {
+        Next::After(TimeDelta::minutes(1))
     }
 
     async fn run_once(&self) -> anyhow::Result<Next> {
