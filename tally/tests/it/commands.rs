@@ -2,7 +2,9 @@
 
 use std::process::{Command, Output};
 
-use crate::app::App;
+use messages::{FundingSource, avro::Record as _};
+
+use crate::app::{App, funds};
 
 /// A stopped tally with a closed month.
 async fn closed() -> App {
@@ -109,4 +111,35 @@ async fn a_new_key_is_made_once_and_help_explains_every_command() {
     assert!(!nothing.status.success());
     assert!(run(&app, &["funds", "list"]).status.success());
     assert!(run(&app, &["completions", "bash"]).status.success());
+}
+
+/// After a restore, payments restates its totals: nothing is booked or closed until an operator agrees.
+#[tokio::test]
+async fn a_restatement_holds_the_month_until_it_is_accepted() {
+    let mut app = App::start().await;
+    app.vote(1, "example.com", 4).await;
+    app.until("2026-02-01T00:40:00Z").await;
+    app.funds("2026-01-31", [("0", 0, 0), ("10", 40, 40)]).await;
+    let mut restated = funds("2026-01-30", FundingSource::UserWallet, "9", 36, 36);
+    restated.restatement = true;
+    app.publish(&app.topics.funds, "user-wallet", restated.encode())
+        .await;
+    app.until("2026-02-05T00:00:00Z").await;
+    assert_eq!(app.json("/v1/months/2026-01").await["state"], "closing");
+
+    let listed = text(&run(&app, &["funds", "list"]));
+    assert!(
+        listed.contains("user-wallet 0.25: by 2026-01-30 received 9 BAT"),
+        "{listed}"
+    );
+    let accepted = run(&app, &["funds", "accept", "user-wallet", "0.25"]);
+    assert!(accepted.status.success(), "{}", text(&accepted));
+
+    // Its day is before the end of the month, so a later record is needed, too.
+    app.funds("2026-02-05", [("0", 0, 0), ("9", 36, 36)]).await;
+    app.until("2026-02-06T12:00:00Z").await;
+    assert_eq!(app.json("/v1/months/2026-01").await["state"], "closed");
+    let entries = app.json("/v1/ledger/entries").await;
+    assert_eq!(entries["entries"][1]["debit"], "pool:user-wallet");
+    assert_eq!(entries["entries"][1]["amount"], "1");
 }
