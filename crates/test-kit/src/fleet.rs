@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use blindtally::system::{Layout, Planted, Profile, ServiceName};
 use clock::Clock;
 use service_kit::outbox::Schedule;
+use uuid::Uuid;
 
 use crate::process::{Process, Program};
 
@@ -13,6 +14,25 @@ const PUBLISH_EVERY: chrono::TimeDelta = chrono::TimeDelta::milliseconds(200);
 
 /// Whoever is killed while it publishes holds up its successor for so long.
 const LEASE_SECONDS: u64 = 2;
+
+/// What is wrong with a fleet.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, clap::ValueEnum)]
+pub enum Plant {
+    /// All votes get the same event id, so that only the first is counted.
+    LostEvents,
+    /// Nothing.
+    #[default]
+    Nothing,
+}
+
+impl Plant {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::LostEvents => "lost-events",
+            Self::Nothing => "nothing",
+        }
+    }
+}
 
 /// One process for each service, over one folder.
 #[derive(Debug)]
@@ -23,14 +43,18 @@ pub struct Fleet {
 
 impl Fleet {
     /// Starts the services in `dir`. `program` is this crate's `test-service`.
-    pub async fn start(dir: &Path, program: &Path) -> anyhow::Result<Self> {
+    pub async fn start(dir: &Path, program: &Path, plant: Plant) -> anyhow::Result<Self> {
         let layout = Layout::open(dir, profile())?;
         let mut processes = Vec::new();
         for service in ServiceName::ALL {
             let process = Process::start(Program {
                 name: service.as_str(),
                 path: program.to_owned(),
-                arguments: vec![service.as_str().into(), layout.dir().into()],
+                arguments: vec![
+                    service.as_str().into(),
+                    layout.dir().into(),
+                    plant.as_str().into(),
+                ],
                 admin: layout.listen(service).admin,
                 log: log(&layout, service),
             });
@@ -84,7 +108,7 @@ fn profile() -> Profile {
 }
 
 /// What a process of a fleet does: it is one service of the folder, with votes published often.
-pub async fn serve(service: &str, dir: &Path) -> anyhow::Result<()> {
+pub async fn serve(service: &str, dir: &Path, plant: Plant) -> anyhow::Result<()> {
     let name = ServiceName::ALL
         .into_iter()
         .find(|name| name.as_str() == service);
@@ -92,6 +116,9 @@ pub async fn serve(service: &str, dir: &Path) -> anyhow::Result<()> {
     service_kit::telemetry::init("warn")?;
     let mut planted = Planted::default();
     planted.payments.votes.schedule = |_slots| Schedule::Every(PUBLISH_EVERY);
+    if plant == Plant::LostEvents {
+        planted.payments.votes.event_id = |_vote| Uuid::nil();
+    }
     let layout = Layout::open(dir, profile())?;
     let (service, _sandbox) = layout.build(name, Clock::system(), &planted).await?;
     service.run_until_signal().await

@@ -13,7 +13,7 @@ use messages::money::Amount;
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 use serde_json::Value;
 use test_kit::{
-    fleet::Fleet,
+    fleet::{Fleet, Plant},
     load::{Done, Load},
 };
 
@@ -92,15 +92,38 @@ fn pending_votes(publisher: &Value) -> u64 {
 }
 
 /// Waits until as much is counted as was accepted, or for as long as it may take.
-async fn settle(layout: &Layout, done: &Done) -> BTreeMap<String, u64> {
+async fn settle(layout: &Layout, done: &Done, within: Duration) -> BTreeMap<String, u64> {
     let accepted: BTreeMap<_, _> = done.accepted.iter().cloned().collect();
-    let deadline = Instant::now() + COUNTED_WITHIN;
+    let deadline = Instant::now() + within;
     loop {
         let counted = counted(layout, done).await;
         if counted == accepted || Instant::now() > deadline {
             return counted;
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// What became of the tokens of accepted votes.
+#[derive(Debug, Default)]
+struct Balance {
+    accepted: u64,
+    counted: u64,
+    lost: u64,
+    double: u64,
+}
+
+impl Balance {
+    fn of(done: &Done, counted: &BTreeMap<String, u64>) -> Self {
+        let mut balance = Self::default();
+        for (channel, accepted) in &done.accepted {
+            let counted = counted[channel];
+            balance.accepted += accepted;
+            balance.counted += counted;
+            balance.lost += accepted.saturating_sub(counted);
+            balance.double += counted.saturating_sub(*accepted);
+        }
+        balance
     }
 }
 
@@ -126,13 +149,11 @@ async fn received(layout: &Layout) -> Amount {
     amounts.fold(Amount::ZERO, |sum, amount| sum.checked_add(amount).unwrap())
 }
 
-async fn kill_under_load(dir: &Path, kills: usize) -> (Fleet, Done) {
-    let mut fleet = Fleet::start(
-        &dir.join("data"),
-        Path::new(env!("CARGO_BIN_EXE_test-service")),
-    )
-    .await
-    .unwrap();
+async fn kill_under_load(dir: &Path, kills: usize, plant: Plant) -> (Fleet, Done) {
+    let program = Path::new(env!("CARGO_BIN_EXE_test-service"));
+    let mut fleet = Fleet::start(&dir.join("data"), program, plant)
+        .await
+        .unwrap();
     let load = Load::start(fleet.layout(), dir, BROWSERS, &Clock::system());
     let mut random = StdRng::from_entropy();
     for victim in victims(kills, &mut random) {
@@ -149,17 +170,15 @@ async fn killing_any_service_at_any_instant_loses_nothing_and_counts_nothing_twi
     let dir = tempfile::tempdir().unwrap();
     let kills = kills();
 
-    let (fleet, done) = kill_under_load(dir.path(), kills).await;
-    let counted = settle(fleet.layout(), &done).await;
+    let (fleet, done) = kill_under_load(dir.path(), kills, Plant::Nothing).await;
+    let counted = settle(fleet.layout(), &done, COUNTED_WITHIN).await;
 
-    let (mut lost, mut double) = (0, 0);
-    for (channel, accepted) in &done.accepted {
-        let counted = counted[channel];
-        lost += accepted.saturating_sub(counted);
-        double += counted.saturating_sub(*accepted);
-    }
-    let accepted: u64 = done.accepted.iter().map(|(_, tokens)| tokens).sum();
-    let counted: u64 = counted.values().sum();
+    let Balance {
+        accepted,
+        counted,
+        lost,
+        double,
+    } = Balance::of(&done, &counted);
     println!("kills={kills} accepted={accepted} counted={counted} lost={lost} double={double}");
     assert_eq!((lost, double), (0, 0));
     assert_eq!(done.refused, []);
@@ -169,5 +188,18 @@ async fn killing_any_service_at_any_instant_loses_nothing_and_counts_nothing_twi
         done.purchases * u64::from(test_kit::load::QUANTITY)
     );
     assert_eq!(received(fleet.layout()).await, done.paid);
+    fleet.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn control_events_that_get_lost_are_missed() {
+    let dir = tempfile::tempdir().unwrap();
+
+    let (fleet, done) = kill_under_load(dir.path(), 0, Plant::LostEvents).await;
+    let counted = settle(fleet.layout(), &done, Duration::from_secs(5)).await;
+
+    let balance = Balance::of(&done, &counted);
+    assert!(balance.counted > 0, "{balance:?}");
+    assert!(balance.lost > 0, "{balance:?}");
     fleet.stop().await.unwrap();
 }
