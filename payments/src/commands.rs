@@ -9,6 +9,7 @@ use messages::money::Amount;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 use service_kit::event_log;
+use uuid::Uuid;
 
 use crate::{
     Config, FIGURES_LINE, Rules, Topics, VOTES_LINE, catalogue,
@@ -74,6 +75,16 @@ pub async fn report(config: &Config, as_json: bool) -> anyhow::Result<()> {
     } else {
         print!("{}", to_text(&report, &keys));
     }
+    Ok(())
+}
+
+/// Forgets the surplus of an order.
+pub async fn returned(config: &Config, order: Uuid) -> anyhow::Result<()> {
+    let orders = SqliteOrders::open(&config.orders_database.url).await?;
+    let rows = orders.settle_surplus(order).await?;
+    anyhow::ensure!(rows > 0, "the report lists no surplus of this order");
+    orders.forget_deleted().await?;
+    println!("Settled rows of surplus: {rows}");
     Ok(())
 }
 

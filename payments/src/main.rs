@@ -34,6 +34,9 @@ enum Command {
     /// Manages what is sold.
     #[command(subcommand)]
     Sku(Sku),
+    /// Manages money that pays for nothing.
+    #[command(subcommand)]
+    Surplus(Surplus),
 }
 
 #[derive(Debug, Subcommand)]
@@ -54,6 +57,15 @@ enum Sku {
     },
 }
 
+#[derive(Debug, Subcommand)]
+enum Surplus {
+    /// Forgets the surplus of an order, once it was returned to whoever paid it.
+    Returned {
+        /// The order, as the report names it.
+        order: uuid::Uuid,
+    },
+}
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let (cli, sources) = command_line::<Cli>(NAME, DEFAULTS)?;
@@ -69,6 +81,9 @@ async fn main() -> anyhow::Result<()> {
         }
         Some(Command::Report { json }) => commands::report(&config, json).await,
         Some(Command::Sku(Sku::Mint { name })) => commands::mint(&config, &name),
+        Some(Command::Surplus(Surplus::Returned { order })) => {
+            commands::returned(&config, order).await
+        }
         Some(Command::Completions { .. } | Command::Serve) | None => {
             let deps = Deps {
                 clock: clock::Clock::system(),

@@ -70,4 +70,10 @@ async fn the_report_lists_what_pays_for_nothing() {
         text.contains(&more.to_string()) && text.contains("1 rows, 3 in all"),
         "{text}"
     );
+
+    let order = bought.order.id.to_string();
+    let settled = printed(run(&shop, &["surplus", "returned", &order]));
+    assert_eq!(settled, "Settled rows of surplus: 1\n");
+    let again = run(&shop, &["surplus", "returned", &order]);
+    assert!(!again.status.success());
 }

@@ -281,6 +281,9 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Forgets idempotency keys whose time is over.
     async fn forget_idempotency(&self, now: DateTime<Utc>) -> sqlx::Result<u64>;
 
+    /// Forgets the surplus of an order, once an operator has returned it. Answers how many rows it was.
+    async fn settle_surplus(&self, order: Uuid) -> sqlx::Result<u64>;
+
     /// Overwrites what was deleted, where the engine keeps it for a while.
     async fn forget_deleted(&self) -> sqlx::Result<()>;
 

@@ -186,6 +186,10 @@ impl Store for SqliteOrders {
         change!(self, tx => retention::forget_idempotency(tx, now))
     }
 
+    async fn settle_surplus(&self, order: Uuid) -> sqlx::Result<u64> {
+        change!(self, tx => retention::settle_surplus(tx, order))
+    }
+
     async fn forget_deleted(&self) -> sqlx::Result<()> {
         self.db.forget_deleted().await
     }

@@ -161,3 +161,11 @@ pub(super) async fn forget_idempotency(
         .await?;
     Ok(deleted.rows_affected())
 }
+
+pub(super) async fn settle_surplus(tx: &mut SqliteConnection, order: Uuid) -> sqlx::Result<u64> {
+    let deleted = sqlx::query("DELETE FROM surplus WHERE order_id = ?")
+        .bind(order.as_bytes().as_slice())
+        .execute(tx)
+        .await?;
+    Ok(deleted.rows_affected())
+}
