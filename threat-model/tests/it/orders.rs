@@ -253,7 +253,7 @@ async fn use_second_sku(world: &mut World) -> anyhow::Result<Vec<String>> {
     let events = world.events().await;
     Ok(events
         .iter()
-        .map(|event| event.base_vote_value.to_string())
+        .map(|event| event.base_vote_value.clone())
         .collect())
 }
 
