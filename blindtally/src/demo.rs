@@ -31,7 +31,7 @@ use crate::{
     attacks::{Attack, Score},
     system::{Profile, System},
 };
-use expected::Expected;
+use expected::{Expected, Turns};
 use life::Life;
 use progress::Progress;
 
@@ -107,6 +107,7 @@ pub(crate) struct Month {
     tokens_published: BySource<u64>,
     left: BySource<Amount>,
     keys: u64,
+    turns: Turns,
 }
 
 impl Month {
@@ -131,6 +132,7 @@ impl Month {
             keys: books.registry.keys.values().sum(),
             tokens_published: books.tokens_published,
             left: books.tally.left,
+            turns: expected.turns,
             sheet,
         })
     }

@@ -14,6 +14,19 @@ pub(super) struct Expected {
     pub(super) books: Books,
     /// Tokens by publisher.
     pub(super) publishers: BTreeMap<Publisher, u64>,
+    /// What went otherwise than straight.
+    pub(super) turns: Turns,
+}
+
+/// How often something went otherwise than straight.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Turns {
+    /// Browsers whose transfers were pending first.
+    pub(super) pending: u64,
+    /// Browsers that paid in two parts.
+    pub(super) in_parts: u64,
+    /// Deaths of browsers.
+    pub(super) crashes: u64,
 }
 
 impl Expected {
@@ -53,6 +66,9 @@ impl Expected {
             votes,
             stranded,
         } = other.books;
+        self.turns.pending += other.turns.pending;
+        self.turns.in_parts += other.turns.in_parts;
+        self.turns.crashes += other.turns.crashes;
         self.books.orders_paid += orders_paid;
         self.books.votes += votes;
         for (row, amounts) in [

@@ -56,6 +56,7 @@ impl Life {
 
         let mut planned = None;
         let mut outside = Some(busy);
+        let mut crashes = 0;
         loop {
             let wallet = WalletFile::open(path).context("a browser's wallet")?;
             let mut browser = Browser::start(self.settings.clone(), wallet);
@@ -64,6 +65,7 @@ impl Life {
             match self.go_on(&mut browser, payer.as_ref(), &mut planned).await {
                 Ok(()) => break,
                 Err(Error::Crashed(_)) => {
+                    crashes += 1;
                     let mut dead = self.clock.busy();
                     drop(browser);
                     dead.sleep(DEAD).await;
@@ -74,7 +76,9 @@ impl Life {
                 }
             }
         }
-        self.outcome(path, planned.unwrap_or_default())
+        let mut expected = self.outcome(path, planned.unwrap_or_default())?;
+        expected.turns.crashes = crashes;
+        Ok(expected)
     }
 
     async fn go_on(
@@ -177,6 +181,9 @@ impl Life {
             }
         }
         expected.publishers = planned;
+        expected.turns.pending = u64::from(self.part.pending > TimeDelta::zero());
+        let splits = self.part.wallet != Wallet::Card && self.part.parts > 1;
+        expected.turns.in_parts = u64::from(splits);
         Ok(expected)
     }
 }

@@ -19,7 +19,13 @@ pub(super) fn month(month: &Month) {
         month.keys
     );
     println!(
-        "The browsers used the demo profile: no notice of keys, no smallest crowd. It shows how things work and hides nobody.\n"
+        "Transfers of {} browsers were pending first, {} paid in two parts, browsers died {} times and\n\
+         went on from their wallets, and one call to the custodian in ten failed.",
+        month.turns.pending, month.turns.in_parts, month.turns.crashes
+    );
+    println!(
+        "The browsers used the demo profile: no notice of keys, no smallest crowd. It shows how things\n\
+         work and hides nobody.\n"
     );
     println!("{}\n", flow(month));
     println!("{}", chart(month));

@@ -73,6 +73,7 @@ pub(super) fn spawn(
             let expected = Expected {
                 publishers: hand.publishers,
                 books: hand.books,
+                ..Expected::default()
             };
             Ok(Act {
                 expected,
