@@ -1,5 +1,7 @@
 //! The JSON bodies of payments' public API (contracts §2). Names are those that existing clients use.
 
+use std::fmt;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -41,7 +43,7 @@ pub enum OrderStatus {
 }
 
 /// An order. Its times are cut to the hour.
-#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[derive(Clone, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Order {
     /// The order's id.
@@ -69,6 +71,16 @@ pub struct Order {
     /// The order's capability, only in the answer that made the order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capability: Option<String>,
+}
+
+/// Shows the order's id and status: its capability lets whoever reads it pay and sign for it.
+impl fmt::Debug for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Order")
+            .field("id", &self.id)
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
 }
 
 /// One line of an order.
@@ -272,4 +284,22 @@ pub struct AnonymitySetDay {
     pub day: NaiveDate,
     /// Orders, rounded down to a power of two.
     pub orders: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_of_an_order_shows_no_capability() {
+        let order: Order = serde_json::from_value(serde_json::json!({
+            "id": Uuid::nil(), "createdAt": "2026-01-01T00:00:00Z", "updatedAt": "2026-01-01T00:00:00Z",
+            "currency": "BAT", "totalPrice": "1", "merchantId": "brave.com", "location": "brave.com",
+            "status": "pending", "items": [], "expiresAt": null, "transferReference": Uuid::max(),
+            "capability": "AgEJsecret",
+        }))
+        .unwrap();
+        let shown = format!("{order:?}");
+        assert!(!shown.contains("secret") && !shown.contains("ffff"), "{shown}");
+    }
 }

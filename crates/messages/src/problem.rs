@@ -93,7 +93,6 @@ slugs! {
     CustodianAnswerInvalid = "custodian-answer-invalid", 502, "The custodian's answer cannot be understood.";
     CustodianUnavailable = "custodian-unavailable", 503, "The custodian cannot be reached; nothing was recorded. Try again later.";
     DuplicateToken = "duplicate-token", 400, "A token stands in the request more than once.";
-    IdempotencyKeyReused = "idempotency-key-reused", 409, "The idempotency key was used before with another body.";
     Internal = "internal", 500, "The service failed.";
     InvalidBody = "invalid-body", 400, "The body is not what this route takes.";
     InvalidChannel = "invalid-channel", 400, "The channel is not a registrable domain or a known kind of account.";

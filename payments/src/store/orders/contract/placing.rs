@@ -1,0 +1,116 @@
+//! Orders are placed once, within bounds.
+
+use super::*;
+
+pub(in crate::store::orders) async fn a_placed_order_is_found_as_it_was(store: Arc<dyn Whole>) {
+    place(&*store, &order_of(1, 3)).await;
+
+    assert_eq!(
+        store.order(Uuid::from_u128(1)).await.unwrap(),
+        Some(order_of(1, 3))
+    );
+    assert_eq!(store.order(Uuid::from_u128(2)).await.unwrap(), None);
+    assert_eq!(store.transfers(Uuid::from_u128(1)).await.unwrap(), []);
+    assert_eq!(store.credentials(Uuid::from_u128(1)).await.unwrap(), []);
+}
+
+pub(in crate::store::orders) async fn the_same_idempotency_key_gives_the_same_order(
+    store: Arc<dyn Whole>,
+) {
+    let key = |n: u8| {
+        let until = start() + TimeDelta::hours(24);
+        Some(Idempotency {
+            hash: [n; 32],
+            until,
+        })
+    };
+    let orders: Vec<_> = (1..=8).map(order).collect();
+    let placed = orders
+        .iter()
+        .map(|order| store.place(order, key(1), LIMITS));
+    let placed: Vec<_> = join_all(placed)
+        .await
+        .into_iter()
+        .map(|one| one.unwrap().id)
+        .collect();
+
+    assert!(placed.iter().all(|id| *id == placed[0]), "{placed:?}");
+    let other = store.place(&order(9), key(2), LIMITS).await.unwrap();
+    assert_eq!(other.id, Uuid::from_u128(9));
+    let without = store.place(&order(10), None, LIMITS).await.unwrap();
+    assert_eq!(without.id, Uuid::from_u128(10));
+    assert_eq!(
+        store.report().await.unwrap().orders,
+        [("pending".to_owned(), 3)]
+    );
+}
+
+pub(in crate::store::orders) async fn idempotency_keys_are_bounded_and_forgotten(
+    store: Arc<dyn Whole>,
+) {
+    let place = |n: u8, hours: i64| {
+        let (store, until) = (&store, start() + TimeDelta::hours(hours));
+        let key = Idempotency {
+            hash: [n / 10; 32],
+            until,
+        };
+        async move {
+            store
+                .place(&order(n.into()), Some(key), LIMITS)
+                .await
+                .unwrap()
+                .id
+        }
+    };
+    // Two are remembered at most: the third drives out the one that ends first.
+    for (n, hours) in [(10, 24), (20, 25), (30, 26)] {
+        assert_eq!(place(n, hours).await, Uuid::from_u128(n.into()));
+    }
+    assert_eq!(place(21, 25).await, Uuid::from_u128(20));
+    assert_eq!(place(31, 26).await, Uuid::from_u128(30));
+    assert_eq!(place(11, 27).await, Uuid::from_u128(11));
+
+    assert_eq!(
+        store
+            .forget_idempotency(start() + TimeDelta::hours(26))
+            .await
+            .unwrap(),
+        0
+    );
+    assert_eq!(
+        store
+            .forget_idempotency(start() + TimeDelta::hours(28))
+            .await
+            .unwrap(),
+        2
+    );
+    assert_eq!(place(32, 26).await, Uuid::from_u128(32));
+}
+
+pub(in crate::store::orders) async fn the_oldest_unpaid_orders_give_way(store: Arc<dyn Whole>) {
+    let limits = PlaceLimits {
+        unpaid_max: 2,
+        ..LIMITS
+    };
+    for n in 1..=4_u8 {
+        let mut order = order(n.into());
+        order.kept_from = start() + TimeDelta::hours(n.into());
+        store.place(&order, None, limits).await.unwrap();
+        if n == 1 {
+            // One that has a transfer is not one of them.
+            let new = with_status(transfer(&order, 1, "0.1", Some(0)), TransferStatus::Pending);
+            assert!(matches!(
+                record(&*store, &order, &new).await,
+                Recording::First(_)
+            ));
+        }
+    }
+
+    let mut left = Vec::new();
+    for n in 1..=4 {
+        if store.order(Uuid::from_u128(n)).await.unwrap().is_some() {
+            left.push(n);
+        }
+    }
+    assert_eq!(left, [1, 3, 4]);
+}
