@@ -5,12 +5,10 @@
 //! anyway is not begun.
 
 use std::{
+    collections::VecDeque,
     fmt, io,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc, Mutex, PoisonError,
-        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
-    },
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
 };
 
@@ -26,8 +24,31 @@ type Job = Box<dyn FnOnce() + Send>;
 /// The pool. Clones share it; it ends with the last of them.
 #[derive(Clone)]
 pub struct Pool {
-    queue: SyncSender<Job>,
+    handle: Arc<Handle>,
     threads: usize,
+}
+
+/// What all clones hold. The threads end when it is dropped.
+struct Handle(Arc<Queue>);
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.0.lock().closed = true;
+        self.0.changed.notify_all();
+    }
+}
+
+/// What waits. One lock and one wake-up for each job: with a channel that the threads share, each
+/// job would wake a second thread, only to wait in the first one's place.
+struct Queue {
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+    max: usize,
+}
+
+struct Waiting {
+    jobs: VecDeque<Job>,
+    closed: bool,
 }
 
 impl Pool {
@@ -39,19 +60,23 @@ impl Pool {
 
     /// A pool of `threads` that lets `queue` jobs wait.
     pub fn new(threads: usize, queue: usize) -> io::Result<Self> {
-        let (sender, receiver) = sync_channel(queue);
-        let receiver = Arc::new(Mutex::new(receiver));
+        let queue = Arc::new(Queue {
+            waiting: Mutex::new(Waiting {
+                jobs: VecDeque::with_capacity(queue),
+                closed: false,
+            }),
+            changed: Condvar::new(),
+            max: queue,
+        });
+        let handle = Arc::new(Handle(Arc::clone(&queue)));
         let threads = threads.max(1);
         for number in 0..threads {
-            let jobs = Arc::clone(&receiver);
+            let jobs = Arc::clone(&queue);
             thread::Builder::new()
                 .name(format!("crypto {number}"))
                 .spawn(move || work(&jobs))?;
         }
-        Ok(Self {
-            queue: sender,
-            threads,
-        })
+        Ok(Self { handle, threads })
     }
 
     /// How many jobs run at once.
@@ -72,12 +97,7 @@ impl Pool {
                 let _gone = answer.send(job());
             }
         };
-        self.queue
-            .try_send(Box::new(job))
-            .map_err(|error| match error {
-                TrySendError::Disconnected(_) => PoolError::Failed,
-                TrySendError::Full(_) => PoolError::Full,
-            })?;
+        self.handle.0.push(Box::new(job))?;
         answered.await.map_err(|_panicked| PoolError::Failed)
     }
 }
@@ -90,13 +110,43 @@ impl fmt::Debug for Pool {
     }
 }
 
-/// Takes jobs until the last sender is gone.
-fn work(jobs: &Mutex<Receiver<Job>>) {
-    loop {
-        let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(job) = next else {
-            return;
-        };
+impl Queue {
+    /// Takes a job in, if there is room.
+    fn push(&self, job: Job) -> Result<(), PoolError> {
+        let mut waiting = self.lock();
+        if waiting.jobs.len() >= self.max {
+            return Err(PoolError::Full);
+        }
+        waiting.jobs.push_back(job);
+        drop(waiting);
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    /// Waits for a job. None: the pool has ended, and nothing is left to do.
+    fn pop(&self) -> Option<Job> {
+        let mut waiting = self.lock();
+        loop {
+            if let Some(job) = waiting.jobs.pop_front() {
+                return Some(job);
+            }
+            if waiting.closed {
+                return None;
+            }
+            let woken = self.changed.wait(waiting);
+            waiting = woken.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        // Nothing that holds this lock can panic half-way.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Does jobs until the pool ends.
+fn work(queue: &Queue) {
+    while let Some(job) = queue.pop() {
         // A panic costs this job and not the thread; the panic hook has said where.
         let _panicked = catch_unwind(AssertUnwindSafe(job));
     }
