@@ -59,11 +59,11 @@ async fn t2_control_a_secret_in_a_database_is_seen() {
     let secrets = secrets(&world);
     let secret = secrets.last().unwrap();
     let mut votes = world.open(VOTES).await;
-    sqlx::raw_sql("CREATE TABLE note (text TEXT)")
+    sqlx::raw_sql("CREATE TABLE note (bytes BLOB)")
         .execute(&mut votes)
         .await
         .unwrap();
-    let note = sqlx::query("INSERT INTO note VALUES (?)").bind(hex::encode(secret));
+    let note = sqlx::query("INSERT INTO note VALUES (?)").bind(secret);
     note.execute(&mut votes).await.unwrap();
     drop(votes);
     world.kit.stop().await.unwrap();
