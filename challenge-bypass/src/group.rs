@@ -10,6 +10,7 @@ use std::{
     panic::AssertUnwindSafe,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use clock::Clock;
@@ -31,6 +32,9 @@ pub struct GroupLimits {
     pub batch_max: usize,
     /// How many requests wait at most.
     pub waiting_max: usize,
+    /// How long a lane waits for more after a batch of several: others are about to come. One caller
+    /// who asks one thing after the other never waits for this.
+    pub gather: Duration,
 }
 
 /// Why a request's share of the work was not done, as far as is known.
@@ -119,13 +123,21 @@ struct Lane<T, R>(Arc<Inner<T, R>>);
 impl<T: Send, R: Send> Lane<T, R> {
     async fn work(self) {
         let _busy = self.0.clock.busy();
+        // Requests come in bursts: those that the last transaction answered together ask again
+        // together. One turn for each of them to get here costs microseconds, and makes one batch
+        // of what would be a batch of one and a batch of the others.
+        tokio::task::yield_now().await;
         while let Some((batch, answers)) = self.next() {
+            let crowded = batch.len() > 1;
             // A panic costs this batch, and not those who wait for the lane: without a result, the
             // senders are dropped, and their callers are told that the work failed.
             let work = AssertUnwindSafe((self.0.work)(batch)).catch_unwind();
             let results = work.await.unwrap_or_default();
             for (answer, result) in answers.into_iter().zip(results) {
                 let _caller_has_gone = answer.send(result);
+            }
+            if crowded && !self.0.limits.gather.is_zero() {
+                tokio::time::sleep(self.0.limits.gather).await;
             }
         }
     }
@@ -134,7 +146,9 @@ impl<T: Send, R: Send> Lane<T, R> {
     /// moment, so that what comes in afterwards finds it gone.
     fn next(&self) -> Option<(Vec<T>, Vec<Answer<R>>)> {
         let mut queue = self.0.lock();
-        let count = queue.waiting.len().min(self.0.limits.batch_max);
+        // Each lane its share.
+        let share = queue.waiting.len().div_ceil(self.0.limits.lanes);
+        let count = share.min(self.0.limits.batch_max);
         if count == 0 {
             queue.running -= 1;
             return None;
@@ -159,8 +173,6 @@ impl<T, R> fmt::Debug for Group<T, R> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn group<F>(
@@ -174,6 +186,7 @@ mod tests {
             lanes: 1,
             batch_max: 3,
             waiting_max,
+            gather: Duration::from_millis(1),
         };
         Group::new(limits, Clock::system(), Shutdown::default(), work)
     }
@@ -235,6 +248,7 @@ mod tests {
             lanes: 1,
             batch_max: 1,
             waiting_max: 10,
+            gather: Duration::ZERO,
         };
         let group: Group<u32, u32> =
             Group::new(limits, Clock::system(), shutdown.clone(), move |batch| {

@@ -4,7 +4,7 @@
 //! crypto pool, one transaction. An answer leaves only when the transaction is on the disk, so a
 //! crash at any instant loses nothing that was confirmed.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use challenge_bypass_ristretto::voprf::SigningKey;
 use chrono::NaiveDate;
@@ -43,6 +43,10 @@ type Check = (RedemptionRequest, Arc<SigningKey>);
 /// Whether a token fits, as in [`crate::domain::check_token`].
 type CheckToken = fn(&SigningKey, &Preimage, &[u8], &Signature) -> bool;
 
+/// How long a transaction waits for others to share its wait for the disk, which costs more CPU time
+/// than writing some ten tokens.
+const GATHER: Duration = Duration::from_millis(1);
+
 /// The stages of redemption, and the counting of signatures.
 #[derive(Clone, Debug)]
 pub struct Registry {
@@ -67,8 +71,13 @@ impl Registry {
             lanes,
             batch_max,
             waiting_max: WAITING_MAX,
+            gather: Duration::ZERO,
         };
         let one = group(1, BATCH_MAX);
+        let writing = GroupLimits {
+            gather: GATHER,
+            ..one
+        };
         let lanes = group(pool.threads(), VERIFY_BATCH_MAX);
         let (reader, writer, counter) = (Arc::clone(store), Arc::clone(store), Arc::clone(store));
         let calendar = clock.clone();
@@ -82,10 +91,10 @@ impl Registry {
             verify: Group::new(lanes, clock.clone(), shutdown.clone(), move |checks| {
                 verify(pool.clone(), check, checks)
             }),
-            spend: Group::new(one, clock.clone(), shutdown.clone(), move |batch| {
+            spend: Group::new(writing, clock.clone(), shutdown.clone(), move |batch| {
                 spend(Arc::clone(&writer), calendar.today(), batch)
             }),
-            count: Group::new(one, clock.clone(), shutdown.clone(), move |batch| {
+            count: Group::new(writing, clock.clone(), shutdown.clone(), move |batch| {
                 count(Arc::clone(&counter), batch)
             }),
         }
