@@ -14,6 +14,9 @@
 //! | What becomes of an item? | [`report`] |
 //! | How is it printed? | [`render`] |
 //!
+//! `cargo run -p threat-model` runs the tests that items name and prints the matrix; it fails if an item is broken, was not
+//! run, or has neither a test nor a reason. `--results FILE` reads what `cargo test` printed before instead.
+//!
 //! A test is named as `name`, when it is one of this package's, or as `package/name`.
 
 pub mod register;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::{Cell, Table, presets};
+use comfy_table::{Cell, ContentArrangement, Table, presets};
 
 use crate::{
     report::{Report, Row, Run, Standing},
@@ -20,10 +20,15 @@ const STANDINGS: [Standing; 7] = [
     Standing::Missing,
 ];
 
+/// How wide the table is, also where there is no terminal to ask.
+const COLUMNS: u16 = 160;
+
 /// A table for a terminal, and a line that sums it up.
 pub fn text(report: &Report) -> String {
     let mut table = Table::new();
     table.load_preset(presets::UTF8_BORDERS_ONLY);
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_width(COLUMNS);
     table.set_header(["", "item", "tests and controls", "stands"]);
     for row in &report.rows {
         let mut tests = String::new();
