@@ -128,6 +128,11 @@ pub async fn vote(rounds: usize) -> anyhow::Result<Report> {
         &servers.anonymous_tls(),
         plan.connections,
     )?;
+    // payments makes the issuer after it has started, and then learns of its key.
+    issuing
+        .wait_for(&format!("v4/issuers/{ISSUER}"), "publicKey")
+        .await?;
+    connections.wait_for("v1/key-directory", "keyId").await?;
     let payload = encoded_vote();
     let floor = FloorOfRedemptions::new(VOTES * plan.tokens_per_request, &payload)?;
 

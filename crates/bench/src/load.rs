@@ -50,6 +50,21 @@ impl Connections {
         Ok(())
     }
 
+    /// Asks again and again until the answer at `path` holds `expected`.
+    pub async fn wait_for(&self, path: &str, expected: &str) -> anyhow::Result<()> {
+        let client = self.clients.first().context("there is no connection")?;
+        let url = self.base.join(path)?;
+        let started = Instant::now();
+        while started.elapsed() < TIMEOUT {
+            let answer = client.get(url.clone()).send().await?;
+            if answer.status().is_success() && answer.text().await?.contains(expected) {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        anyhow::bail!("{path} does not show {expected}")
+    }
+
     /// Posts a JSON text, and gives the answer to a request that was not refused.
     pub async fn post(&self, path: &str, body: Vec<u8>) -> anyhow::Result<Vec<u8>> {
         let client = self.clients.first().context("there is no connection")?;
