@@ -4,22 +4,15 @@
     reason = "what this command prints is what it is for"
 )]
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
-use client::transport::Request;
 use clock::Clock;
-use messages::{FundingSource, directory::Directory};
+use messages::FundingSource;
 use service_kit::{shutdown, telemetry};
 
 use crate::system::{Layout, Profile, ServiceName, System, settlement};
-
-/// How often the directory is looked at before the first key stands in it.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
-
-/// Half a minute: a first start takes two or three seconds.
-const LOOKS_MAX: u32 = 300;
 
 /// Runs the whole system on this machine, and keeps everything in one folder.
 #[derive(Args, Clone, Debug)]
@@ -38,7 +31,7 @@ pub async fn run(args: &UpArgs) -> anyhow::Result<()> {
     telemetry::init(&args.log)?;
     let started = System::start(&args.data, Profile::up(), Clock::system()).await;
     let system = started.context("the system does not start")?;
-    until_it_sells(system.layout()).await?;
+    system.layout().until_it_sells().await?;
     let introduction = introduction(system.layout())?;
     // Whoever reads this may send a signal, so the listener on signals is polled first.
     let told = async {
@@ -52,20 +45,6 @@ pub async fn run(args: &UpArgs) -> anyhow::Result<()> {
     system.stop().await?;
     println!("Stopped. Everything is in {}.", args.data.display());
     Ok(())
-}
-
-/// Waits until the first keys stand in the directory: before, payments takes no order.
-async fn until_it_sells(layout: &Layout) -> anyhow::Result<()> {
-    let payments = layout.transport(ServiceName::Payments)?;
-    for _look in 0..LOOKS_MAX {
-        let answer = payments.send(&Request::get("/v1/key-directory")).await?;
-        let directory = serde_json::from_slice::<Directory>(&answer.body);
-        if directory.is_ok_and(|directory| !directory.heads.is_empty()) {
-            return Ok(());
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
-    anyhow::bail!("the key directory has no head; see the log")
 }
 
 /// Where the services are, and the first steps by hand.
@@ -113,7 +92,7 @@ fn introduction(layout: &Layout) -> anyhow::Result<String> {
      -H 'authorization: Bearer CAPABILITY' -d '{{"externalTransactionId":"TRANSFER-ID"}}'
 
 The rest is arithmetic on curves, which the `wallet` program does. This buys four votes from the account
-above, and votes:
+above, and votes. It waits up to a minute, until tally has witnessed the first keys:
 
    export WALLET_PAYMENTS={payments} WALLET_PAYMENTS_PIN={pin}
    export WALLET_WITNESS={tally} WALLET_WITNESS_PIN={witness_pin}

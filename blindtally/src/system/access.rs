@@ -1,20 +1,41 @@
 //! What whoever uses a system must know: pins, keys, tokens that are sold.
 
-use std::{fs, sync::Arc};
+use std::{fs, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use client::{
     Pin,
-    transport::{PinnedHttps, Transport},
+    transport::{PinnedHttps, Request, Transport},
 };
-use messages::FundingSource;
+use messages::{FundingSource, directory::Directory};
 use payments::domain::{macaroons::RootKey, sku::Sku};
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{Layout, ServiceName};
 
+/// How often the directory is looked at before the first key stands in it.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Half a minute: a first start takes two or three seconds.
+const LOOKS_MAX: u32 = 300;
+
 impl Layout {
+    /// Waits, in real time, until the first keys stand in the directory: before, payments takes no
+    /// order.
+    pub async fn until_it_sells(&self) -> anyhow::Result<()> {
+        let payments = self.transport(ServiceName::Payments)?;
+        for _look in 0..LOOKS_MAX {
+            let answer = payments.send(&Request::get("/v1/key-directory")).await?;
+            let directory = serde_json::from_slice::<Directory>(&answer.body);
+            if directory.is_ok_and(|directory| !directory.heads.is_empty()) {
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        anyhow::bail!("the key directory has no head; see the log")
+    }
+
     /// The pin of a service's key.
     pub fn pin(&self, service: ServiceName) -> anyhow::Result<Pin> {
         let file = self.pki().identity(service.as_str()).certificate;

@@ -60,6 +60,8 @@ impl Profile {
     /// For a system that somebody tries by hand: as the demo, on the real clock.
     pub fn up() -> Self {
         let mut profile = Self::demo();
+        // The first head is witnessed within a minute, not within a quarter of an hour.
+        profile.payments.set("publication.figures_interval_minutes", 1);
         profile.tally.set("event_log.poll_seconds", 2);
         profile
     }

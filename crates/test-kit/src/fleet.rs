@@ -15,10 +15,13 @@ const PUBLISH_EVERY: chrono::TimeDelta = chrono::TimeDelta::milliseconds(200);
 /// Whoever is killed while it publishes holds up its successor for so long.
 const LEASE_SECONDS: u64 = 2;
 
+/// So many event ids there are in a fleet that loses events.
+const EVENT_IDS: u8 = 16;
+
 /// What is wrong with a fleet.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, clap::ValueEnum)]
 pub enum Plant {
-    /// All votes get the same event id, so that only the first is counted.
+    /// There are few event ids, so that of the votes that share one only the first is counted.
     LostEvents,
     /// Nothing.
     #[default]
@@ -60,7 +63,12 @@ impl Fleet {
             });
             processes.push((service, process.await?));
         }
-        Ok(Self { layout, processes })
+        let mut fleet = Self { layout, processes };
+        fleet.layout.until_it_sells().await?;
+        // A payments that starts publishes what waits: clients need the first head on the topic, and
+        // a fleet cannot wait for the next regular turn.
+        fleet.kill_and_restart(ServiceName::Payments).await?;
+        Ok(fleet)
     }
 
     /// Where everything is.
@@ -117,7 +125,10 @@ pub async fn serve(service: &str, dir: &Path, plant: Plant) -> anyhow::Result<()
     let mut planted = Planted::default();
     planted.payments.votes.schedule = |_slots| Schedule::Every(PUBLISH_EVERY);
     if plant == Plant::LostEvents {
-        planted.payments.votes.event_id = |_vote| Uuid::nil();
+        planted.payments.votes.event_id = |vote| {
+            let [first, ..] = vote.0;
+            Uuid::from_u128(u128::from(first % EVENT_IDS))
+        };
     }
     let layout = Layout::open(dir, profile())?;
     let (service, _sandbox) = layout.build(name, Clock::system(), &planted).await?;

@@ -113,7 +113,7 @@ struct User {
 }
 
 impl User {
-    /// Buys and votes, again and again, until told to stop.
+    /// Buys and votes, once at least, until told to stop.
     async fn live(self, told: watch::Receiver<bool>) -> anyhow::Result<Done> {
         let profile = Profile {
             spread_max: TimeDelta::minutes(20),
@@ -131,7 +131,7 @@ impl User {
             attention: 1,
         }];
 
-        while !*told.borrow() {
+        loop {
             let sku = self.layout.sku_token(source)?;
             let basket = Basket {
                 source,
@@ -145,6 +145,9 @@ impl User {
                 .plan_votes(&interests, VoteType::AutoContribute)
                 .await?;
             browser.vote().await?;
+            if *told.borrow() {
+                break;
+            }
         }
         Ok(done(&browser, channel))
     }
