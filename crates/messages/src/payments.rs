@@ -300,6 +300,9 @@ mod tests {
         }))
         .unwrap();
         let shown = format!("{order:?}");
-        assert!(!shown.contains("secret") && !shown.contains("ffff"), "{shown}");
+        assert!(
+            !shown.contains("secret") && !shown.contains("ffff"),
+            "{shown}"
+        );
     }
 }
