@@ -61,7 +61,9 @@ impl Profile {
     pub fn up() -> Self {
         let mut profile = Self::demo();
         // The first head is witnessed within a minute, not within a quarter of an hour.
-        profile.payments.set("publication.figures_interval_minutes", 1);
+        profile
+            .payments
+            .set("publication.figures_interval_minutes", 1);
         profile.tally.set("event_log.poll_seconds", 2);
         profile
     }
