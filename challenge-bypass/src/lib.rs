@@ -140,7 +140,7 @@ fn state(
 }
 
 fn service(config: Config, state: AppState) -> Service {
-    let store = Arc::clone(&state.store);
+    let (store, closing) = (Arc::clone(&state.store), Arc::clone(&state.store));
     let readiness = Readiness::default().check("database", move || {
         let store = Arc::clone(&store);
         async move { Ok(store.check().await?) }
@@ -159,4 +159,8 @@ fn service(config: Config, state: AppState) -> Service {
         .job(retention)
         .readiness(readiness)
         .shutdown(shutdown)
+        .at_end(move || {
+            let store = Arc::clone(&closing);
+            async move { store.close().await }
+        })
 }

@@ -93,6 +93,11 @@ pub(crate) struct VotesSide {
 }
 
 impl VotesSide {
+    /// The votes' database.
+    pub(crate) fn db(&self) -> &Sqlite {
+        self.votes.db()
+    }
+
     /// Adds what must work on this side.
     pub(crate) fn add_checks(&self, readiness: Readiness) -> Readiness {
         let votes = self.votes.clone();

@@ -72,6 +72,7 @@ pub async fn build(config: Config, deps: Deps) -> anyhow::Result<Service> {
     )?;
     let shutdown = Shutdown::default();
 
+    let (orders_db, closing_log) = (store.db().clone(), std::sync::Arc::clone(&log));
     let votes = votes_side(VotesSideParts {
         config: &config,
         client: client.clone(),
@@ -95,12 +96,22 @@ pub async fn build(config: Config, deps: Deps) -> anyhow::Result<Service> {
     })?;
 
     let readiness = orders.add_checks(votes.add_checks(Readiness::default()));
+    let databases = [orders_db, votes.db().clone()];
     let api = orders.router.merge(votes.router);
     let api = api.layer(from_fn(idempotency::refuse_elsewhere));
     let mut service = Service::new(NAME, api, config.http, clock)
         .openapi(openapi())
         .readiness(readiness)
-        .shutdown(shutdown);
+        .shutdown(shutdown)
+        .at_end(move || {
+            let (databases, log) = (databases.clone(), std::sync::Arc::clone(&closing_log));
+            async move {
+                for database in databases {
+                    database.close().await;
+                }
+                log.close().await;
+            }
+        });
     service.jobs.extend(votes.jobs);
     service.jobs.extend(orders.jobs);
     Ok(service)

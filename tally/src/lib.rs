@@ -200,7 +200,14 @@ pub async fn build(config: Config, deps: Deps) -> anyhow::Result<Service> {
             event_id_months: config.retention.event_id_months,
             clock: deps.clock.clone(),
         })
-        .job(relay))
+        .job(relay)
+        .at_end(move || {
+            let (store, log) = (Arc::clone(&parts.store), Arc::clone(&parts.log));
+            async move {
+                store.close().await;
+                log.close().await;
+            }
+        }))
 }
 
 fn relay(config: &Config, deps: &Deps, parts: &Parts) -> (RelayJob, RelayHealth) {

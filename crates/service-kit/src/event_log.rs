@@ -195,6 +195,9 @@ pub trait EventLog: fmt::Debug + Send + Sync {
     /// Tells this log from one that was made anew in its place: positions are good for one log only.
     async fn identity(&self) -> Result<String>;
 
+    /// Lets go of the log: its files then belong to whoever wants to copy or replace them.
+    async fn close(&self);
+
     /// Drops the records that are past their topic's retention. Where the engine does it, nothing.
     async fn retire(&self, now: DateTime<Utc>) -> Result<u64>;
 }

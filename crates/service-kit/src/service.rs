@@ -10,10 +10,11 @@ mod running;
 mod settings;
 mod start;
 
-use std::sync::Arc;
+use std::{fmt, future::Future, sync::Arc};
 
 use axum::Router;
 use clock::Clock;
+use futures_util::future::BoxFuture;
 use utoipa::openapi::OpenApi;
 
 use crate::{jobs::Job, shutdown::Shutdown};
@@ -42,6 +43,17 @@ pub struct Service {
     pub readiness: Readiness,
     /// The order to stop. The handlers' long tasks are spawned on it.
     pub shutdown: Shutdown,
+    at_end: AtEnd,
+}
+
+/// What is closed when everything else has stopped.
+#[derive(Clone, Default)]
+struct AtEnd(Vec<Arc<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>>);
+
+impl fmt::Debug for AtEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("AtEnd").field(&self.0.len()).finish()
+    }
 }
 
 impl Service {
@@ -57,6 +69,7 @@ impl Service {
             jobs: Vec::new(),
             readiness: Readiness::default(),
             shutdown: Shutdown::default(),
+            at_end: AtEnd::default(),
         }
     }
 
@@ -88,6 +101,17 @@ impl Service {
         self
     }
 
+    /// Says what to close when nothing runs any more: the databases, whose files then belong to
+    /// whoever wants to copy or replace them.
+    #[must_use]
+    pub fn at_end<F>(mut self, close: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.at_end.0.push(Arc::new(move || Box::pin(close())));
+        self
+    }
+
     /// Listens, serves and works.
     pub async fn start(self) -> Result<Running, StartError> {
         start::start(self).await
@@ -99,8 +123,8 @@ impl Service {
     }
 }
 
-impl std::fmt::Debug for Service {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Service")
             .field("name", &self.name)
             .finish_non_exhaustive()

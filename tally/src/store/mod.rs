@@ -266,6 +266,9 @@ pub trait Reports: Send + Sync {
     /// Whether the database answers.
     async fn ping(&self) -> Result<()>;
 
+    /// Lets go of the database: its files then belong to whoever wants to copy or replace them.
+    async fn close(&self);
+
     /// Every month with votes or a closing, in order.
     async fn months(&self) -> Result<Vec<MonthReport>>;
 

@@ -128,6 +128,10 @@ impl EventLog for EmbeddedLog {
         }
         Ok(dropped)
     }
+
+    async fn close(&self) {
+        self.db.close().await;
+    }
 }
 
 async fn partitions(conn: &mut SqliteConnection, topic: &str) -> Result<u32> {

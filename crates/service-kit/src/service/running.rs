@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use super::start::DRAIN;
+use super::{AtEnd, start::DRAIN};
 use crate::shutdown::{self, Shutdown};
 
 /// A service that runs, and how to stop it.
@@ -18,6 +18,7 @@ pub struct Running {
     pub(super) api: Shutdown,
     pub(super) admin: Shutdown,
     pub(super) grace: Duration,
+    pub(super) at_end: AtEnd,
 }
 
 impl Running {
@@ -29,7 +30,7 @@ impl Running {
     }
 
     /// Stops: readiness fails, no connection is accepted any more, running requests, tasks and turns
-    /// of jobs finish.
+    /// of jobs finish, and the databases are closed.
     pub async fn stop(self) -> anyhow::Result<()> {
         self.work.begin();
         tokio::time::sleep(DRAIN.min(self.grace)).await;
@@ -37,6 +38,10 @@ impl Running {
         // After the requests: they may have started tasks until then.
         let tasks_finished = self.work.finish(self.grace).await;
         let _probes_may_be_cut = self.admin.finish(Duration::from_secs(1)).await;
+        for close in &self.at_end.0 {
+            // What still holds a connection was reported as unfinished.
+            let _closed_in_time = tokio::time::timeout(self.grace, close()).await;
+        }
         anyhow::ensure!(
             requests_finished && tasks_finished,
             "{} did not finish its work within {} s",

@@ -91,6 +91,7 @@ pub(super) async fn start(service: Service) -> Result<Running, StartError> {
         api: api_stop,
         admin: admin_stop,
         grace: settings.shutdown_grace(),
+        at_end: service.at_end,
     })
 }
 

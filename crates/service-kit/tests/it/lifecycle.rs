@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use service_kit::{Shutdown, service::Readiness};
+use service_kit::{Service, Shutdown, service::Readiness};
 
 use crate::world::World;
 
@@ -68,7 +68,15 @@ async fn stopping_fails_readiness_first_and_finishes_what_runs() {
     let finished = Arc::new(AtomicBool::new(false));
     let shutdown = Shutdown::default();
     let order = shutdown.clone();
-    let world = World::with_service(|_| {}, |service| service.shutdown(shutdown)).await;
+    // What is closed at the end must find the task done.
+    let closed = Arc::new(AtomicBool::new(false));
+    let (done, close) = (Arc::clone(&finished), Arc::clone(&closed));
+    let at_end = move || {
+        close.store(done.load(SeqCst), SeqCst);
+        std::future::ready(())
+    };
+    let build = |service: Service| service.shutdown(shutdown).at_end(at_end);
+    let world = World::with_service(|_| {}, build).await;
     let flag = Arc::clone(&finished);
     order.spawn(async move {
         tokio::time::sleep(Duration::from_millis(600)).await;
@@ -98,6 +106,10 @@ async fn stopping_fails_readiness_first_and_finishes_what_runs() {
     stopped.unwrap();
     assert_eq!((ready.as_u16(), text.as_str()), (503, "stopping\n"));
     assert!(finished.load(SeqCst), "the task was not waited for");
+    assert!(
+        closed.load(SeqCst),
+        "not closed, or before the task was done"
+    );
 }
 
 #[tokio::test]

@@ -27,6 +27,10 @@ impl Reports for SqliteStore {
         Ok(())
     }
 
+    async fn close(&self) {
+        self.db.close().await;
+    }
+
     async fn months(&self) -> Result<Vec<MonthReport>> {
         let mut tx = self.db.begin_read().await?;
         let mut months: BTreeMap<Month, MonthReport> = BTreeMap::new();
