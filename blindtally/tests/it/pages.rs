@@ -1,6 +1,10 @@
 //! The pages stay true: what they name is there, and what is there they name.
 
-use std::{fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -68,6 +72,41 @@ fn every_table_has_its_retention_rule() {
         assert!(
             named.contains(&table.as_str()),
             "{table} has no retention rule"
+        );
+    }
+}
+
+/// The sections of the contracts that the source files of a folder cite, each with one file that does.
+fn cited(folder: &Path, sections: &mut BTreeMap<u32, PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            cited(&path, sections);
+        } else if path.extension().is_some_and(|kind| kind == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            for rest in text.split("contracts §").skip(1) {
+                let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+                if let Ok(section) = digits.parse() {
+                    sections.insert(section, path.clone());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_section_of_the_contracts_that_code_cites_is_on_the_page() {
+    let page = fs::read_to_string(root().join("docs/contracts.md")).unwrap();
+    let mut sections = BTreeMap::new();
+    for folder in ["payments", "challenge-bypass", "tally", "crates"] {
+        cited(&root().join(folder), &mut sections);
+    }
+    assert!(sections.len() > 4, "only {sections:?} are cited");
+    for (section, file) in sections {
+        assert!(
+            page.contains(&format!("\n## {section} ")),
+            "{} cites §{section}",
+            file.display()
         );
     }
 }
