@@ -22,8 +22,12 @@ use crate::db::OpenError;
 
 pub mod contract;
 mod embedded;
+#[cfg(feature = "kafka")]
+mod kafka;
 
 pub use embedded::EmbeddedLog;
+#[cfg(feature = "kafka")]
+pub use kafka::{KafkaLog, KafkaSettings};
 
 /// The most records that one [`Batch`] holds.
 pub const BATCH_RECORDS_MAX: u32 = 500;

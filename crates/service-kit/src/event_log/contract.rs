@@ -13,8 +13,14 @@ use super::{
 /// An engine with nothing in it yet.
 #[async_trait]
 pub trait Engine: Sync {
-    /// Opens it, each time as another process would.
+    /// Opens it, each time as another process would. Where topics are made by others, they have made
+    /// [`Engine::topic`] with [`PARTITIONS`] partitions.
     async fn open(&self) -> Arc<dyn EventLog>;
+
+    /// The topic of this case, and the name of its publishers: its own where cases share an engine.
+    fn topic(&self) -> &str {
+        "test.contract"
+    }
 }
 
 /// Calls `$run!` with the names of all cases.
@@ -41,8 +47,8 @@ macro_rules! event_log_contract_cases {
 }
 pub use crate::event_log_contract_cases as for_each_case;
 
-const TOPIC: &str = "test.contract";
-const PARTITIONS: u32 = 3;
+/// How many partitions the topic of a case has.
+pub const PARTITIONS: u32 = 3;
 
 async fn opened(engine: &dyn Engine) -> Arc<dyn EventLog> {
     let log = engine.open().await;
@@ -50,22 +56,22 @@ async fn opened(engine: &dyn Engine) -> Arc<dyn EventLog> {
         partitions: PARTITIONS,
         retention: TimeDelta::days(3650),
     };
-    log.ensure_topic(TOPIC, settings)
+    log.ensure_topic(engine.topic(), settings)
         .await
         .expect("a topic can be made");
     log
 }
 
-fn id(generation: u128) -> PublisherId {
+fn id(engine: &dyn Engine, generation: u128) -> PublisherId {
     PublisherId {
-        name: "test-contract".to_owned(),
+        name: engine.topic().to_owned(),
         generation: Uuid::from_u128(generation),
     }
 }
 
-fn record(key: &str, value: u64) -> NewRecord {
+fn record(engine: &dyn Engine, key: &str, value: u64) -> NewRecord {
     NewRecord {
-        topic: TOPIC.to_owned(),
+        topic: engine.topic().to_owned(),
         key: key.as_bytes().to_vec(),
         value: value.to_be_bytes().to_vec(),
         timestamp: day(),
@@ -76,9 +82,9 @@ fn day() -> DateTime<Utc> {
     DateTime::from_timestamp(1_767_225_600, 0).expect("2026-01-01 is a time")
 }
 
-fn records(values: std::ops::Range<u64>) -> Vec<NewRecord> {
+fn records(engine: &dyn Engine, values: std::ops::Range<u64>) -> Vec<NewRecord> {
     values
-        .map(|n| record(&format!("key {}", n % 7), n))
+        .map(|n| record(engine, &format!("key {}", n % 7), n))
         .collect()
 }
 
@@ -90,23 +96,26 @@ async fn batches(consumer: &mut dyn Consumer) -> Vec<Batch> {
     batches
 }
 
-async fn from_the_start(log: &dyn EventLog) -> Vec<Batch> {
+async fn from_the_start(engine: &dyn Engine, log: &dyn EventLog) -> Vec<Batch> {
     let mut from: Vec<(Partition, Offset)> = Vec::new();
     for partition in 0..PARTITIONS {
         let start = log
-            .bounds(TOPIC, partition)
+            .bounds(engine.topic(), partition)
             .await
             .expect("a partition has bounds")
             .start;
         from.push((partition, start));
     }
-    let mut consumer = log.consumer(TOPIC, from).await.expect("reading works");
+    let mut consumer = log
+        .consumer(engine.topic(), from)
+        .await
+        .expect("reading works");
     batches(&mut *consumer).await
 }
 
 /// The values in the log, in order of value.
-async fn values(log: &dyn EventLog) -> Vec<u64> {
-    let mut values: Vec<u64> = from_the_start(log)
+async fn values(engine: &dyn Engine, log: &dyn EventLog) -> Vec<u64> {
+    let mut values: Vec<u64> = from_the_start(engine, log)
         .await
         .iter()
         .flat_map(|batch| &batch.records)
@@ -125,13 +134,13 @@ mod cases {
     use std::collections::BTreeMap;
 
     use super::{
-        Engine, Error, NewRecord, PARTITIONS, Partition, TOPIC, TimeDelta, TopicSettings, batches,
-        day, from_the_start, id, number, opened, record, records, values,
+        Engine, Error, NewRecord, PARTITIONS, Partition, TimeDelta, TopicSettings, batches, day,
+        from_the_start, id, number, opened, record, records, values,
     };
 
     pub async fn an_unknown_publisher_has_no_position(engine: &dyn Engine) {
         let log = opened(engine).await;
-        let mut publisher = log.publisher(&id(1)).await.expect("opens");
+        let mut publisher = log.publisher(&id(engine, 1)).await.expect("opens");
 
         assert_eq!(publisher.position().await.expect("answers"), None);
         publisher.publish(0, &[]).await.expect("sets the position");
@@ -140,54 +149,54 @@ mod cases {
 
     pub async fn a_publisher_opened_again_goes_on_where_the_last_stopped(engine: &dyn Engine) {
         let log = opened(engine).await;
-        let mut publisher = log.publisher(&id(1)).await.expect("opens");
+        let mut publisher = log.publisher(&id(engine, 1)).await.expect("opens");
         publisher
-            .publish(0, &records(0..10))
+            .publish(0, &records(engine, 0..10))
             .await
             .expect("publishes");
         drop(publisher);
 
         let log = opened(engine).await;
-        let mut publisher = log.publisher(&id(1)).await.expect("opens");
+        let mut publisher = log.publisher(&id(engine, 1)).await.expect("opens");
         assert_eq!(publisher.position().await.expect("answers"), Some(10));
         publisher
-            .publish(10, &records(10..12))
+            .publish(10, &records(engine, 10..12))
             .await
             .expect("publishes");
 
-        assert_eq!(values(&*log).await, (0..12).collect::<Vec<_>>());
+        assert_eq!(values(engine, &*log).await, (0..12).collect::<Vec<_>>());
     }
 
     pub async fn a_repeated_publication_is_there_once(engine: &dyn Engine) {
         let log = opened(engine).await;
-        let mut publisher = log.publisher(&id(1)).await.expect("opens");
+        let mut publisher = log.publisher(&id(engine, 1)).await.expect("opens");
         publisher
-            .publish(0, &records(0..10))
+            .publish(0, &records(engine, 0..10))
             .await
             .expect("publishes");
 
         publisher
-            .publish(5, &records(5..15))
+            .publish(5, &records(engine, 5..15))
             .await
             .expect("skips what is there");
         publisher
-            .publish(0, &records(0..3))
+            .publish(0, &records(engine, 0..3))
             .await
             .expect("skips all of it");
 
         assert_eq!(publisher.position().await.expect("answers"), Some(15));
-        assert_eq!(values(&*log).await, (0..15).collect::<Vec<_>>());
+        assert_eq!(values(engine, &*log).await, (0..15).collect::<Vec<_>>());
     }
 
     pub async fn a_gap_is_refused_and_writes_nothing(engine: &dyn Engine) {
         let log = opened(engine).await;
-        let mut publisher = log.publisher(&id(1)).await.expect("opens");
+        let mut publisher = log.publisher(&id(engine, 1)).await.expect("opens");
         publisher
-            .publish(0, &records(0..2))
+            .publish(0, &records(engine, 0..2))
             .await
             .expect("publishes");
 
-        let refused = publisher.publish(3, &records(3..4)).await;
+        let refused = publisher.publish(3, &records(engine, 3..4)).await;
 
         assert!(matches!(
             refused,
@@ -196,54 +205,67 @@ mod cases {
                 found: 3
             })
         ));
-        assert_eq!(values(&*log).await, vec![0, 1]);
+        assert_eq!(values(engine, &*log).await, vec![0, 1]);
     }
 
     pub async fn one_bad_record_leaves_nothing_of_its_publication(engine: &dyn Engine) {
         let log = opened(engine).await;
-        let mut publisher = log.publisher(&id(1)).await.expect("opens");
-        let mut records = records(0..3);
+        let mut publisher = log.publisher(&id(engine, 1)).await.expect("opens");
+        let mut records = records(engine, 0..3);
         records.push(NewRecord {
             topic: "test.no-such-topic".to_owned(),
-            ..record("key", 3)
+            ..record(engine, "key", 3)
         });
 
         assert!(publisher.publish(0, &records).await.is_err());
 
-        let mut publisher = log.publisher(&id(1)).await.expect("opens");
+        let mut publisher = log.publisher(&id(engine, 1)).await.expect("opens");
         assert_eq!(publisher.position().await.expect("answers"), None);
-        assert_eq!(values(&*log).await, Vec::<u64>::new());
+        assert_eq!(values(engine, &*log).await, Vec::<u64>::new());
     }
 
     pub async fn a_publisher_opened_again_shuts_out_the_older_one(engine: &dyn Engine) {
         let log = opened(engine).await;
-        let mut older = log.publisher(&id(1)).await.expect("opens");
-        older.publish(0, &records(0..1)).await.expect("publishes");
+        let mut older = log.publisher(&id(engine, 1)).await.expect("opens");
+        older
+            .publish(0, &records(engine, 0..1))
+            .await
+            .expect("publishes");
 
-        let mut newer = opened(engine).await.publisher(&id(1)).await.expect("opens");
+        let mut newer = opened(engine)
+            .await
+            .publisher(&id(engine, 1))
+            .await
+            .expect("opens");
 
         assert!(matches!(
-            older.publish(1, &records(1..2)).await,
+            older.publish(1, &records(engine, 1..2)).await,
             Err(Error::Fenced)
         ));
-        newer.publish(1, &records(1..2)).await.expect("publishes");
+        newer
+            .publish(1, &records(engine, 1..2))
+            .await
+            .expect("publishes");
         assert!(matches!(
-            older.publish(2, &records(2..3)).await,
+            older.publish(2, &records(engine, 2..3)).await,
             Err(Error::Fenced)
         ));
-        assert_eq!(values(&*log).await, vec![0, 1]);
+        assert_eq!(values(engine, &*log).await, vec![0, 1]);
     }
 
     pub async fn another_generation_has_a_position_of_its_own(engine: &dyn Engine) {
         let log = opened(engine).await;
-        let mut first = log.publisher(&id(1)).await.expect("opens");
-        first.publish(0, &records(0..4)).await.expect("publishes");
+        let mut first = log.publisher(&id(engine, 1)).await.expect("opens");
+        first
+            .publish(0, &records(engine, 0..4))
+            .await
+            .expect("publishes");
 
-        let mut second = log.publisher(&id(2)).await.expect("opens");
+        let mut second = log.publisher(&id(engine, 2)).await.expect("opens");
 
         assert_eq!(second.position().await.expect("answers"), None);
         first
-            .publish(4, &records(4..5))
+            .publish(4, &records(engine, 4..5))
             .await
             .expect("is not shut out");
     }
@@ -252,20 +274,26 @@ mod cases {
         let log = opened(engine).await;
         let mut appender = log.appender().await.expect("opens");
 
-        appender.append(&records(0..5)).await.expect("appends");
+        appender
+            .append(&records(engine, 0..5))
+            .await
+            .expect("appends");
 
-        assert_eq!(values(&*log).await, (0..5).collect::<Vec<_>>());
+        assert_eq!(values(engine, &*log).await, (0..5).collect::<Vec<_>>());
     }
 
     pub async fn a_batch_begins_where_reading_started(engine: &dyn Engine) {
         let log = opened(engine).await;
         let mut appender = log.appender().await.expect("opens");
-        appender.append(&records(0..1200)).await.expect("appends");
+        appender
+            .append(&records(engine, 0..1200))
+            .await
+            .expect("appends");
 
         let mut next = BTreeMap::new();
-        for batch in from_the_start(&*log).await {
+        for batch in from_the_start(engine, &*log).await {
             let start = log
-                .bounds(TOPIC, batch.partition)
+                .bounds(engine.topic(), batch.partition)
                 .await
                 .expect("answers")
                 .start;
@@ -277,10 +305,13 @@ mod cases {
 
         // Where reading stopped, nothing more is found, and later records are.
         let from = next.into_iter().collect::<Vec<_>>();
-        let mut consumer = log.consumer(TOPIC, from.clone()).await.expect("opens");
+        let mut consumer = log
+            .consumer(engine.topic(), from.clone())
+            .await
+            .expect("opens");
         assert!(consumer.next().await.expect("answers").is_none());
         appender
-            .append(&records(1200..1210))
+            .append(&records(engine, 1200..1210))
             .await
             .expect("appends");
         let late: usize = batches(&mut *consumer)
@@ -294,10 +325,13 @@ mod cases {
     pub async fn records_of_one_key_stay_in_order(engine: &dyn Engine) {
         let log = opened(engine).await;
         let mut appender = log.appender().await.expect("opens");
-        appender.append(&records(0..700)).await.expect("appends");
+        appender
+            .append(&records(engine, 0..700))
+            .await
+            .expect("appends");
 
         let mut places: BTreeMap<Vec<u8>, (Partition, u64)> = BTreeMap::new();
-        for batch in from_the_start(&*log).await {
+        for batch in from_the_start(engine, &*log).await {
             for record in &batch.records {
                 let value = number(&record.value);
                 let place = places
@@ -314,9 +348,9 @@ mod cases {
 
     pub async fn a_position_outside_the_log_is_refused(engine: &dyn Engine) {
         let log = opened(engine).await;
-        let end = log.end(TOPIC, 0).await.expect("answers");
+        let end = log.end(engine.topic(), 0).await.expect("answers");
 
-        let refused = log.consumer(TOPIC, vec![(0, end + 1)]).await;
+        let refused = log.consumer(engine.topic(), vec![(0, end + 1)]).await;
 
         assert!(matches!(refused, Err(Error::OutsideLog { position, .. }) if position == end + 1));
     }
@@ -333,14 +367,17 @@ mod cases {
 
     pub async fn a_topic_keeps_its_partitions(engine: &dyn Engine) {
         let log = opened(engine).await;
-        assert_eq!(log.partitions(TOPIC).await.expect("answers"), PARTITIONS);
+        assert_eq!(
+            log.partitions(engine.topic()).await.expect("answers"),
+            PARTITIONS
+        );
 
         let settings = TopicSettings {
             partitions: PARTITIONS + 1,
             retention: TimeDelta::days(3650),
         };
 
-        let changed = log.ensure_topic(TOPIC, settings).await;
+        let changed = log.ensure_topic(engine.topic(), settings).await;
         assert!(matches!(
             changed,
             Err(Error::Partitions {
@@ -354,9 +391,12 @@ mod cases {
         let (one, other) = (opened(engine).await, opened(engine).await);
         let mut appender = one.appender().await.expect("opens");
 
-        appender.append(&records(0..3)).await.expect("appends");
+        appender
+            .append(&records(engine, 0..3))
+            .await
+            .expect("appends");
 
-        assert_eq!(values(&*other).await, vec![0, 1, 2]);
+        assert_eq!(values(engine, &*other).await, vec![0, 1, 2]);
     }
 }
 pub use cases::*;

@@ -1,0 +1,278 @@
+//! The event log in Apache Kafka.
+//!
+//! | Here | In Kafka |
+//! |---|---|
+//! | a publisher's position | the offset that the group `<prefix>.<publisher>` has committed for `<prefix>.positions` |
+//! | publishing, and moving the position | one transaction, which commits that offset with the records |
+//! | shutting out an older publisher | its transactional id, which is the group's name |
+//!
+//! The topic of the positions stays empty: any number may be committed as an offset. librdkafka's calls
+//! block, so each runs on a thread for blocking work. A client that failed is dropped and made anew
+//! by the caller, whatever the error was: retrying single calls of a transaction can commit records without
+//! their position.
+
+use std::{fmt, ops::Range, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use rdkafka::{
+    ClientConfig, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer as _},
+    error::{KafkaError, RDKafkaErrorCode},
+    metadata::MetadataTopic,
+};
+
+use super::{
+    Appender, Consumer, Error, EventLog, Offset, Partition, Publisher, PublisherId, Result,
+    TopicSettings,
+};
+use crate::tls::ClientTls;
+
+mod context;
+mod reader;
+mod writer;
+
+use context::Context;
+
+/// How long one call waits for the broker. A restarted broker serves again within this time.
+const CALL_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Where a Kafka cluster is, and as whom it is used.
+#[derive(Clone, Debug)]
+pub struct KafkaSettings {
+    /// `host:port`, several with commas between.
+    pub brokers: String,
+    /// The roots that the brokers' certificates lead to, and our own certificate.
+    pub tls: ClientTls,
+    /// What the names of groups, transactional ids and the topic of positions begin with:
+    /// `<environment>.<service>`.
+    pub prefix: String,
+}
+
+/// The event log in a Kafka cluster.
+pub struct KafkaLog {
+    settings: KafkaSettings,
+    /// Asks for metadata, watermarks and the cluster's id. Reads no records.
+    asker: Arc<BaseConsumer<Context>>,
+}
+
+impl KafkaLog {
+    /// Prepares to talk to the cluster. Connections are made when they are needed.
+    pub fn open(settings: KafkaSettings) -> Result<Self> {
+        let asker = settings.consumer()?;
+        Ok(Self {
+            settings,
+            asker: Arc::new(asker),
+        })
+    }
+
+    /// Runs `call` with the asking client, on a thread for blocking work.
+    async fn ask<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&BaseConsumer<Context>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let asker = Arc::clone(&self.asker);
+        blocking(move || call(&asker)).await
+    }
+}
+
+impl KafkaSettings {
+    /// What all clients have in common.
+    fn client(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", &self.brokers)
+            .set("security.protocol", "ssl")
+            .set("ssl.ca.location", self.tls.ca_file.to_string_lossy())
+            .set("client.id", &self.prefix)
+            // A broker that comes back is found within half a second, not within ten.
+            .set("reconnect.backoff.ms", "50")
+            .set("reconnect.backoff.max.ms", "500");
+        if !self.tls.certificate_file.as_os_str().is_empty() {
+            config
+                .set(
+                    "ssl.certificate.location",
+                    self.tls.certificate_file.to_string_lossy(),
+                )
+                .set("ssl.key.location", self.tls.key_file.to_string_lossy());
+        }
+        config
+    }
+
+    /// A client that reads what is committed, from positions that are given to it.
+    fn consumer(&self) -> Result<BaseConsumer<Context>> {
+        self.client()
+            .set("group.id", format!("{}.readers", self.prefix))
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("isolation.level", "read_committed")
+            // A position outside the log is an error, never a jump.
+            .set("auto.offset.reset", "error")
+            .set("enable.partition.eof", "true")
+            // How long the broker holds a request at the end of a partition: what an answer "no more" costs.
+            .set("fetch.wait.max.ms", "20")
+            .create_with_context(Context::default())
+            .map_err(|error| failed(error, None))
+    }
+}
+
+#[async_trait]
+impl EventLog for KafkaLog {
+    /// Topics are made by whoever runs the cluster; a service may not. Their retention is theirs too.
+    async fn ensure_topic(&self, topic: &str, settings: TopicSettings) -> Result<()> {
+        let found = self.partitions(topic).await?;
+        if found == settings.partitions {
+            return Ok(());
+        }
+        Err(Error::Partitions {
+            topic: topic.to_owned(),
+            found,
+            wanted: settings.partitions,
+        })
+    }
+
+    async fn publisher(&self, id: &PublisherId) -> Result<Box<dyn Publisher>> {
+        let settings = self.settings.clone();
+        let name = format!("{}.{id}", settings.prefix);
+        let publisher = blocking(move || writer::KafkaPublisher::open(&settings, name)).await?;
+        Ok(Box::new(publisher))
+    }
+
+    async fn appender(&self) -> Result<Box<dyn Appender>> {
+        Ok(Box::new(writer::KafkaAppender::open(&self.settings)?))
+    }
+
+    async fn consumer(
+        &self,
+        topic: &str,
+        from: Vec<(Partition, Offset)>,
+    ) -> Result<Box<dyn Consumer>> {
+        let (settings, topic) = (self.settings.clone(), topic.to_owned());
+        let consumer =
+            blocking(move || reader::KafkaConsumer::open(&settings, topic, from)).await?;
+        Ok(Box::new(consumer))
+    }
+
+    async fn partitions(&self, topic: &str) -> Result<u32> {
+        let topic = topic.to_owned();
+        self.ask(move |client| partitions(client, &topic)).await
+    }
+
+    async fn bounds(&self, topic: &str, partition: Partition) -> Result<Range<Offset>> {
+        let topic = topic.to_owned();
+        self.ask(move |client| bounds(client, &topic, partition))
+            .await
+    }
+
+    /// The cluster's id. A topic that was made anew in the same cluster shows by positions outside it.
+    async fn identity(&self) -> Result<String> {
+        self.ask(|client| {
+            client
+                .client()
+                .fetch_cluster_id(CALL_TIMEOUT)
+                .ok_or_else(|| Error::Engine("the cluster did not tell its id".into()))
+        })
+        .await
+    }
+
+    async fn close(&self) {}
+
+    /// Kafka drops old records itself.
+    async fn retire(&self, _now: DateTime<Utc>) -> Result<u64> {
+        Ok(0)
+    }
+}
+
+/// Runs a call of librdkafka, which blocks.
+async fn blocking<T: Send + 'static>(
+    call: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(call)
+        .await
+        .map_err(|error| Error::Engine(Box::new(error)))?
+}
+
+/// How many partitions a topic has. A topic without permission looks like one that is not there,
+/// and must not look like one that is silent.
+fn partitions(client: &BaseConsumer<Context>, topic: &str) -> Result<u32> {
+    let metadata = client
+        .fetch_metadata(Some(topic), CALL_TIMEOUT)
+        .map_err(|error| failed(error, Some(client.context())))?;
+    let found = metadata.topics().first();
+    match found.and_then(MetadataTopic::error) {
+        None => {}
+        Some(code) => {
+            return Err(match RDKafkaErrorCode::from(code) {
+                RDKafkaErrorCode::UnknownTopicOrPartition
+                | RDKafkaErrorCode::UnknownTopic
+                | RDKafkaErrorCode::TopicAuthorizationFailed => {
+                    Error::UnknownTopic(topic.to_owned())
+                }
+                other => Error::Engine(Box::new(KafkaError::MetadataFetch(other))),
+            });
+        }
+    }
+    let count = found.map_or(0, |topic| topic.partitions().len());
+    match u32::try_from(count) {
+        Ok(count) if count > 0 => Ok(count),
+        _ => Err(Error::UnknownTopic(topic.to_owned())),
+    }
+}
+
+/// From the first offset that is kept to the last that may be read, and one more.
+fn bounds(
+    client: &BaseConsumer<Context>,
+    topic: &str,
+    partition: Partition,
+) -> Result<Range<Offset>> {
+    if partition >= partitions(client, topic)? {
+        return Err(Error::UnknownTopic(format!("{topic}/{partition}")));
+    }
+    let (low, high) = client
+        .fetch_watermarks(topic, signed(partition), CALL_TIMEOUT)
+        .map_err(|error| failed(error, Some(client.context())))?;
+    Ok(unsigned(low)..unsigned(high))
+}
+
+/// A list of one partition with one offset.
+fn at(topic: &str, partition: i32, offset: u64) -> Result<TopicPartitionList> {
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, partition, rdkafka::Offset::Offset(stored(offset)))
+        .map_err(|error| failed(error, None))?;
+    Ok(list)
+}
+
+/// What an error of librdkafka means to our callers, with what the client heard from the broker last.
+fn failed(error: KafkaError, context: Option<&Context>) -> Error {
+    match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::Fenced | RDKafkaErrorCode::InvalidProducerEpoch) => Error::Fenced,
+        _ => match context.and_then(Context::last_reason) {
+            Some(reason) => Error::Engine(format!("{error} ({reason})").into()),
+            None => Error::Engine(Box::new(error)),
+        },
+    }
+}
+
+/// Kafka's numbers are signed; partitions and offsets are counted up from zero.
+fn signed(partition: Partition) -> i32 {
+    i32::try_from(partition).unwrap_or(i32::MAX)
+}
+
+fn stored(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn unsigned(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}
+
+impl fmt::Debug for KafkaLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KafkaLog")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

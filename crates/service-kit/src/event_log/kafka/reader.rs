@@ -1,0 +1,229 @@
+//! Reading: what is committed, partition by partition.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use chrono::DateTime;
+use rdkafka::{
+    Message as _, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer as _},
+    error::{KafkaError, RDKafkaErrorCode},
+    message::BorrowedMessage,
+};
+
+use super::{
+    CALL_TIMEOUT, Context, KafkaSettings, blocking, bounds, failed, signed, stored, unsigned,
+};
+use crate::event_log::{
+    BATCH_RECORDS_MAX, Batch, Consumer, Error, Offset, Partition, Record, Result,
+};
+
+/// How long one look for records waits before the time in all is looked at.
+const POLL: Duration = Duration::from_millis(100);
+
+/// A reader. Its state is behind a lock because calls run on threads for blocking work.
+#[derive(Debug)]
+pub(super) struct KafkaConsumer(Arc<Mutex<Reader>>);
+
+impl KafkaConsumer {
+    pub(super) fn open(
+        settings: &KafkaSettings,
+        topic: String,
+        from: Vec<(Partition, Offset)>,
+    ) -> Result<Self> {
+        let client = settings.consumer()?;
+        let mut list = TopicPartitionList::new();
+        for (partition, position) in &from {
+            check(&client, &topic, *partition, *position)?;
+            let offset = rdkafka::Offset::Offset(stored(*position));
+            list.add_partition_offset(&topic, signed(*partition), offset)
+                .map_err(|error| failed(error, None))?;
+        }
+        client.assign(&list).map_err(|error| failed(error, None))?;
+        let partitions = from
+            .into_iter()
+            .map(|(partition, position)| (partition, Place::new(position)))
+            .collect();
+        Ok(Self(Arc::new(Mutex::new(Reader {
+            client,
+            topic,
+            partitions,
+        }))))
+    }
+}
+
+#[async_trait]
+impl Consumer for KafkaConsumer {
+    async fn next(&mut self) -> Result<Option<Batch>> {
+        let reader = Arc::clone(&self.0);
+        blocking(move || reader.lock().unwrap_or_else(PoisonError::into_inner).next()).await
+    }
+}
+
+/// Where reading stands in one partition.
+#[derive(Debug)]
+struct Place {
+    /// The `from` of the next batch.
+    position: Offset,
+    /// What was fetched and not yet handed out.
+    fetched: VecDeque<Record>,
+    /// The end of the partition when it was last reached.
+    ended_at: Option<Offset>,
+}
+
+impl Place {
+    fn new(position: Offset) -> Self {
+        Self {
+            position,
+            fetched: VecDeque::new(),
+            ended_at: None,
+        }
+    }
+
+    /// The next records, if there are enough of them or no more for now.
+    fn take(&mut self, partition: Partition) -> Option<Batch> {
+        let full = self.fetched.len() >= BATCH_RECORDS_MAX as usize;
+        if self.fetched.is_empty() || !(full || self.ended_at.is_some()) {
+            return None;
+        }
+        let count = self.fetched.len().min(BATCH_RECORDS_MAX as usize);
+        let records: Vec<_> = self.fetched.drain(..count).collect();
+        let from = self.position;
+        self.position = records.last().map_or(from, |last| last.offset + 1);
+        Some(Batch {
+            partition,
+            from,
+            to: self.position,
+            records,
+        })
+    }
+}
+
+struct Reader {
+    client: BaseConsumer<Context>,
+    topic: String,
+    partitions: BTreeMap<Partition, Place>,
+}
+
+impl Reader {
+    fn next(&mut self) -> Result<Option<Batch>> {
+        self.look_for_more()?;
+        let started = Instant::now();
+        loop {
+            for (partition, place) in &mut self.partitions {
+                if let Some(batch) = place.take(*partition) {
+                    return Ok(Some(batch));
+                }
+            }
+            if self
+                .partitions
+                .values()
+                .all(|place| place.ended_at.is_some())
+            {
+                return Ok(None);
+            }
+            if started.elapsed() > CALL_TIMEOUT {
+                let error = KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut);
+                return Err(failed(error, Some(self.client.context())));
+            }
+            self.poll()?;
+        }
+    }
+
+    /// A partition that was read to its end counts as ended until it has grown.
+    fn look_for_more(&mut self) -> Result<()> {
+        for (partition, place) in &mut self.partitions {
+            if let Some(end) = place.ended_at
+                && bounds(&self.client, &self.topic, *partition)?.end > end
+            {
+                place.ended_at = None;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes one record, or the news that a partition has no more.
+    fn poll(&mut self) -> Result<()> {
+        match self.client.poll(POLL) {
+            None => Ok(()),
+            Some(Ok(message)) => {
+                let partition = partition(message.partition());
+                let record = record(&message);
+                drop(message);
+                if let Some(place) = self.partitions.get_mut(&partition) {
+                    place.fetched.push_back(record);
+                }
+                Ok(())
+            }
+            Some(Err(KafkaError::PartitionEOF(ended))) => {
+                let ended = partition(ended);
+                let end = bounds(&self.client, &self.topic, ended)?.end;
+                if let Some(place) = self.partitions.get_mut(&ended) {
+                    place.ended_at = Some(end);
+                }
+                Ok(())
+            }
+            Some(Err(error)) => Err(self.failed(error)),
+        }
+    }
+
+    /// Tells a position that the log has lost from other errors.
+    fn failed(&self, error: KafkaError) -> Error {
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) {
+            for (partition, place) in &self.partitions {
+                if let Err(outside) = check(&self.client, &self.topic, *partition, place.position) {
+                    return outside;
+                }
+            }
+        }
+        failed(error, Some(self.client.context()))
+    }
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader")
+            .field("topic", &self.topic)
+            .field("partitions", &self.partitions)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Refuses a position that the log does not have: before what is kept, or behind its end.
+fn check(
+    client: &BaseConsumer<Context>,
+    topic: &str,
+    partition: Partition,
+    position: Offset,
+) -> Result<()> {
+    let bounds = bounds(client, topic, partition)?;
+    if bounds.start <= position && position <= bounds.end {
+        return Ok(());
+    }
+    Err(Error::OutsideLog {
+        topic: topic.to_owned(),
+        partition,
+        position,
+        start: bounds.start,
+        end: bounds.end,
+    })
+}
+
+fn partition(number: i32) -> Partition {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+fn record(message: &BorrowedMessage<'_>) -> Record {
+    let millis = message.timestamp().to_millis().unwrap_or(0);
+    Record {
+        offset: unsigned(message.offset()),
+        key: message.key().unwrap_or_default().to_vec(),
+        value: message.payload().unwrap_or_default().to_vec(),
+        timestamp: DateTime::from_timestamp_millis(millis).unwrap_or_default(),
+    }
+}

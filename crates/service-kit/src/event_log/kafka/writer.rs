@@ -1,0 +1,271 @@
+//! Writing: the fenced publisher, and the appender.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use rdkafka::{
+    ClientConfig, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer as _},
+    error::{KafkaError, RDKafkaErrorCode},
+    producer::{BaseRecord, Producer as _, ThreadedProducer},
+};
+
+use super::{
+    CALL_TIMEOUT, Context, KafkaSettings, at, blocking, failed, partitions, signed, unsigned,
+};
+use crate::event_log::{Appender, Error, NewRecord, Publisher, Result, partition_of};
+
+/// How often the number of records in flight is looked at. librdkafka's own flush looks each 100 ms.
+const DRAIN_POLL: Duration = Duration::from_micros(200);
+
+/// How long a broker keeps a transaction open whose publisher is gone.
+const TRANSACTION_TIMEOUT_MS: &str = "60000";
+
+/// The only writer of its line of publications.
+#[derive(Debug)]
+pub(super) struct KafkaPublisher(Arc<Line>);
+
+impl KafkaPublisher {
+    /// Shuts out every older publisher of this name; blocks until its open transaction is aborted.
+    pub(super) fn open(settings: &KafkaSettings, name: String) -> Result<Self> {
+        let mut config = writing(settings);
+        config
+            .set("transactional.id", &name)
+            .set("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS);
+        let producer = Writer::open(settings, &config)?;
+        // First this: an offset read before could still be moved by the older publisher.
+        producer
+            .client
+            .init_transactions(CALL_TIMEOUT)
+            .map_err(|error| producer.failed(error))?;
+        let positions = settings
+            .client()
+            .set("group.id", &name)
+            .set("enable.auto.commit", "false")
+            .set("isolation.level", "read_committed")
+            .create_with_context(Context::default())
+            .map_err(|error| failed(error, None))?;
+        Ok(Self(Arc::new(Line {
+            topic: format!("{}.positions", settings.prefix),
+            producer,
+            positions,
+        })))
+    }
+}
+
+#[async_trait]
+impl Publisher for KafkaPublisher {
+    async fn position(&mut self) -> Result<Option<u64>> {
+        let line = Arc::clone(&self.0);
+        blocking(move || line.position()).await
+    }
+
+    async fn publish(&mut self, first: u64, records: &[NewRecord]) -> Result<()> {
+        let (line, records) = (Arc::clone(&self.0), records.to_vec());
+        blocking(move || line.publish(first, &records)).await
+    }
+}
+
+/// One line of publications: what writes its records, and what reads its position.
+struct Line {
+    /// Whose offset is the position.
+    topic: String,
+    producer: Writer,
+    positions: BaseConsumer<Context>,
+}
+
+impl Line {
+    fn position(&self) -> Result<Option<u64>> {
+        let mut list = TopicPartitionList::new();
+        list.add_partition(&self.topic, 0);
+        let found = self
+            .positions
+            .committed_offsets(list, CALL_TIMEOUT)
+            .map_err(|error| failed(error, Some(self.positions.context())))?;
+        let found = found
+            .find_partition(&self.topic, 0)
+            .ok_or_else(|| Error::UnknownTopic(self.topic.clone()))?;
+        found.error().map_err(|error| failed(error, None))?;
+        Ok(match found.offset() {
+            rdkafka::Offset::Offset(offset) => Some(unsigned(offset)),
+            _ => None,
+        })
+    }
+
+    fn publish(&self, first: u64, records: &[NewRecord]) -> Result<()> {
+        let known = self.position()?;
+        let next = known.unwrap_or(first);
+        if first > next {
+            return Err(Error::Gap {
+                expected: next,
+                found: first,
+            });
+        }
+        let end = first.saturating_add(records.len() as u64).max(next);
+        let published = usize::try_from(next - first).unwrap_or(usize::MAX);
+        let new = records.get(published..).unwrap_or_default();
+        // Nothing to write is still a transaction: it says whether this publisher is shut out.
+        self.in_transaction(new, end)
+            .map_err(|error| self.producer.failed(error))?
+    }
+
+    /// Writes `records` and moves the position to `end`: both or neither.
+    fn in_transaction(
+        &self,
+        records: &[NewRecord],
+        end: u64,
+    ) -> std::result::Result<Result<()>, KafkaError> {
+        let client = &self.producer.client;
+        client.begin_transaction()?;
+        let written = self.producer.send(records).and_then(|()| {
+            let group = self
+                .positions
+                .group_metadata()
+                .ok_or_else(|| Error::Engine("the client has no group".into()))?;
+            Ok((at(&self.topic, 0, end)?, group))
+        });
+        let (position, group) = match written {
+            Ok(ready) => ready,
+            Err(error) => {
+                client.abort_transaction(CALL_TIMEOUT)?;
+                return Ok(Err(error));
+            }
+        };
+        client.send_offsets_to_transaction(&position, &group, CALL_TIMEOUT)?;
+        if let Err(error) = self.producer.drain() {
+            client.abort_transaction(CALL_TIMEOUT)?;
+            return Ok(Err(error));
+        }
+        client.commit_transaction(CALL_TIMEOUT)?;
+        Ok(Ok(()))
+    }
+}
+
+/// A writer without a position: what is written is acknowledged by every replica in sync.
+#[derive(Debug)]
+pub(super) struct KafkaAppender(Arc<Writer>);
+
+impl KafkaAppender {
+    pub(super) fn open(settings: &KafkaSettings) -> Result<Self> {
+        let mut config = writing(settings);
+        config.set("enable.idempotence", "true");
+        Ok(Self(Arc::new(Writer::open(settings, &config)?)))
+    }
+}
+
+#[async_trait]
+impl Appender for KafkaAppender {
+    async fn append(&mut self, records: &[NewRecord]) -> Result<()> {
+        let (writer, records) = (Arc::clone(&self.0), records.to_vec());
+        blocking(move || {
+            writer.send(&records)?;
+            writer.drain()
+        })
+        .await
+    }
+}
+
+/// What every writing client has in common.
+fn writing(settings: &KafkaSettings) -> ClientConfig {
+    let mut config = settings.client();
+    config
+        .set("linger.ms", "5")
+        // The next transaction often comes before the broker has closed the last one: ask again soon.
+        .set("retry.backoff.ms", "5")
+        .set("message.timeout.ms", "20000");
+    config
+}
+
+/// A producer that chooses partitions as every engine does.
+struct Writer {
+    client: ThreadedProducer<Context>,
+    /// Tells how many partitions a topic has.
+    asker: BaseConsumer<Context>,
+    counts: Mutex<BTreeMap<String, u32>>,
+}
+
+impl Writer {
+    fn open(settings: &KafkaSettings, config: &ClientConfig) -> Result<Self> {
+        Ok(Self {
+            client: config
+                .create_with_context(Context::default())
+                .map_err(|error| failed(error, None))?,
+            asker: settings.consumer()?,
+            counts: Mutex::default(),
+        })
+    }
+
+    /// Hands the records to the client, which sends them in order.
+    fn send(&self, records: &[NewRecord]) -> Result<()> {
+        for record in records {
+            let partition = partition_of(&record.key, self.partitions(&record.topic)?);
+            let mut message = BaseRecord::<[u8], [u8]>::to(&record.topic)
+                .partition(signed(partition))
+                .key(&record.key)
+                .payload(&record.value)
+                .timestamp(record.timestamp.timestamp_millis());
+            let started = Instant::now();
+            while let Err((error, back)) = self.client.send(message) {
+                let full = error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull);
+                if !full || started.elapsed() > CALL_TIMEOUT {
+                    return Err(self.failed(error));
+                }
+                thread::sleep(DRAIN_POLL);
+                message = back;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until all that was sent is acknowledged.
+    fn drain(&self) -> Result<()> {
+        let started = Instant::now();
+        while self.client.in_flight_count() > 0 {
+            if started.elapsed() > CALL_TIMEOUT {
+                return Err(self.failed(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut)));
+            }
+            thread::sleep(DRAIN_POLL);
+        }
+        match self.client.context().undelivered() {
+            0 => Ok(()),
+            count => Err(Error::Engine(
+                format!("{count} records were not acknowledged").into(),
+            )),
+        }
+    }
+
+    /// Asked once for each topic: it never changes.
+    fn partitions(&self, topic: &str) -> Result<u32> {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get(topic) {
+            return Ok(*count);
+        }
+        let count = partitions(&self.asker, topic)?;
+        counts.insert(topic.to_owned(), count);
+        Ok(count)
+    }
+
+    fn failed(&self, error: KafkaError) -> Error {
+        failed(error, Some(self.client.context()))
+    }
+}
+
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Line")
+            .field("topic", &self.topic)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer").finish_non_exhaustive()
+    }
+}
