@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod sqlite;
 
 /// How long a lease lasts unless it is renewed.

@@ -27,7 +27,10 @@ use crate::{
 pub mod contract;
 mod generation;
 mod job;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod relay;
+mod row;
 mod schedule;
 pub mod sqlite;
 #[cfg(test)]
@@ -35,7 +38,10 @@ mod testing;
 
 pub use generation::new_generation;
 pub use job::{RelayHealth, RelayJob};
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresOutbox;
 pub use relay::{Ran, Relay, RelayError, RelayParts, Stop};
+pub use row::{ROW_ID_BYTES, Row, Stamp, as_it_stands};
 pub use schedule::Schedule;
 pub use sqlite::SqliteOutbox;
 

@@ -30,7 +30,7 @@ CREATE TABLE lease (
 ) WITHOUT ROWID;
 
 CREATE TABLE outbox (
-    id        BLOB NOT NULL PRIMARY KEY,  -- a hash or random: its order says nothing about time
+    id        BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 32),  -- a hash or random: its order says nothing about time
     position  INTEGER UNIQUE,             -- NULL until the relay has shuffled the row in
     topic     TEXT NOT NULL,
     key       BLOB NOT NULL,

@@ -20,7 +20,7 @@ use messages::{
 };
 use service_kit::{
     jobs::{Job, Next, next_daily},
-    outbox::sqlite::Row,
+    outbox::Row,
 };
 
 use crate::{
@@ -70,8 +70,7 @@ impl DirectoryJob {
         let row = Row {
             id: H::new("bt/directory-row/1")
                 .part(head.day.to_string().as_bytes())
-                .finish()
-                .to_vec(),
+                .finish(),
             topic: self.topic.clone(),
             // One key, so that all heads are in one partition, in order.
             key: b"head".to_vec(),

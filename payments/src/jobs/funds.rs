@@ -17,7 +17,7 @@ use messages::{
 };
 use service_kit::{
     jobs::{Job, Next},
-    outbox::sqlite::Row,
+    outbox::Row,
 };
 
 use crate::{
@@ -126,7 +126,7 @@ impl FundsJob {
             restatement: false,
         };
         Ok(Row {
-            id: id.to_vec(),
+            id,
             topic: self.topic.clone(),
             key: source.as_str().as_bytes().to_vec(),
             value: record.encode(),

@@ -8,7 +8,7 @@ use std::fmt;
 use async_trait::async_trait;
 use chrono::NaiveDate;
 use messages::directory::{Directory, Entry, Head};
-use service_kit::outbox::sqlite::Row;
+use service_kit::outbox::Row;
 
 pub mod contract;
 mod sqlite;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use messages::{FundingSource, encoding::Fixed, money::Amount};
 use service_kit::{
     db::{OpenError, Sqlite},
-    outbox::{Outbox, SqliteOutbox, sqlite::as_it_stands},
+    outbox::{Outbox, SqliteOutbox, as_it_stands},
 };
 use sqlx::{Row as _, SqliteConnection, migrate::Migrator, sqlite::SqliteRow};
 

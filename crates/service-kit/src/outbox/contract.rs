@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use chrono::NaiveDate;
 
-use super::{Outbox, OutboxError, Shuffle};
+use super::{Outbox, OutboxError, ROW_ID_BYTES, Shuffle};
 use crate::lease::{Claim, Holder, Lease};
 
 /// A database with an empty outbox.
@@ -21,6 +21,15 @@ pub trait Fixture: Sync {
 /// The value of the record that row number `n` becomes, unless the fixture's form is another.
 pub fn value(n: u64) -> Vec<u8> {
     n.to_be_bytes().to_vec()
+}
+
+/// The id of row number `n`.
+pub fn id(n: u64) -> [u8; ROW_ID_BYTES] {
+    let mut id = [0; ROW_ID_BYTES];
+    for (byte, of) in id.iter_mut().rev().zip(n.to_le_bytes()) {
+        *byte = of;
+    }
+    id
 }
 
 /// Calls `$run!` with the names of all cases.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
-use super::{Outbox, SqliteOutbox, contract, sqlite};
+use super::{Outbox, Row, SqliteOutbox, as_it_stands, contract, sqlite};
 use crate::{db::Sqlite, event_log::EventLog, lease};
 
 pub(super) const TOPIC: &str = "test.outbox";
@@ -43,12 +43,12 @@ impl Service {
 #[async_trait]
 impl contract::Fixture for Service {
     fn outbox(&self) -> Arc<dyn Outbox> {
-        Arc::new(SqliteOutbox::new(self.db.clone(), sqlite::as_it_stands()))
+        Arc::new(SqliteOutbox::new(self.db.clone(), as_it_stands()))
     }
 
     async fn write(&self, n: u64) {
-        let row = sqlite::Row {
-            id: n.to_be_bytes().to_vec(),
+        let row = Row {
+            id: contract::id(n),
             topic: TOPIC.to_owned(),
             key: (n % 5).to_be_bytes().to_vec(),
             value: contract::value(n),

@@ -13,7 +13,7 @@ use messages::{
     directory::{CHAIN_START, Entry, Event, Head},
     encoding::Fixed,
 };
-use service_kit::outbox::{Outbox, sqlite::Row};
+use service_kit::outbox::{Outbox, Row};
 
 use super::Publications;
 
@@ -56,7 +56,7 @@ pub fn head(on: &str, size: u8) -> Head {
 /// A row to publish.
 pub fn row(id: u8) -> Row {
     Row {
-        id: vec![id; 32],
+        id: [id; 32],
         topic: "topic".to_owned(),
         key: vec![id],
         value: vec![id],

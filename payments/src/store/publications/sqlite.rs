@@ -6,7 +6,7 @@ use messages::directory::{Directory, Entry, Head};
 use serde::{Serialize, de::DeserializeOwned};
 use service_kit::{
     db::Sqlite,
-    outbox::sqlite::{Row, SqliteOutbox, as_it_stands, insert},
+    outbox::{Row, SqliteOutbox, as_it_stands, sqlite::insert},
 };
 use sqlx::{Row as _, sqlite::SqliteRow};
 

@@ -8,7 +8,7 @@ use messages::{KeyId, avro, avro::Record as _};
 use service_kit::{
     db::{OpenError, Sqlite},
     event_log::NewRecord,
-    outbox::sqlite::{Row, SqliteOutbox, insert},
+    outbox::{Row, SqliteOutbox, sqlite::insert},
 };
 use sqlx::{Row as _, SqliteConnection, migrate::Migrator};
 
@@ -66,7 +66,7 @@ impl SqliteVotes {
             funding_source: vote.funding_source.to_string(),
         };
         Row {
-            id: vote.id.0.to_vec(),
+            id: vote.id.0,
             topic: self.topic.clone(),
             key: channel.as_bytes().to_vec(),
             value: event.encode(),

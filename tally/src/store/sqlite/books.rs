@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::NaiveDate;
 use messages::{digest::H, encoding::Fixed};
-use service_kit::outbox::sqlite::{Row as OutboxRow, insert};
+use service_kit::outbox::{Row as OutboxRow, sqlite::insert};
 use sqlx::{Row as _, SqliteConnection};
 
 use super::{SqliteStore, blob, closing, count, fixed, funds, int, line, parsed, units};
@@ -166,8 +166,7 @@ async fn sign(
     let row = OutboxRow {
         id: H::new("bt/ledger-head-row/1")
             .part(head.signature.as_bytes())
-            .finish()
-            .to_vec(),
+            .finish(),
         topic: topic.to_owned(),
         key: b"head".to_vec(),
         value: serde_json::to_vec(&head).expect("a head is plain data"),

@@ -6,7 +6,7 @@ use messages::{digest::H, directory::Head, encoding::Fixed};
 use service_kit::{
     event_log::Offset,
     lease::{self, Claim, Lease},
-    outbox::sqlite::{Row as OutboxRow, insert},
+    outbox::{Row as OutboxRow, sqlite::insert},
 };
 use sqlx::{Row as _, SqliteConnection};
 
@@ -177,7 +177,7 @@ async fn put_aside(
         "valueBytes": raw.value.len(),
     });
     let row = OutboxRow {
-        id: id.finish().to_vec(),
+        id: id.finish(),
         topic: format!("{topic}.dead-letter"),
         key: Vec::new(),
         value: letter.to_string().into_bytes(),

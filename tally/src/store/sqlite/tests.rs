@@ -30,7 +30,7 @@ mod outbox {
     //! The tables of the outbox are those that the kit expects.
 
     use async_trait::async_trait;
-    use service_kit::outbox::{contract, sqlite};
+    use service_kit::outbox::{Row, contract, sqlite};
 
     use super::*;
 
@@ -41,8 +41,8 @@ mod outbox {
         }
 
         async fn write(&self, n: u64) {
-            let row = sqlite::Row {
-                id: n.to_be_bytes().to_vec(),
+            let row = Row {
+                id: contract::id(n),
                 topic: "test".to_owned(),
                 key: Vec::new(),
                 value: contract::value(n),

@@ -1,0 +1,217 @@
+//! SQLite databases: one connection that writes, a few that read.
+//!
+//! SQLite has one writer at a time, whatever the application does. With a single writing
+//! connection that begins every transaction as `IMMEDIATE`, writers queue here, in order, instead of
+//! failing half-way when a reader turns into a writer.
+
+use std::{
+    path::{Path, PathBuf},
+    str::FromStr as _,
+    time::Duration,
+};
+
+use sqlx::{
+    SqlitePool, Transaction,
+    migrate::{MigrateError, Migrator},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+/// How long a statement waits for another process that writes to the same file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a caller waits for a connection: below the 15 s that a handler gets.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(12);
+
+/// Reads are short, and a laptop has few cores: more connections would only hold more memory.
+const READERS_MAX: u32 = 4;
+
+/// Pages that each connection keeps, in KiB (negative, as SQLite wants it). Keys that are digests
+/// touch pages all over the file; with SQLite's 2 MiB most of them would be read again and again.
+const CACHE: &str = "-16384";
+
+/// Two processes may find the same new file at once; the one that loses looks again.
+const MIGRATION_TRIES_MAX: u32 = 20;
+
+/// A transaction on an SQLite database.
+pub type SqliteTransaction = Transaction<'static, sqlx::Sqlite>;
+
+// What statements that are written for both engines call their engine's.
+pub use self::Sqlite as Database;
+pub use sqlx::{SqliteConnection as Connection, sqlite::SqliteRow as Row};
+
+/// An open database whose schema is the one this program knows.
+#[derive(Clone, Debug)]
+pub struct Sqlite {
+    writer: SqlitePool,
+    readers: SqlitePool,
+    path: PathBuf,
+}
+
+/// Why a database could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The file cannot be opened.
+    #[error("the database file {path} cannot be opened")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: sqlx::Error,
+    },
+    /// The file cannot be made.
+    #[error("the database file {path} cannot be made")]
+    Make {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The schema could not be brought to what this program knows.
+    #[error("the schema of {path} does not fit this program")]
+    Schema {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: MigrateError,
+    },
+    /// The URL is not one of SQLite.
+    #[error("the database URL is not of the form sqlite:/path/to/file")]
+    Url,
+}
+
+impl Sqlite {
+    /// Opens the database at `url` (`sqlite:/path/to/file`) and brings its schema up to date.
+    ///
+    /// A schema that this program does not know, because a newer one was here or because a
+    /// migration was altered afterwards, is refused: guessing could lose data.
+    pub async fn open(url: &str, migrator: &Migrator) -> Result<Self, OpenError> {
+        let options = SqliteConnectOptions::from_str(url).map_err(|_| OpenError::Url)?;
+        if !url.starts_with("sqlite:") || url.contains(":memory:") {
+            return Err(OpenError::Url);
+        }
+        let path = options.get_filename().to_owned();
+        make_private(&path)?;
+        let options = settle(options);
+
+        let opened = |source| OpenError::File {
+            path: path.clone(),
+            source,
+        };
+        let writer = pool(1)
+            .connect_with(options.clone())
+            .await
+            .map_err(opened)?;
+        migrate(&writer, migrator, &path).await?;
+        let readers = pool(READERS_MAX)
+            .connect_with(options.pragma("query_only", "ON"))
+            .await
+            .map_err(opened)?;
+        Ok(Self {
+            writer,
+            readers,
+            path,
+        })
+    }
+
+    /// Begins the transaction of a change. It holds the one place for a writer until it ends.
+    pub async fn begin(&self) -> sqlx::Result<SqliteTransaction> {
+        self.writer.begin_with("BEGIN IMMEDIATE").await
+    }
+
+    /// Begins a transaction that reads: everything in it sees one state of the database.
+    pub async fn begin_read(&self) -> sqlx::Result<SqliteTransaction> {
+        self.readers.begin().await
+    }
+
+    /// The connections for single reads. They refuse to write.
+    pub fn readers(&self) -> &SqlitePool {
+        &self.readers
+    }
+
+    /// Which file this is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Moves the write-ahead log into the file and empties it.
+    ///
+    /// `secure_delete` overwrites deleted rows in the file, but the write-ahead log keeps older
+    /// pages until it is emptied. Whoever deletes for privacy calls this afterwards.
+    pub async fn forget_deleted(&self) -> sqlx::Result<()> {
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
+    /// Closes all connections; what is committed is on the disk.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+fn pool(connections_max: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(connections_max)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        // A file does not go away: asking first would only cost a turn of the connection's thread.
+        .test_before_acquire(false)
+        .idle_timeout(None)
+        .max_lifetime(None)
+}
+
+/// The settings that every database here has.
+fn settle(options: SqliteConnectOptions) -> SqliteConnectOptions {
+    options
+        .create_if_missing(true)
+        .busy_timeout(BUSY_TIMEOUT)
+        .foreign_keys(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // NORMAL would lose the last commits when the power fails.
+        .synchronous(SqliteSynchronous::Full)
+        // Otherwise what was deleted stays readable in the file.
+        .pragma("secure_delete", "ON")
+        // A large statement's journal would spill rows into files outside the database, and cost
+        // more than the statement.
+        .pragma("temp_store", "MEMORY")
+        .pragma("trusted_schema", "OFF")
+        .pragma("cache_size", CACHE)
+}
+
+/// Makes the file, readable by its owner only, unless it is there.
+fn make_private(path: &Path) -> Result<(), OpenError> {
+    let mut open = std::fs::OpenOptions::new();
+    open.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut open, 0o600);
+    open.open(path).map(drop).map_err(|source| OpenError::Make {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+async fn migrate(writer: &SqlitePool, migrator: &Migrator, path: &Path) -> Result<(), OpenError> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match migrator.run(writer).await {
+            Ok(()) => return Ok(()),
+            // Another process may be doing the same; afterwards there is nothing left to do.
+            Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..))
+                if tries < MIGRATION_TRIES_MAX =>
+            {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            Err(source) => {
+                return Err(OpenError::Schema {
+                    path: path.to_owned(),
+                    source,
+                });
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,220 @@
+//! The statements of the outbox, for both engines.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use chrono::NaiveDate;
+use sqlx::Row as _;
+use uuid::Uuid;
+
+use super::{Connection, Database, Transaction, leases};
+use crate::{
+    event_log::NewRecord,
+    lease::{Claim, Lease, LeaseLost},
+    outbox::{Outbox, OutboxError, OutboxState, ROW_ID_BYTES, Row, Shuffle, Stamp},
+};
+
+/// The name of the relay's lease.
+const LEASE: &str = "outbox";
+
+/// Gives consecutive positions, from `$3` on, to the rows whose ids stand one after the other in `$1`.
+const POSITION: &str = "
+    WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $2)
+    UPDATE outbox SET position = $3 + n.i FROM n WHERE id = substr($1, 32 * n.i + 1, 32)";
+
+/// Writes `row`, unless one with its id is there. Answers whether it was written.
+pub async fn insert(conn: &mut Connection, row: &Row) -> sqlx::Result<bool> {
+    let inserted = sqlx::query(
+        "INSERT INTO outbox (id, topic, key, value) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (id) DO NOTHING",
+    )
+    .bind(row.id.as_slice())
+    .bind(&row.topic)
+    .bind(&row.key)
+    .bind(&row.value)
+    .execute(conn)
+    .await?;
+    Ok(inserted.rows_affected() == 1)
+}
+
+/// The outbox in the tables of [`TABLES`].
+#[derive(Clone)]
+pub struct TableOutbox {
+    db: Database,
+    stamp: Stamp,
+}
+
+impl TableOutbox {
+    /// The outbox in `db`, whose rows `stamp` makes records of.
+    pub fn new(db: Database, stamp: Stamp) -> Self {
+        Self { db, stamp }
+    }
+
+    /// Begins a transaction under `lease`: nothing is written once it is lost.
+    async fn begin(&self, lease: &Lease) -> Result<Transaction, OutboxError> {
+        let mut tx = self.db.begin().await?;
+        if !leases::check(&mut tx, lease).await? {
+            return Err(LeaseLost.into());
+        }
+        Ok(tx)
+    }
+}
+
+#[async_trait]
+impl Outbox for TableOutbox {
+    async fn take_lease(&self, claim: Claim) -> Result<Option<Lease>, OutboxError> {
+        let mut tx = self.db.begin().await?;
+        let lease = leases::take(&mut tx, LEASE, claim).await?;
+        tx.commit().await?;
+        Ok(lease)
+    }
+
+    async fn release_lease(&self, lease: &Lease) -> Result<(), OutboxError> {
+        let mut tx = self.db.begin().await?;
+        leases::release(&mut tx, lease).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn state(&self) -> Result<OutboxState, OutboxError> {
+        let row = sqlx::query(
+            "SELECT generation, counter, (SELECT min(position) FROM outbox),
+                    (SELECT count(*) FROM outbox WHERE position IS NULL)
+             FROM outbox_state",
+        )
+        .fetch_one(self.db.readers())
+        .await?;
+        Ok(OutboxState {
+            generation: Uuid::from_slice(row.get(0)).map_err(failed)?,
+            counter: loaded(row.get(1)),
+            lowest: row.get::<Option<i64>, _>(2).map(loaded),
+            waiting: loaded(row.get(3)),
+        })
+    }
+
+    async fn position_waiting(
+        &self,
+        lease: &Lease,
+        limit: u32,
+        shuffle: Shuffle,
+    ) -> Result<u32, OutboxError> {
+        let mut tx = self.begin(lease).await?;
+        let mut ids: Vec<Vec<u8>> =
+            sqlx::query("SELECT id FROM outbox WHERE position IS NULL ORDER BY id LIMIT $1")
+                .bind(i64::from(limit))
+                .fetch_all(&mut *tx)
+                .await?
+                .iter()
+                .map(|row| row.get(0))
+                .collect();
+        shuffle.apply(&mut ids);
+        let count = i64::try_from(ids.len()).unwrap_or(i64::MAX);
+        if count > 0 {
+            let counter: i64 = sqlx::query(
+                "UPDATE outbox_state SET counter = counter + $1 RETURNING counter - $1",
+            )
+            .bind(count)
+            .fetch_one(&mut *tx)
+            .await?
+            .get(0);
+            sqlx::query(POSITION)
+                .bind(ids.concat())
+                .bind(count)
+                .bind(counter)
+                .execute(&mut *tx)
+                .await?;
+        }
+        tx.commit().await?;
+        Ok(u32::try_from(count).unwrap_or(limit))
+    }
+
+    async fn positioned(
+        &self,
+        from: u64,
+        limit: u32,
+        today: NaiveDate,
+    ) -> Result<Vec<NewRecord>, OutboxError> {
+        let rows = sqlx::query(
+            "SELECT position, id, topic, key, value FROM outbox WHERE position >= $1
+             ORDER BY position LIMIT $2",
+        )
+        .bind(stored(from))
+        .bind(i64::from(limit))
+        .fetch_all(self.db.readers())
+        .await?;
+        let records = rows.iter().zip(from..).map(|(row, position)| {
+            let found = loaded(row.get(0));
+            anyhow::ensure!(
+                found == position,
+                "the row of position {position} is missing"
+            );
+            (self.stamp)(read(row)?, today)
+        });
+        records
+            .collect::<anyhow::Result<_>>()
+            .map_err(OutboxError::Failed)
+    }
+
+    async fn delete_published(&self, lease: &Lease, watermark: u64) -> Result<(), OutboxError> {
+        let mut tx = self.begin(lease).await?;
+        let deleted = sqlx::query("DELETE FROM outbox WHERE position < $1")
+            .bind(stored(watermark))
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        if deleted.rows_affected() > 0 {
+            self.db.forget_deleted().await?;
+        }
+        Ok(())
+    }
+
+    async fn renew_generation(&self, lease: &Lease, watermark: u64) -> Result<(), OutboxError> {
+        let mut tx = self.begin(lease).await?;
+        sqlx::query("DELETE FROM outbox WHERE position < $1")
+            .bind(stored(watermark))
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query("UPDATE outbox SET position = NULL")
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query("UPDATE outbox_state SET generation = $1, counter = 0")
+            .bind(Uuid::new_v4().as_bytes().to_vec())
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        self.db.forget_deleted().await?;
+        Ok(())
+    }
+}
+
+fn read(row: &super::EngineRow) -> anyhow::Result<Row> {
+    let id: Vec<u8> = row.get(1);
+    let id = <[u8; ROW_ID_BYTES]>::try_from(id)
+        .map_err(|_| anyhow::anyhow!("a row's id has not {ROW_ID_BYTES} bytes"))?;
+    Ok(Row {
+        id,
+        topic: row.get(2),
+        key: row.get(3),
+        value: row.get(4),
+    })
+}
+
+fn failed(error: uuid::Error) -> OutboxError {
+    OutboxError::Failed(error.into())
+}
+
+/// Both engines' integers are signed; positions are counted up from zero.
+fn stored(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn loaded(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}
+
+impl fmt::Debug for TableOutbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TableOutbox")
+            .field("db", &self.db)
+            .finish_non_exhaustive()
+    }
+}
