@@ -198,6 +198,9 @@ pub trait Store: fmt::Debug + Send + Sync {
         limits: PlaceLimits,
     ) -> sqlx::Result<Order>;
 
+    /// The order that was placed under an idempotency key.
+    async fn placed_under(&self, key: &Idempotency) -> sqlx::Result<Option<Order>>;
+
     /// An order.
     async fn order(&self, id: Uuid) -> sqlx::Result<Option<Order>>;
 

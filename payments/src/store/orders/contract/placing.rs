@@ -24,6 +24,8 @@ pub(in crate::store::orders) async fn the_same_idempotency_key_gives_the_same_or
             until,
         })
     };
+    let under = async |n| store.placed_under(&key(n).unwrap()).await.unwrap();
+    assert_eq!(under(1).await, None);
     let orders: Vec<_> = (1..=8).map(order).collect();
     let placed = orders
         .iter()
@@ -35,6 +37,8 @@ pub(in crate::store::orders) async fn the_same_idempotency_key_gives_the_same_or
         .collect();
 
     assert!(placed.iter().all(|id| *id == placed[0]), "{placed:?}");
+    assert_eq!(under(1).await.map(|order| order.id), Some(placed[0]));
+    assert_eq!(under(2).await, None);
     let other = store.place(&order(9), key(2), LIMITS).await.unwrap();
     assert_eq!(other.id, Uuid::from_u128(9));
     let without = store.place(&order(10), None, LIMITS).await.unwrap();

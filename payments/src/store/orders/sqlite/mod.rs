@@ -92,6 +92,10 @@ impl Store for SqliteOrders {
         change!(self, tx => orders::place(tx, order, idempotency, limits))
     }
 
+    async fn placed_under(&self, key: &Idempotency) -> sqlx::Result<Option<Order>> {
+        read!(self, tx => orders::placed_under(tx, key))
+    }
+
     async fn order(&self, id: Uuid) -> sqlx::Result<Option<Order>> {
         read!(self, tx => orders::find(tx, id))
     }

@@ -18,7 +18,7 @@ pub(super) async fn place(
     limits: PlaceLimits,
 ) -> sqlx::Result<Order> {
     if let Some(key) = idempotency
-        && let Some(before) = remembered(tx, &key).await?
+        && let Some(before) = placed_under(tx, &key).await?
     {
         return Ok(before);
     }
@@ -30,7 +30,10 @@ pub(super) async fn place(
     Ok(order.clone())
 }
 
-async fn remembered(tx: &mut SqliteConnection, key: &Idempotency) -> sqlx::Result<Option<Order>> {
+pub(super) async fn placed_under(
+    tx: &mut SqliteConnection,
+    key: &Idempotency,
+) -> sqlx::Result<Option<Order>> {
     let row = sqlx::query("SELECT order_id FROM idempotency WHERE hash = ?")
         .bind(&key.hash[..])
         .fetch_optional(&mut *tx)
