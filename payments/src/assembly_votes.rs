@@ -204,6 +204,7 @@ fn publishing_jobs(
             issuers: parts.issuers.clone(),
             key: SigningKey::from_bytes(&secret),
             topic: topics.directory.clone(),
+            poll: TimeDelta::minutes(parts.config.directory.directory_poll_minutes.into()),
             clock: parts.clock.clone(),
         }),
         Arc::new(FundsJob {

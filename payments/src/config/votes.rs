@@ -44,4 +44,6 @@ pub struct Publication {
 pub struct DirectorySettings {
     /// How long before its first day a key must be published, or else nothing is sold under it.
     pub key_notice_hours: u32,
+    /// How often its entries are fetched: for so long a key that was revoked may still be sold under.
+    pub directory_poll_minutes: u32,
 }

@@ -23,9 +23,13 @@ pub trait Publications: fmt::Debug + Send + Sync {
     /// The directory with all heads.
     async fn directory(&self) -> sqlx::Result<Directory>;
 
-    /// Appends `entries` and the day's `head`, and leaves `row` to be published. `false`, and nothing is written:
-    /// another process was first, with this day's head or with entries.
-    async fn append_head(&self, entries: &[Entry], head: &Head, row: &Row) -> sqlx::Result<bool>;
+    /// Appends `entries`. `false`, and nothing is written: another process was first, and they do not go on from what
+    /// is stored.
+    async fn append_entries(&self, entries: &[Entry]) -> sqlx::Result<bool>;
+
+    /// Appends the day's `head` over all stored entries, and leaves `row` to be published. `false`, and nothing is
+    /// written: another process was first, with this day's head or with entries.
+    async fn append_head(&self, head: &Head, row: &Row) -> sqlx::Result<bool>;
 
     /// The last day that has records of funds.
     async fn last_funds_day(&self) -> sqlx::Result<Option<NaiveDate>>;

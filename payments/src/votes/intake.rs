@@ -146,11 +146,14 @@ impl Intake {
             faults,
             ..
         } = &self.parts;
+        let unknown = if directory.was_fetched() {
+            Refusal::Final(Slug::UnknownIssuerKey)
+        } else {
+            // Good tokens would be thrown away over what only we have not heard of yet.
+            Refusal::TryAgain(Slug::NotReady)
+        };
         let published = directory.current();
-        let key = published
-            .keys
-            .get(vote.key())
-            .ok_or(Refusal::Final(Slug::UnknownIssuerKey))?;
+        let key = published.keys.get(vote.key()).ok_or(unknown)?;
         let standing = store
             .standing(vote.id(), vote.key())
             .await

@@ -290,7 +290,10 @@ fn profile(wish: &Wish) -> Profile {
     profile.every.set("http.rate_limit.units_per_minute", 0);
     profile.every.set("http.connections_per_client_max", 1_024);
     profile.challenge_bypass.set("keys.notice_hours", 0);
-    profile.payments.set("directory.key_notice_hours", 0);
+    profile
+        .payments
+        .set("directory.key_notice_hours", 0)
+        .set("directory.directory_poll_minutes", 60);
     for (name, value) in &wish.settings {
         profile.payments.set(name, value);
     }

@@ -14,6 +14,7 @@ mod openapi;
 mod orders;
 mod public;
 mod publication;
+mod revoked;
 mod shop;
 mod transactions;
 mod votes;

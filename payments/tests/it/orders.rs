@@ -164,7 +164,11 @@ async fn a_planted_quantity_rule_is_seen() {
     assert_eq!(placed.status, 201, "397 is no common size");
 }
 
-async fn with_key(shop: &Shop, key: &str, body: &serde_json::Value) -> crate::house::Answer {
+pub(crate) async fn with_key(
+    shop: &Shop,
+    key: &str,
+    body: &serde_json::Value,
+) -> crate::house::Answer {
     let call = shop.house.http.post(shop.house.url("/v1/orders"));
     let call = call
         .header("content-type", "application/json")

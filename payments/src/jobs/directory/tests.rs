@@ -1,9 +1,10 @@
 use std::sync::atomic::Ordering;
 
-use messages::FundingSource;
+use messages::{FundingSource, directory::Event};
 
 use super::*;
 use crate::{
+    domain::directory::tests::entries as chain,
     jobs::testing::{Bench, ISSUER, at, clock, spec},
     store::publications::contract::entries,
 };
@@ -19,6 +20,7 @@ fn job(bench: &Bench, now: &str) -> DirectoryJob {
         issuers: vec![spec(ISSUER, FundingSource::UserWallet, "0.25")],
         key: SigningKey::from_bytes(&[9; 32]),
         topic: "test.payment.directory".to_owned(),
+        poll: TimeDelta::minutes(5),
         clock: clock(now),
     }
 }
@@ -39,14 +41,14 @@ async fn the_first_head_is_signed_at_once_and_the_next_after_midnight() {
     let first = job(&bench, "2026-01-01T14:00:00Z");
     assert_eq!(
         first.run_once().await.unwrap(),
-        Next::At(at("2026-01-02T00:05:00Z"))
+        Next::At(at("2026-01-01T14:05:00Z"))
     );
     assert_eq!(heads(&first), [("2026-01-01".to_owned(), 1)]);
     *bench.keeper.entries.lock().unwrap() = entries(3);
     let second = job(&bench, "2026-01-02T00:05:00Z");
     assert_eq!(
         second.run_once().await.unwrap(),
-        Next::At(at("2026-01-03T00:05:00Z"))
+        Next::At(at("2026-01-02T00:10:00Z"))
     );
 
     assert_eq!(
@@ -86,6 +88,49 @@ async fn a_day_has_one_head_however_often_the_service_starts() {
     for job in [again, before_its_hour] {
         assert_eq!(heads(&job), [("2026-01-01".to_owned(), 1)]);
     }
+}
+
+#[tokio::test]
+async fn a_revoked_key_sells_no_more_from_the_next_fetch_on_and_the_head_waits_for_its_day() {
+    let bench = Bench::new().await;
+    let all = chain(&[(1, Event::Added), (1, Event::Revoked)]);
+    *bench.keeper.entries.lock().unwrap() = all[..1].to_vec();
+    let sells = |job: &DirectoryJob| {
+        let now = job.clock.now();
+        job.published.sellable_key(ISSUER, now).is_some()
+    };
+    let before = job(&bench, "2026-01-03T14:00:00Z");
+    before.run_once().await.unwrap();
+    assert!(sells(&before));
+    *bench.keeper.entries.lock().unwrap() = all;
+
+    let after = job(&bench, "2026-01-03T14:05:00Z");
+    after.run_once().await.unwrap();
+
+    assert!(!sells(&after));
+    assert_eq!(heads(&after), [("2026-01-03".to_owned(), 1)]);
+    assert_eq!(after.published.current().directory.entries.len(), 2);
+    let next_day = job(&bench, "2026-01-04T00:05:00Z");
+    next_day.run_once().await.unwrap();
+    assert_eq!(
+        heads(&next_day),
+        [("2026-01-03".to_owned(), 1), ("2026-01-04".to_owned(), 2)]
+    );
+}
+
+#[tokio::test]
+async fn the_next_fetch_is_never_later_than_the_next_head() {
+    let bench = Bench::new().await;
+    *bench.keeper.entries.lock().unwrap() = entries(1);
+
+    let late = job(&bench, "2026-01-01T23:59:00Z");
+    late.run_once().await.unwrap();
+    let minutes = job(&bench, "2026-01-02T00:04:00Z");
+
+    assert_eq!(
+        minutes.run_once().await.unwrap(),
+        Next::At(at("2026-01-02T00:05:00Z"))
+    );
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use service_kit::{
     db::Sqlite,
     outbox::sqlite::{Row, SqliteOutbox, as_it_stands, insert},
 };
-use sqlx::{Row as _, sqlite::SqliteRow};
+use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
 
 use super::Publications;
 
@@ -46,14 +46,10 @@ impl Publications for SqlitePublications {
         })
     }
 
-    async fn append_head(&self, entries: &[Entry], head: &Head, row: &Row) -> sqlx::Result<bool> {
+    async fn append_entries(&self, entries: &[Entry]) -> sqlx::Result<bool> {
         let mut tx = self.db.begin().await?;
-        let stored: i64 = sqlx::query("SELECT count(*) FROM directory_entry")
-            .fetch_one(&mut *tx)
-            .await?
-            .get(0);
-        let expected = head.size.checked_sub(entries.len() as u64);
-        if expected != Some(stored.unsigned_abs()) {
+        let stored = stored_entries(&mut tx).await?;
+        if entries.first().is_some_and(|first| first.index != stored) {
             return Ok(false);
         }
         for entry in entries {
@@ -65,6 +61,15 @@ impl Publications for SqlitePublications {
                 .bind(written(entry)?)
                 .execute(&mut *tx)
                 .await?;
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn append_head(&self, head: &Head, row: &Row) -> sqlx::Result<bool> {
+        let mut tx = self.db.begin().await?;
+        if head.size != stored_entries(&mut tx).await? {
+            return Ok(false);
         }
         let head = sqlx::query(
             "INSERT INTO directory_head (day, head) VALUES (?1, ?2) ON CONFLICT (day) DO NOTHING",
@@ -109,6 +114,13 @@ impl Publications for SqlitePublications {
         tx.commit().await?;
         Ok(true)
     }
+}
+
+async fn stored_entries(conn: &mut SqliteConnection) -> sqlx::Result<u64> {
+    let stored: i64 = sqlx::query_scalar("SELECT count(*) FROM directory_entry")
+        .fetch_one(conn)
+        .await?;
+    Ok(stored.unsigned_abs())
 }
 
 fn written<T: Serialize>(value: &T) -> sqlx::Result<String> {

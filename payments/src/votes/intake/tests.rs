@@ -1,8 +1,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use futures_util::future::join_all;
-use messages::{KeyId, payments::VoteCredential};
+use messages::{KeyId, directory::Directory, payments::VoteCredential};
 use service_kit::fault::Crashed;
 
 use super::*;
@@ -210,6 +211,32 @@ async fn a_key_that_is_not_in_the_directory_is_refused_without_asking() {
     );
 
     assert_eq!(bench.registry.asked(), 0);
+}
+
+#[tokio::test]
+async fn before_the_directory_was_fetched_an_unknown_key_is_no_reason_to_throw_tokens_away() {
+    let bench = Bench::new().await;
+    let mut parts = bench.parts();
+    let published = Arc::new(PublishedDirectory::new(
+        Directory::default(),
+        TimeDelta::zero(),
+    ));
+    parts.directory = Arc::clone(&published);
+    let intake = Intake::new(parts);
+    let one = vote("example.com", 0..4);
+
+    let early = intake.take(one.clone()).await;
+    published.replace(Directory::default());
+    let late = intake.take(one).await;
+
+    assert!(
+        matches!(early, Err(Refusal::TryAgain(Slug::NotReady))),
+        "{early:?}"
+    );
+    assert!(
+        matches!(late, Err(Refusal::Final(Slug::UnknownIssuerKey))),
+        "{late:?}"
+    );
 }
 
 #[tokio::test]
