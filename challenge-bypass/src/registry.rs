@@ -120,7 +120,14 @@ impl Registry {
         if request.replay_only() || !key.facts.window.redeems_at(self.clock.now()) {
             return Err(Error::KeyExpired);
         }
-        let secret = Arc::clone(key.secret().ok_or(Error::KeyRevoked)?);
+        let secret = match key.secret() {
+            Some(secret) => Arc::clone(secret),
+            // Good tokens are not thrown away over what an operator can bring back.
+            None if key.lost_its_secret(self.clock.now()) => {
+                return Err(Error::RegistryInconsistent);
+            }
+            None => return Err(Error::KeyRevoked),
+        };
         let verified = self.verify.submit((request, secret)).await??;
         self.rules.fault.at("verify")?;
         let spend = self.spend.submit(verified).await?;
