@@ -133,7 +133,8 @@ pub enum Change {
 }
 
 /// What `totals` changes after `known`. A total that falls is refused: only a restatement that an
-/// operator has `accepted` may lower one.
+/// operator has `accepted` may lower one. `signed` of a revoked key may fall by itself: what it signed and
+/// nobody received is signed anew by the next key, and counted there.
 pub fn change(
     totals: &FundsTotals,
     known: Option<&KnownFunds>,
@@ -151,7 +152,7 @@ pub fn change(
     let key_fell = totals.keys.iter().any(|(id, key)| {
         let before = known.keys.get(id);
         before.is_some_and(|before| {
-            key.signed < before.signed
+            (key.signed < before.signed && !key.revoked)
                 || key.redeemed < before.redeemed
                 || (before.revoked && !key.revoked)
         })
