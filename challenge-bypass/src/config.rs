@@ -3,7 +3,9 @@
 use chrono::TimeDelta;
 use secrecy::SecretString;
 use serde::Deserialize;
-use service_kit::{config::Sources, secret::SecretFile, service::HttpSettings};
+use service_kit::{
+    config::Sources, crypto::CryptoSettings, secret::SecretFile, service::HttpSettings,
+};
 
 use crate::domain::{RedemptionLimits, Rotation};
 
@@ -25,6 +27,8 @@ pub struct Config {
     pub keys: Keys,
     /// The section `[limits]`.
     pub limits: Limits,
+    /// The section `[crypto]`.
+    pub crypto: CryptoSettings,
     /// The section `[retention]`.
     pub retention: Retention,
     /// The section `[auth]`.

@@ -109,7 +109,7 @@ fn state(
     keyring: Arc<Keyring>,
 ) -> anyhow::Result<AppState> {
     let Deps { clock, rules } = deps.clone();
-    let pool = Pool::for_this_machine()?;
+    let pool = Pool::for_this_machine(config.crypto)?;
     let shutdown = Shutdown::default();
     let registry = Registry::new(&store, pool.clone(), &rules, &clock, &shutdown);
     let shared = Shared {

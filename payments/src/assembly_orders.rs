@@ -146,7 +146,7 @@ pub(crate) fn orders_side(parts: OrdersSideParts<'_>) -> anyhow::Result<OrdersSi
         transfers,
         signing,
         directory: parts.directory,
-        pool: Pool::for_this_machine()?,
+        pool: Pool::for_this_machine(config.crypto)?,
         clock,
         limits: limits(config),
         rules: parts.rules,

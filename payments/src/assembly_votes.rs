@@ -152,7 +152,7 @@ pub(crate) async fn votes_side(parts: VotesSideParts<'_>) -> anyhow::Result<Vote
     });
     let state = PublicState {
         intake,
-        vote_credentials_max: config.votes.vote_credentials_max,
+        vote_limits: config.votes.limits(),
         counters: Arc::clone(&counters),
         directory: Arc::clone(&directory),
         figures: Arc::clone(&parts.figures),

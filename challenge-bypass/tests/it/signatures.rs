@@ -215,6 +215,21 @@ async fn each_rule_of_a_signing_request_refuses_what_breaks_it() {
 }
 
 #[tokio::test]
+async fn as_many_requests_wait_for_a_core_as_the_settings_say() {
+    let change = |config: &mut challenge_bypass::Config| {
+        config.keys.notice_hours = 0;
+        config.crypto.queue_jobs_per_core = 100.try_into().unwrap();
+    };
+    let app = App::with(change, challenge_bypass::Rules::default()).await;
+    app.put_issuer().await;
+    let blinded = Blinded::new(400);
+
+    let all = futures_util::future::join_all((0..30).map(|id| app.sign(id, &blinded))).await;
+
+    assert!(all.iter().all(|answer| answer.status() == 200));
+}
+
+#[tokio::test]
 async fn the_largest_batch_is_signed() {
     let app = App::start().await;
     assert_eq!(app.issue(400).await.len(), 400);

@@ -60,16 +60,10 @@ pub struct VoteText {
 }
 
 impl VoteText {
-    /// The most bytes a vote text may have, before base64 (`vote_text_bytes_max`).
-    pub const BYTES_MAX: usize = 512;
-
-    /// Reads the base64 that a vote request carries.
-    pub fn from_base64(text: &str) -> Result<Self, InvalidVoteText> {
-        if text.len() > Self::BYTES_MAX.div_ceil(3) * 4 {
-            return Err(InvalidVoteText::Form);
-        }
+    /// Reads the base64 that a vote request carries: of up to `bytes_max` bytes.
+    pub fn from_base64(text: &str, bytes_max: usize) -> Result<Self, InvalidVoteText> {
         let bytes = STANDARD.decode(text).map_err(|_| InvalidVoteText::Form)?;
-        if bytes.len() > Self::BYTES_MAX {
+        if bytes.len() > bytes_max {
             return Err(InvalidVoteText::Form);
         }
         let text = std::str::from_utf8(&bytes).map_err(|_| InvalidVoteText::Form)?;
@@ -130,7 +124,7 @@ mod tests {
     #[test]
     fn a_vote_that_a_browser_sent_is_read() {
         let sent = "eyJjaGFubmVsIjoiZHVja2R1Y2tnby5jb20iLCJ0eXBlIjoiYXV0by1jb250cmlidXRlIn0=";
-        let vote = VoteText::from_base64(sent).unwrap();
+        let vote = VoteText::from_base64(sent, 512).unwrap();
         assert_eq!(vote.publisher.as_str(), "duckduckgo.com");
         assert_eq!(vote.kind, VoteType::AutoContribute);
         assert_eq!(vote.to_base64(), sent);
@@ -167,18 +161,26 @@ mod tests {
             ("", InvalidVoteText::Form),
         ] {
             assert_eq!(
-                VoteText::from_base64(&STANDARD.encode(text)),
+                VoteText::from_base64(&STANDARD.encode(text), 512),
                 Err(why),
                 "{text}"
             );
         }
-        assert_eq!(VoteText::from_base64("!"), Err(InvalidVoteText::Form));
-        let long = STANDARD.encode("a".repeat(VoteText::BYTES_MAX + 1));
-        assert_eq!(VoteText::from_base64(&long), Err(InvalidVoteText::Form));
-        assert_eq!(
-            VoteText::from_base64(&STANDARD.encode([0xFF])),
-            Err(InvalidVoteText::Form)
-        );
+        for text in ["!".to_owned(), STANDARD.encode([0xFF])] {
+            assert_eq!(
+                VoteText::from_base64(&text, 512),
+                Err(InvalidVoteText::Form)
+            );
+        }
+    }
+
+    #[test]
+    fn a_text_is_as_long_as_allowed_and_no_longer() {
+        let text = r#"{"channel":"example.com","type":"oneoff-tip"}"#;
+        let read = |bytes_max| VoteText::from_base64(&STANDARD.encode(text), bytes_max);
+
+        assert!(read(text.len()).is_ok());
+        assert_eq!(read(text.len() - 1), Err(InvalidVoteText::Form));
     }
 
     proptest! {

@@ -165,6 +165,24 @@ async fn a_text_in_any_other_form_is_refused_although_its_tokens_sign_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_settings_say_how_long_a_text_may_be() {
+    let longest = r#"{"channel":"example.com","type":"auto-contribute"}"#.len();
+    let house = House::with(Wish {
+        settings: vec![("votes.vote_text_bytes_max", longest.to_string())],
+        ..Wish::default()
+    })
+    .await;
+    let tokens = house.tokens(WALLET, 2).await;
+
+    let longer = vote("examples.com", &tokens[..1]);
+    let refused = house.post("/v1/votes", &longer).await;
+    let taken = house.post("/v1/votes", &vote("example.com", &tokens)).await;
+
+    assert_eq!(refused.slug(), Some(Slug::InvalidVote));
+    assert_eq!(taken.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn credentials_that_do_not_belong_together_are_refused() {
     let house = House::start().await;
     let (wallet, card) = (house.tokens(WALLET, 2).await, house.tokens(CARD, 1).await);
