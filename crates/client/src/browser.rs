@@ -6,9 +6,10 @@
 
 mod buying;
 mod keys;
+mod planning;
 mod voting;
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use clock::{Busy, Clock};
@@ -17,6 +18,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     Error, Profile,
+    anonymity::Readiness,
     crash::CrashPoints,
     payer::Payer,
     transport::{Answer, Request, Transport},
@@ -24,7 +26,7 @@ use crate::{
 };
 
 pub use buying::Basket;
-pub use voting::{Interest, body_of_vote};
+pub use planning::{Held, Interest, body_of_vote};
 
 /// A server that does not answer is asked again for this long on the calendar, then it is a fault.
 const PATIENCE: TimeDelta = TimeDelta::hours(72);
@@ -73,6 +75,8 @@ pub struct Browser {
     settings: Settings,
     wallet: Wallet,
     busy: Busy,
+    /// What the user was told of purchases that are held.
+    told: BTreeSet<(usize, Readiness)>,
 }
 
 /// Shows the settings, never the wallet.
@@ -92,6 +96,7 @@ impl Browser {
             settings,
             wallet,
             busy,
+            told: BTreeSet::new(),
         }
     }
 

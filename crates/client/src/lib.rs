@@ -30,6 +30,7 @@ pub mod payer;
 pub mod pin;
 pub mod plan;
 mod profile;
+pub mod sku;
 pub mod tokens;
 pub mod transport;
 pub mod wallet;

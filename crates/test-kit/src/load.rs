@@ -141,10 +141,8 @@ impl User {
             };
             let purchase = browser.begin(basket)?;
             browser.buy(purchase, payer.as_ref()).await?;
-            browser
-                .plan_votes(&interests, VoteType::AutoContribute)
-                .await?;
-            browser.vote().await?;
+            let held = browser.vote(&interests, VoteType::AutoContribute).await?;
+            anyhow::ensure!(held.is_empty(), "a browser keeps tokens");
             if *told.borrow() {
                 break;
             }

@@ -67,13 +67,16 @@ async fn votes_alone(world: &mut World, crowd: u64) -> bool {
     };
     let end = world.kit.clock().now() + TimeDelta::days(2);
     let interests = [interest];
-    let planning = anna.plan_votes(&interests, messages::vote_text::VoteType::AutoContribute);
-    let mut planning = std::pin::pin!(planning);
-    tokio::select! {
-        biased;
-        planned = &mut planning => planned.unwrap().is_empty(),
-        () = world.kit.run_until(end) => false,
+    {
+        let voting = anna.vote(&interests, messages::vote_text::VoteType::AutoContribute);
+        let mut voting = std::pin::pin!(voting);
+        tokio::select! {
+            biased;
+            told = &mut voting => assert!(told.unwrap().is_empty()),
+            () = world.kit.run_until(end) => {}
+        }
     }
+    !anna.wallet().state.votes.is_empty()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -225,10 +228,14 @@ async fn start_voting(world: &mut World, name: &str, channel: &str, profile: Pro
         attention: 1,
     };
     let kind = messages::vote_text::VoteType::AutoContribute;
-    browser.plan_votes(&[interest], kind).await.unwrap();
-    world
-        .voting
-        .spawn(async move { browser.vote().await.unwrap() });
+    browser
+        .plan_votes(std::slice::from_ref(&interest), kind)
+        .await
+        .unwrap();
+    world.voting.spawn(async move {
+        let held = browser.vote(&[interest], kind).await.unwrap();
+        assert!(held.is_empty(), "{held:?}");
+    });
 }
 
 #[tokio::test(flavor = "multi_thread")]

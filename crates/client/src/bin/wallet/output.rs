@@ -66,6 +66,8 @@ pub(crate) fn status(state: &State) {
         let outcome = match &vote.outcome {
             None => "to be sent".to_owned(),
             Some(Outcome::Counted) => "counted".to_owned(),
+            Some(Outcome::LeftOver) => "not sent in time".to_owned(),
+            Some(Outcome::Unanswered) => "never answered".to_owned(),
             Some(Outcome::Refused { status, slug }) => {
                 format!("refused: {status} {}", slug.as_deref().unwrap_or_default())
             }

@@ -60,8 +60,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
                     attention,
                 })
                 .collect();
-            browser.plan_votes(&interests, kind).await?;
-            browser.vote().await?;
+            while !browser.vote(&interests, kind).await?.is_empty() {}
             output::status(&browser.wallet().state);
         }
     }
