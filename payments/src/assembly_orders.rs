@@ -17,7 +17,7 @@ use crate::{
     domain::{
         capability::Capabilities,
         derivation::OrderSecret,
-        issuer::IssuerSpec,
+        issuer::{IssuerSpec, funds_kinds},
         macaroons::RootKey,
         order::Waiting,
         sku::{Catalogue, Sku},
@@ -27,12 +27,12 @@ use crate::{
     routes::orders_state::{OrderLimits, OrdersParts, OrdersState, router},
     rules::Rules,
     signing::Signing,
-    store::orders::{PlaceLimits, SqliteOrders},
+    store::{
+        figures::Figures as _,
+        orders::{PlaceLimits, SqliteOrders, Store as _},
+    },
     transfers::Transfers,
 };
-
-/// The most tokens of one item (contracts §8): what challenge-bypass signs in one request.
-const QUANTITY_MAX: usize = 400;
 
 /// What the orders side is made of.
 #[derive(Debug)]
@@ -101,6 +101,31 @@ pub(crate) fn issuers(config: &Config) -> Vec<IssuerSpec> {
     config.skus.iter().map(spec).collect()
 }
 
+/// Whether the configuration still has every issuer that the database knows: without one, its orders could not go on
+/// and its keys would be missing from the records of funds.
+pub(crate) async fn check_known(
+    store: &SqliteOrders,
+    issuers: &[IssuerSpec],
+) -> anyhow::Result<()> {
+    let skus = store.known_skus().await?;
+    let lacking = |sku: &&String| issuers.iter().all(|one| one.terms.sku != **sku);
+    if let Some(sku) = skus.iter().find(lacking) {
+        anyhow::bail!(
+            "the configuration lacks the SKU {sku}, which was ordered before: put it back with on_sale = false"
+        );
+    }
+    let kinds = funds_kinds(issuers);
+    for total in store.funds_totals().await? {
+        anyhow::ensure!(
+            kinds.contains_key(&(total.source, total.value)),
+            "the configuration lacks the SKU that sold votes at {} for {}: put it back with on_sale = false",
+            total.value,
+            total.source
+        );
+    }
+    Ok(())
+}
+
 /// Puts routes and jobs together.
 pub(crate) fn orders_side(parts: OrdersSideParts<'_>) -> anyhow::Result<OrdersSide> {
     let (config, clock) = (parts.config, parts.clock);
@@ -113,6 +138,7 @@ pub(crate) fn orders_side(parts: OrdersSideParts<'_>) -> anyhow::Result<OrdersSi
         custody: Arc::new(HttpCustody::new(&config.custodians, &config.transfers)?),
         secret: secret.clone(),
         require_reference: config.transfers.require_transfer_reference,
+        order_transfers_max: config.orders.order_transfers_max,
         clock: clock.clone(),
         rules: parts.rules.transfers,
         fault: parts.rules.fault.clone(),
@@ -133,9 +159,8 @@ pub(crate) fn orders_side(parts: OrdersSideParts<'_>) -> anyhow::Result<OrdersSi
             signing: signing.clone(),
         }),
         Arc::new(RetentionJob {
-            store: store.clone(),
+            transfers: transfers.clone(),
             kept,
-            clock: clock.clone(),
         }),
     ];
     let state = OrdersState::new(OrdersParts {
@@ -161,7 +186,8 @@ pub(crate) fn orders_side(parts: OrdersSideParts<'_>) -> anyhow::Result<OrdersSi
 /// A quantity that is sold must be one that can be signed at once.
 fn check_quantities(config: &Config) -> anyhow::Result<()> {
     let sold = &config.orders.order_quantities;
-    let most = config.credentials.blinded_tokens_max.min(QUANTITY_MAX);
+    let most = config.orders.order_quantity_max as usize;
+    let most = config.credentials.blinded_tokens_max.min(most);
     let fits = |quantity: &u32| (1..=most).contains(&(*quantity as usize));
     anyhow::ensure!(
         !sold.is_empty() && sold.iter().all(fits),

@@ -22,8 +22,11 @@ use crate::{
     config::Config,
     domain::issuer::IssuerSpec,
     jobs::{
-        directory::DirectoryJob, funds::FundsJob, issuers::IssuersJob,
-        log_retention::LogRetentionJob, vote_counters::VoteCountersJob,
+        directory::DirectoryJob,
+        funds::{FundsHealth, FundsJob},
+        issuers::IssuersJob,
+        log_retention::LogRetentionJob,
+        vote_counters::VoteCountersJob,
         vote_retention::VoteRetentionJob,
     },
     published::PublishedDirectory,
@@ -78,6 +81,7 @@ pub(crate) struct VotesSideParts<'a> {
     pub(crate) clock: Clock,
     pub(crate) rules: VoteRules,
     pub(crate) faults: FaultPoints,
+    pub(crate) signed_fits: fn(u64, u64) -> bool,
 }
 
 /// The votes side, put together.
@@ -90,6 +94,7 @@ pub(crate) struct VotesSide {
     pub(crate) jobs: Vec<Arc<dyn Job>>,
     votes: SqliteVotes,
     relays: [(&'static str, RelayHealth); 2],
+    funds: FundsHealth,
 }
 
 impl VotesSide {
@@ -104,6 +109,11 @@ impl VotesSide {
         let readiness = readiness.check("votes-database", move || {
             let votes = votes.clone();
             async move { Ok(votes.check().await?) }
+        });
+        let funds = self.funds.clone();
+        let readiness = readiness.check("funds", move || {
+            let sound = funds.check();
+            async move { sound }
         });
         self.relays
             .iter()
@@ -162,7 +172,8 @@ pub(crate) async fn votes_side(parts: VotesSideParts<'_>) -> anyhow::Result<Vote
     };
     let (votes_relay, votes_health) = votes_relay(&parts, Arc::new(votes.outbox()));
     let (figures_relay, figures_health) = figures_relay(&parts, Arc::new(publications.outbox()));
-    let mut jobs = publishing_jobs(&parts, &topics, &publications, &directory)?;
+    let funds_health = FundsHealth::default();
+    let mut jobs = publishing_jobs(&parts, &topics, &publications, &directory, &funds_health)?;
     jobs.push(Arc::new(votes_relay));
     jobs.push(Arc::new(figures_relay));
     jobs.push(Arc::new(VoteRetentionJob {
@@ -181,6 +192,7 @@ pub(crate) async fn votes_side(parts: VotesSideParts<'_>) -> anyhow::Result<Vote
         jobs,
         votes,
         relays: [(VOTES_LINE, votes_health), (FIGURES_LINE, figures_health)],
+        funds: funds_health,
     })
 }
 
@@ -190,6 +202,7 @@ fn publishing_jobs(
     topics: &Topics,
     publications: &Arc<SqlitePublications>,
     directory: &Arc<PublishedDirectory>,
+    funds_health: &FundsHealth,
 ) -> anyhow::Result<Vec<Arc<dyn Job>>> {
     let secret = parts.config.secrets.directory_key_file.read_key()?;
     Ok(vec![
@@ -210,11 +223,12 @@ fn publishing_jobs(
         Arc::new(FundsJob {
             keeper: Arc::new(parts.client.clone()),
             figures: Arc::clone(&parts.figures),
-            store: Arc::clone(publications) as Arc<dyn Publications>,
             issuers: parts.issuers.clone(),
             environment: parts.config.environment.clone(),
             topic: topics.funds.clone(),
             clock: parts.clock.clone(),
+            signed_fits: parts.signed_fits,
+            health: funds_health.clone(),
         }),
         Arc::new(LogRetentionJob {
             log: Arc::clone(&parts.log),

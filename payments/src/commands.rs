@@ -78,13 +78,13 @@ pub async fn report(config: &Config, as_json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Forgets the surplus of an order.
-pub async fn returned(config: &Config, order: Uuid) -> anyhow::Result<()> {
+/// Forgets a row of surplus.
+pub async fn returned(config: &Config, surplus: Uuid) -> anyhow::Result<()> {
     let orders = SqliteOrders::open(&config.orders_database.url).await?;
-    let rows = orders.settle_surplus(order).await?;
-    anyhow::ensure!(rows > 0, "the report lists no surplus of this order");
+    let found = orders.settle_surplus(surplus).await?;
+    anyhow::ensure!(found, "the report lists no such row of surplus");
     orders.forget_deleted().await?;
-    println!("Settled rows of surplus: {rows}");
+    println!("The row is settled.");
     Ok(())
 }
 
@@ -105,12 +105,20 @@ fn to_json(report: &Report, keys: &[KeyCount]) -> serde_json::Value {
         json!({
             "source": total.source, "value": total.value, "currency": total.currency,
             "received": total.received, "votesSold": total.votes_sold,
+            "votesToSetOff": total.votes_to_set_off,
         })
     });
     let surplus = report.surplus.iter().map(|one| {
         json!({
-            "orderId": one.order_id, "custodian": custodian(one), "externalId": one.external_id,
-            "reason": one.reason, "currency": one.currency, "amount": one.amount, "day": one.day,
+            "id": one.id, "orderId": one.order_id, "custodian": custodian(one),
+            "externalId": one.external_id, "reason": one.reason, "currency": one.currency, "amount": one.amount, "day": one.day,
+        })
+    });
+    let unresolved = report.unresolved.iter().map(|transfer| {
+        json!({
+            "orderId": transfer.order_id, "custodian": transfer.custodian.as_str(),
+            "externalId": transfer.external_id, "status": transfer.status.as_str(),
+            "currency": transfer.currency, "amount": transfer.amount,
         })
     });
     let keys = keys.iter().map(|key| {
@@ -125,6 +133,7 @@ fn to_json(report: &Report, keys: &[KeyCount]) -> serde_json::Value {
         "credentials": counted(&report.credentials),
         "funds": funds.collect::<Vec<_>>(),
         "surplus": surplus.collect::<Vec<_>>(),
+        "unresolved": unresolved.collect::<Vec<_>>(),
         "keys": keys.collect::<Vec<_>>(),
     })
 }
@@ -147,8 +156,13 @@ fn to_text(report: &Report, keys: &[KeyCount]) -> String {
     }
     for total in &report.funds {
         line(format_args!(
-            "funds        {} at {} {}: {} received, {} votes sold",
-            total.source, total.value, total.currency, total.received, total.votes_sold
+            "funds        {} at {} {}: {} received, {} votes sold, {} of them to set off",
+            total.source,
+            total.value,
+            total.currency,
+            total.received,
+            total.votes_sold,
+            total.votes_to_set_off
         ));
     }
     for key in keys {
@@ -169,13 +183,29 @@ fn to_text(report: &Report, keys: &[KeyCount]) -> String {
     ));
     for one in &report.surplus {
         line(format_args!(
-            "  {} {:<10} {} {} order {} {} {}",
+            "  {} {} {:<10} {} {} order {} {} {}",
+            one.id,
             one.day,
             one.reason,
             one.amount,
             one.currency,
             one.order_id,
             custodian(one),
+            one.external_id.as_deref().unwrap_or("-"),
+        ));
+    }
+    line(format_args!(
+        "unresolved   {} open transfers of orders that wait for no money",
+        report.unresolved.len()
+    ));
+    for one in &report.unresolved {
+        line(format_args!(
+            "  {} {:<10} {} {} order {} {}",
+            one.custodian,
+            one.status.as_str(),
+            one.amount,
+            one.currency,
+            one.order_id,
             one.external_id.as_deref().unwrap_or("-"),
         ));
     }

@@ -62,6 +62,9 @@ pub enum Error {
     /// The database failed.
     #[error("the database failed")]
     Store(#[from] sqlx::Error),
+    /// The order has as many transfers as one may have.
+    #[error("the order has too many transfers")]
+    TooManyTransfers,
     /// The signed card transaction is malformed, or the card's custodian refuses it.
     #[error("the card transaction is malformed or refused: {0}")]
     Transaction(&'static str),
@@ -96,6 +99,7 @@ impl Error {
             Self::Points(invalid) => points(*invalid),
             Self::Pool(error) => (*error).into(),
             Self::Signing(_) => Slug::IssuerUnavailable.into(),
+            Self::TooManyTransfers => Slug::TooManyTransfers.into(),
             Self::Transaction(reason) => {
                 Problem::new(Slug::InvalidTransaction).invalid("/transaction", *reason)
             }

@@ -59,10 +59,10 @@ enum Sku {
 
 #[derive(Debug, Subcommand)]
 enum Surplus {
-    /// Forgets the surplus of an order, once it was returned to whoever paid it.
+    /// Forgets one row of surplus, once it was returned to whoever paid it.
     Returned {
-        /// The order, as the report names it.
-        order: uuid::Uuid,
+        /// The row, as the report names it.
+        row: uuid::Uuid,
     },
 }
 
@@ -81,9 +81,7 @@ async fn main() -> anyhow::Result<()> {
         }
         Some(Command::Report { json }) => commands::report(&config, json).await,
         Some(Command::Sku(Sku::Mint { name })) => commands::mint(&config, &name),
-        Some(Command::Surplus(Surplus::Returned { order })) => {
-            commands::returned(&config, order).await
-        }
+        Some(Command::Surplus(Surplus::Returned { row })) => commands::returned(&config, row).await,
         Some(Command::Completions { .. } | Command::Serve) | None => {
             let deps = Deps {
                 clock: clock::Clock::system(),

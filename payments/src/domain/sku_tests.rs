@@ -15,6 +15,7 @@ fn sku(name: &str, funding_source: FundingSource) -> Sku {
         currency: "BAT".to_owned(),
         description: String::new(),
         funding_source,
+        on_sale: true,
     }
 }
 
@@ -46,6 +47,21 @@ const EXACT: [&str; 5] = [
     "description=",
     "credential_type=single-use",
 ];
+
+#[test]
+fn a_sku_that_is_not_on_sale_is_known_and_sold_to_nobody() {
+    let mut skus = skus();
+    skus[0].on_sale = false;
+    let (off, on) = (skus[0].clone(), skus[1].clone());
+    let legacy = off.mint(&RootKey::from_secret(b"elsewhere")).unwrap();
+    let catalogue = Catalogue::new(skus, vec![root()], vec![legacy.clone()]).unwrap();
+
+    for token in [off.mint(&root()).unwrap(), legacy] {
+        assert_eq!(catalogue.accept(&token), Err(NotSold));
+    }
+    assert_eq!(catalogue.accept(&on.mint(&root()).unwrap()), Ok(&on));
+    assert_eq!(catalogue.by_name(&off.name), Some(&off));
+}
 
 #[test]
 fn a_token_of_each_root_secret_is_accepted() {

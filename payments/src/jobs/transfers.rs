@@ -7,7 +7,6 @@ use std::{collections::HashSet, fmt, sync::Mutex};
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use messages::payments::OrderStatus;
 use service_kit::jobs::{Job, Next};
 
 use crate::{
@@ -53,10 +52,6 @@ impl TransfersJob {
             Ok(None) => return,
             Err(error) => return failed(&error.into()),
         };
-        // A canceled order takes no more money. What arrives anyway is seen when its payer names it again.
-        if order.status == OrderStatus::Canceled {
-            return;
-        }
         match self.transfers.refresh(&order, transfer).await {
             Ok(_) | Err(Error::Custodian(_)) => {}
             Err(error) => failed(&error),
@@ -70,9 +65,10 @@ impl TransfersJob {
     }
 
     fn is_due(&self, transfer: &Transfer, now: DateTime<Utc>) -> bool {
-        // A quote that was stored by a process that died waits for nobody else.
-        let age = now - transfer.created_at;
-        age < self.ever && self.lock().is_due(transfer.id, now)
+        // A quote lapses within hours of its last try, so it is asked for until it has.
+        let is_quote = transfer.status == TransferStatus::Quoted;
+        let is_asked = is_quote || now - transfer.created_at < self.ever;
+        is_asked && self.lock().is_due(transfer.id, now)
     }
 }
 

@@ -1,12 +1,11 @@
-//! What the orders side publishes to everybody: the key directory's heads and the records of funds.
+//! What the orders side publishes to everybody: the key directory and its heads.
 //!
-//! Both lie in the orders' database and leave through its outbox; what must happen together, the head and its row,
-//! happens in one transaction.
+//! It lies in the orders' database and leaves through its outbox, as the records of funds do; what must happen
+//! together, the head and its row, happens in one transaction.
 
 use std::fmt;
 
 use async_trait::async_trait;
-use chrono::NaiveDate;
 use messages::directory::{Directory, Entry, Head};
 use service_kit::outbox::sqlite::Row;
 
@@ -30,11 +29,4 @@ pub trait Publications: fmt::Debug + Send + Sync {
     /// Appends the day's `head` over all stored entries, and leaves `row` to be published. `false`, and nothing is
     /// written: another process was first, with this day's head or with entries.
     async fn append_head(&self, head: &Head, row: &Row) -> sqlx::Result<bool>;
-
-    /// The last day that has records of funds.
-    async fn last_funds_day(&self) -> sqlx::Result<Option<NaiveDate>>;
-
-    /// Leaves `rows` to be published as the records of `day`. `false`, and nothing is written: there are records of
-    /// this day or of a later one.
-    async fn append_funds(&self, day: NaiveDate, rows: &[Row]) -> sqlx::Result<bool>;
 }

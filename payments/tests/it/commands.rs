@@ -71,9 +71,39 @@ async fn the_report_lists_what_pays_for_nothing() {
         "{text}"
     );
 
+    assert_eq!(report["unresolved"], serde_json::json!([]));
+    let row = surplus["id"].as_str().unwrap();
+    assert!(text.contains(row), "{text}");
     let order = bought.order.id.to_string();
-    let settled = printed(run(&shop, &["surplus", "returned", &order]));
-    assert_eq!(settled, "Settled rows of surplus: 1\n");
-    let again = run(&shop, &["surplus", "returned", &order]);
+    let whole = run(&shop, &["surplus", "returned", &order]);
+    assert!(!whole.status.success(), "an order may have several rows");
+    let settled = printed(run(&shop, &["surplus", "returned", row]));
+    assert_eq!(settled, "The row is settled.\n");
+    let again = run(&shop, &["surplus", "returned", row]);
     assert!(!again.status.success());
+}
+
+#[tokio::test]
+async fn the_report_lists_what_may_still_arrive_for_orders_that_wait_for_nothing() {
+    let shop = Shop::open().await;
+    let (bought, ..) = shop.buy_all(40).await;
+    let never = shop.house.clock.now() + chrono::TimeDelta::days(900);
+    let more = shop
+        .transfer("uphold", &bought, |body| {
+            body["completesAt"] = serde_json::json!(never);
+        })
+        .await;
+    assert_eq!(shop.name("uphold", &bought, more).await.status, 201);
+
+    let report: Value = serde_json::from_str(&printed(run(&shop, &["report", "--json"]))).unwrap();
+    let text = printed(run(&shop, &["report"]));
+
+    let unresolved = &report["unresolved"][0];
+    assert_eq!(
+        (&unresolved["status"], &unresolved["externalId"]),
+        (&"pending".into(), &more.to_string().into())
+    );
+    assert_eq!(unresolved["orderId"], bought.order.id.to_string());
+    assert!(text.contains("1 open transfers"), "{text}");
+    assert!(text.contains(&more.to_string()), "{text}");
 }

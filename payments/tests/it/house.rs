@@ -201,6 +201,23 @@ impl House {
         database.close().await.unwrap();
     }
 
+    /// Lets so many votes have been sold to users, without anybody having paid.
+    pub(crate) async fn sold(&self, votes: u32) {
+        let file = self.layout.file("payments-orders.db");
+        let url = format!("sqlite:{}", file.display());
+        let mut database = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        sqlx::query(
+            "INSERT INTO funds_totals (source, value, currency, received, votes_sold)
+             VALUES ('user-wallet', '0.25', 'BAT', ?1, ?2)",
+        )
+        .bind((f64::from(votes) / 4.0).to_string())
+        .bind(votes)
+        .execute(&mut database)
+        .await
+        .unwrap();
+        database.close().await.unwrap();
+    }
+
     /// How many tokens challenge-bypass has spent.
     pub(crate) async fn redeemed(&self) -> u64 {
         let mut total = 0;

@@ -1,7 +1,6 @@
 //! What is published, in SQLite.
 
 use async_trait::async_trait;
-use chrono::NaiveDate;
 use messages::directory::{Directory, Entry, Head};
 use serde::{Serialize, de::DeserializeOwned};
 use service_kit::{
@@ -82,35 +81,6 @@ impl Publications for SqlitePublications {
             return Ok(false);
         }
         insert(&mut tx, row).await?;
-        tx.commit().await?;
-        Ok(true)
-    }
-
-    async fn last_funds_day(&self) -> sqlx::Result<Option<NaiveDate>> {
-        let row = sqlx::query("SELECT day FROM funds_day")
-            .fetch_optional(self.db.readers())
-            .await?;
-        let day = row.map(|row| row.get::<String, _>(0).parse());
-        day.transpose()
-            .map_err(|error: chrono::ParseError| sqlx::Error::Decode(error.into()))
-    }
-
-    async fn append_funds(&self, day: NaiveDate, rows: &[Row]) -> sqlx::Result<bool> {
-        let mut tx = self.db.begin().await?;
-        // Days as YYYY-MM-DD are in order as text.
-        let moved = sqlx::query(
-            "INSERT INTO funds_day (one, day) VALUES (0, ?1)
-             ON CONFLICT (one) DO UPDATE SET day = ?1 WHERE day < ?1",
-        )
-        .bind(day.to_string())
-        .execute(&mut *tx)
-        .await?;
-        if moved.rows_affected() == 0 {
-            return Ok(false);
-        }
-        for row in rows {
-            insert(&mut tx, row).await?;
-        }
         tx.commit().await?;
         Ok(true)
     }

@@ -38,9 +38,3 @@ async fn a_head_covers_all_stored_entries() {
     let (_folder, store) = store().await;
     contract::a_head_covers_all_stored_entries(&store, &store.outbox()).await;
 }
-
-#[tokio::test]
-async fn a_day_has_one_set_of_funds_records() {
-    let (_folder, store) = store().await;
-    contract::a_day_has_one_set_of_funds_records(&store, &store.outbox()).await;
-}

@@ -118,3 +118,20 @@ pub(in crate::store::orders) async fn the_oldest_unpaid_orders_give_way(store: A
     }
     assert_eq!(left, [1, 3, 4]);
 }
+
+pub(in crate::store::orders) async fn every_sku_that_was_ordered_is_known(store: Arc<dyn Whole>) {
+    let named = |n, name: &str| {
+        let mut order = order(n);
+        name.clone_into(&mut order.items[0].sku);
+        order
+    };
+    assert_eq!(store.known_skus().await.unwrap(), Vec::<String>::new());
+    for (n, name) in [(1, "b"), (2, "a"), (3, "b")] {
+        place(&*store, &named(n, name)).await;
+    }
+
+    let later = start() + TimeDelta::days(1);
+    assert_eq!(store.forget_unpaid(later, 10).await.unwrap(), 3);
+
+    assert_eq!(store.known_skus().await.unwrap(), ["a", "b"]);
+}
