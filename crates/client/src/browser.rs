@@ -37,9 +37,6 @@ const PAUSE_MIN: TimeDelta = TimeDelta::seconds(5);
 /// See [`PAUSE_MIN`].
 const PAUSE_MAX: TimeDelta = TimeDelta::minutes(30);
 
-/// How often a browser looks whether a key appeared, a transfer arrived, a crowd grew.
-const LOOK_AGAIN: TimeDelta = TimeDelta::minutes(30);
-
 /// What a browser is told when it starts.
 #[derive(Clone)]
 pub struct Settings {

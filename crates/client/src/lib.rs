@@ -15,6 +15,7 @@
 //! | When is the crowd large enough? | [`anonymity`] |
 //! | What is kept on disk? | [`wallet`] |
 //! | By which numbers? | [`Profile`] |
+//! | How is it used from the command line? | [`cli`] |
 //!
 //! # What this crate must never do
 //!
@@ -23,6 +24,7 @@
 
 pub mod anonymity;
 pub mod browser;
+pub mod cli;
 pub mod crash;
 pub mod directory;
 mod error;

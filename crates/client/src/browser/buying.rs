@@ -12,7 +12,7 @@ use messages::{
 use rand::rngs::OsRng;
 use uuid::Uuid;
 
-use super::{Browser, LOOK_AGAIN, PATIENCE, PayerRef, read};
+use super::{Browser, PATIENCE, PayerRef, read};
 use crate::{
     Error,
     crash::Step,
@@ -163,7 +163,7 @@ impl Browser {
                                 payer.draft(seen.transfer_reference, amount, &order.currency);
                             self.note(purchase, draft)?;
                         }
-                        None => self.busy.sleep(LOOK_AGAIN).await,
+                        None => self.busy.sleep(self.settings.profile.look_again).await,
                     }
                 }
             }

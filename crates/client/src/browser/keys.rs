@@ -5,7 +5,7 @@ use messages::{
     directory::{Directory, WitnessedHeads},
 };
 
-use super::{Browser, LOOK_AGAIN, PATIENCE, read};
+use super::{Browser, PATIENCE, read};
 use crate::{
     Error,
     directory::{
@@ -59,7 +59,7 @@ impl Browser {
             if verdict.is_sold(source, sku, now, &self.settings.profile) {
                 return Ok(());
             }
-            self.busy.sleep(LOOK_AGAIN).await;
+            self.busy.sleep(self.settings.profile.look_again).await;
         }
         Err(Error::Waited("a key that may be used"))
     }
@@ -77,7 +77,7 @@ impl Browser {
             if let Some(judged) = known.find(|judged| judged.key.public_key == *public_key) {
                 return Err(Error::Key(judged.refusal));
             }
-            self.busy.sleep(LOOK_AGAIN).await;
+            self.busy.sleep(self.settings.profile.look_again).await;
         }
         Err(Error::Key(None))
     }

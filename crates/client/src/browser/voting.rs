@@ -12,7 +12,7 @@ use http::StatusCode;
 use messages::vote_text::VoteType;
 use rand::Rng as _;
 
-use super::{Browser, Held, Interest, LOOK_AGAIN, PAUSE_MIN};
+use super::{Browser, Held, Interest, PAUSE_MIN};
 use crate::{
     Error, Profile,
     anonymity::Readiness,
@@ -45,7 +45,8 @@ impl Browser {
         loop {
             let mut held = self.plan_votes(interests, kind).await?;
             let may_grow = |one: &Held| one.readiness != Readiness::TooLate;
-            let look_again = held.iter().any(may_grow).then(|| self.now() + LOOK_AGAIN);
+            let next_look = self.now() + self.settings.profile.look_again;
+            let look_again = held.iter().any(may_grow).then_some(next_look);
             held.retain(|one| {
                 one.readiness != Readiness::Wait && self.told.insert((one.purchase, one.readiness))
             });
