@@ -114,6 +114,8 @@ async fn what_is_not_sold_is_refused() {
             items(json!([{"sku": sku, "quantity": 4}, {"sku": shop.sku(card), "quantity": 4}])),
             "mixed-items",
         ),
+        (items(json!([[sku, 4]])), "invalid-body"),
+        (json!([[{"sku": sku, "quantity": 4}]]), "invalid-body"),
     ] {
         let refused = shop.place(&body).await;
         assert_eq!(refused.refusal(), slug, "{body:.200}");

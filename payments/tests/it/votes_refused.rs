@@ -28,8 +28,17 @@ fn malformed(good: &Value) -> Vec<(Value, &'static str)> {
         .as_str()
         .unwrap();
     let one = good.pointer("/credentials/0").unwrap();
+    let values: Vec<_> = ["publicKey", "t", "signature"]
+        .map(|name| &one[name])
+        .into();
+    let member = |name: &str| &good[name];
     vec![
         (json!([]), ""),
+        (json!([member("vote"), member("credentials")]), ""),
+        (
+            with("/credentials", json!([one, values])).0,
+            "/credentials/1",
+        ),
         (json!({}), "/vote"),
         (json!({"credentials": []}), "/vote"),
         (json!({"vote": ""}), "/credentials"),
