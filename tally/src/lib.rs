@@ -21,7 +21,7 @@
 //! Pay out more than a funding source has paid in, or split more votes than its tokens were redeemed
 //! (threat T18): whoever writes to a topic could otherwise empty the pool.
 
-pub mod auth;
+mod auth;
 pub mod closer;
 pub mod config;
 pub mod domain;
@@ -47,6 +47,7 @@ use messages::PublicKey;
 use secrecy::ExposeSecret as _;
 use service_kit::{
     Service,
+    bearer::BearerTokens,
     event_log::{self, EventLog},
     outbox::{BATCH_ROWS_MAX, RelayHealth, RelayJob, RelayParts, Schedule, Shuffle},
     service::Readiness,
@@ -57,7 +58,6 @@ pub use config::Config;
 pub use rules::Rules;
 
 use crate::{
-    auth::BearerTokens,
     closer::{Closer, CloserParts},
     domain::HeadKey,
     health::Health,
@@ -164,7 +164,7 @@ pub async fn build(config: Config, deps: Deps) -> anyhow::Result<Service> {
     let state = AppState {
         store: Arc::clone(&parts.store),
         clock: deps.clock.clone(),
-        tokens: BearerTokens::read(&config.auth.bearer_tokens_file)?,
+        tokens: BearerTokens::read(&config.auth)?,
         page_rows_max: config.limits.page_rows_max,
         directory_heads: Arc::new(RateLimiter::direct(Quota::per_minute(
             NonZeroU32::new(config.limits.directory_heads_per_minute)

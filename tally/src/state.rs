@@ -4,8 +4,9 @@ use std::{fmt, sync::Arc};
 
 use clock::Clock;
 use governor::DefaultDirectRateLimiter;
+use service_kit::bearer::BearerTokens;
 
-use crate::{auth::BearerTokens, store::Store};
+use crate::store::Store;
 
 /// What the handlers share.
 #[derive(Clone)]

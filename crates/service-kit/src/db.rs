@@ -10,6 +10,8 @@ use std::{
     time::Duration,
 };
 
+use secrecy::SecretString;
+use serde::Deserialize;
 use sqlx::{
     SqlitePool, Transaction,
     migrate::{MigrateError, Migrator},
@@ -31,6 +33,14 @@ const CACHE: &str = "-16384";
 
 /// Two processes may find the same new file at once; the one that loses looks again.
 const MIGRATION_TRIES_MAX: u32 = 20;
+
+/// The section `[database]` of a service's settings.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseSettings {
+    /// The URL of the database, which may hold a password.
+    pub url: SecretString,
+}
 
 /// A transaction on an SQLite database.
 pub type SqliteTransaction = Transaction<'static, sqlx::Sqlite>;
