@@ -205,6 +205,7 @@ fn unconfigured(world: &World) -> String {
         currency: "BAT".to_owned(),
         description: String::new(),
         funding_source: FundingSource::UserWallet,
+        on_sale: true,
     };
     sku.mint(&RootKey::from_secret(secret.expose_secret().as_bytes()))
         .unwrap()
