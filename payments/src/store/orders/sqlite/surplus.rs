@@ -6,7 +6,10 @@ use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use super::rows;
-use crate::{domain::transfer::Transfer, store::orders::Surplus};
+use crate::{
+    domain::transfer::{Custodian, Transfer},
+    store::orders::Surplus,
+};
 
 /// The most rows that one report lists.
 const ROWS_MAX: i64 = 100_000;
@@ -45,7 +48,7 @@ pub(super) async fn insert(
     .bind(surplus.id.as_bytes().as_slice())
     .bind(surplus.order_id.as_bytes().as_slice())
     .bind(transfer.map(|id| id.as_bytes().to_vec()))
-    .bind(surplus.custodian.map(|custodian| custodian.as_str()))
+    .bind(surplus.custodian.map(Custodian::as_str))
     .bind(&surplus.external_id)
     .bind(&surplus.reason)
     .bind(&surplus.currency)
