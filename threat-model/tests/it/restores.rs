@@ -3,8 +3,10 @@
 use blindtally::system::ServiceName;
 use chrono::TimeDelta;
 use client::browser::body_of_vote;
+use messages::avro::{Funds, Record as _};
+use sqlx::Row as _;
 
-use super::world::{LOG, REGISTRY, VOTES, World, vote_for};
+use super::world::{LOG, ORDERS, REGISTRY, VOTES, World, vote_for};
 
 /// Counts a vote, sets the registry back to before it, and spends one of its tokens again.
 async fn spend_after_restore(world: &mut World) -> u16 {
@@ -145,4 +147,59 @@ async fn t19_control_an_outbox_without_a_past_goes_on_in_the_new_log() {
 
     // The second vote is there, the first is lost, and nobody was told.
     assert_eq!(world.events().await.len(), 1);
+}
+
+/// Keeps a copy of the orders' database, sells eight votes more, and sets the database back.
+async fn set_orders_back(world: &mut World) {
+    let payments = [ServiceName::Payments];
+    let mut hand = world.hand();
+    world.drive(hand.buy(4)).await.unwrap();
+    drop(hand);
+    world.stop(&payments).await;
+    world.back_up(ORDERS);
+    world.run(&payments).await;
+    let mut hand = world.hand();
+    world.drive(hand.buy(8)).await.unwrap();
+    drop(hand);
+    world.stop(&payments).await;
+    world.restore(ORDERS);
+    world.run(&payments).await;
+    world.live(TimeDelta::days(8)).await;
+}
+
+/// How many records of funds say that more was signed than sold.
+async fn impossible_funds(world: &World) -> usize {
+    let mut log = world.open(LOG).await;
+    let select = "SELECT value FROM record WHERE topic LIKE '%.payment.funds'";
+    let rows = sqlx::query(select).fetch_all(&mut log).await.unwrap();
+    let records = rows
+        .iter()
+        .map(|row| Funds::decode(row.get::<&[u8], _>(0)).unwrap());
+    let signed = |funds: &Funds| funds.keys.iter().map(|key| key.signed_total).sum::<i64>();
+    records
+        .filter(|funds| signed(funds) > funds.votes_sold_total)
+        .count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t19_orders_that_were_set_back_are_noticed() {
+    let mut world = World::start().await;
+    assert!(world.is_ready(ServiceName::Payments).await);
+
+    set_orders_back(&mut world).await;
+
+    assert!(!world.is_ready(ServiceName::Payments).await);
+    assert_eq!(impossible_funds(&world).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t19_control_orders_that_are_not_compared_are_reported_as_they_are() {
+    let mut world = World::planted(|planted| {
+        planted.payments.signed_fits = |_, _| true;
+    })
+    .await;
+
+    set_orders_back(&mut world).await;
+
+    assert!(impossible_funds(&world).await > 0);
 }
