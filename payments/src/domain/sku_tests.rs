@@ -111,6 +111,38 @@ fn only_exactly_the_caveats_of_a_sku_are_accepted() {
     }
 }
 
+/// What accepts the token of a SKU that describes itself in so many characters, and that token.
+fn described_in(characters: usize) -> (Catalogue, String) {
+    let mut long = skus().remove(0);
+    long.description = "a".repeat(characters);
+    // Whoever holds the secret can write longer ones than are minted here.
+    let mut content = long.content();
+    let last = content.caveats.pop().unwrap();
+    let short = macaroons::mint(&content, &root()).unwrap();
+    let token = macaroons::narrow(&short, &[&last]).unwrap();
+    let catalogue = Catalogue {
+        skus: vec![long],
+        roots: vec![root()],
+        legacy: Vec::new(),
+    };
+    (catalogue, token)
+}
+
+#[test]
+fn a_token_of_one_kibibyte_is_read_and_a_longer_one_is_not() {
+    let of_length = |bytes: usize| {
+        let fits = |made: &(Catalogue, String)| STANDARD.decode(&made.1).unwrap().len() == bytes;
+        (780..900).map(described_in).find(fits).unwrap()
+    };
+    let (catalogue, longest) = of_length(1_024);
+    assert_eq!(catalogue.accept(&longest), Ok(&catalogue.skus()[0]));
+
+    for bytes in [1_025, 1_026, 1_027] {
+        let (catalogue, longer) = of_length(bytes);
+        assert_eq!(catalogue.accept(&longer), Err(NotSold), "{bytes}");
+    }
+}
+
 #[test]
 fn the_location_is_part_of_the_token() {
     let mut content = skus()[0].content();
