@@ -3,6 +3,8 @@
 mod bank;
 mod canceled;
 mod cards;
+mod polling;
+mod second_cards;
 mod users;
 
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -56,6 +56,7 @@ suite! {
     an_order_that_was_deleted_is_made_again_by_its_transfer
     a_pending_transfer_moves_on_once
     only_one_of_two_cards_can_pay_what_is_owed
+    what_may_still_arrive_is_owed_to_no_second_card
     a_failed_quote_makes_its_debt_owed_again
     money_for_a_canceled_order_is_late
     points_are_taken_once_and_only_when_paid

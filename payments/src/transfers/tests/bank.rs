@@ -20,6 +20,8 @@ pub(super) struct Bank {
     committed: Mutex<Vec<String>>,
     /// How many of the next calls fail before they do anything.
     pub(super) failing: AtomicUsize,
+    /// How often it was asked about a transfer.
+    pub(super) look_ups: AtomicUsize,
     /// How many of the next commits do their work and lose their answer.
     pub(super) losing: AtomicUsize,
 }
@@ -67,6 +69,7 @@ impl Custody for Bank {
     }
 
     async fn look_up(&self, _custodian: Custodian, id: &str) -> Result<Answer, CustodianError> {
+        self.look_ups.fetch_add(1, Ordering::SeqCst);
         self.fails()?;
         let transfers = self.transfers.lock().unwrap();
         transfers.get(id).cloned().ok_or(CustodianError::NotFound)
