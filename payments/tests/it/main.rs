@@ -9,6 +9,7 @@ mod capability;
 mod client;
 mod commands;
 mod credentials;
+mod forms;
 mod house;
 mod off_sale;
 mod openapi;
