@@ -24,7 +24,10 @@ use crate::{
     },
     jobs::{retention::RetentionJob, signing::SigningJob, transfers::TransfersJob},
     published::PublishedDirectory,
-    routes::orders_state::{OrderLimits, OrdersParts, OrdersState, router},
+    routes::{
+        alarms::CredentialAlarms,
+        orders_state::{OrderLimits, OrdersParts, OrdersState, router},
+    },
     rules::Rules,
     signing::Signing,
     store::{
@@ -174,6 +177,7 @@ pub(crate) fn orders_side(parts: OrdersSideParts<'_>) -> anyhow::Result<OrdersSi
         pool: Pool::for_this_machine(config.crypto)?,
         clock,
         limits: limits(config),
+        alarms: CredentialAlarms::default(),
         rules: parts.rules,
     });
     Ok(OrdersSide {

@@ -169,27 +169,16 @@ fn transfer(misfit: Misfit) -> Problem {
     .into()
 }
 
-impl Error {
-    /// The public face of the error, after its cause was logged, if an operator has to know it.
-    pub(crate) fn logged(&self) -> Problem {
-        match self {
-            Self::Store(_) | Self::Planned(_) => tracing::error!(
-                error = self as &dyn std::error::Error,
-                "a request of the orders side failed"
-            ),
-            // What challenge-bypass refuses about points that were checked here is a fault of ours.
-            Self::Signing(challenge_bypass::Error::Refused(slug)) => tracing::error!(
-                problem = slug.as_str(),
-                "challenge-bypass refused to sign what was paid for"
-            ),
-            _ => {}
-        }
-        self.problem()
-    }
-}
-
+/// The public face of the error, after its cause was logged, if an operator has to know it. The routes of credentials
+/// have alarms instead.
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        self.logged().into_response()
+        if let Self::Store(_) | Self::Planned(_) = self {
+            tracing::error!(
+                error = &self as &dyn std::error::Error,
+                "a request of the orders side failed"
+            );
+        }
+        self.problem().into_response()
     }
 }

@@ -10,8 +10,7 @@ use std::{
 
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
-use super::alarm::Alarm;
-use crate::{domain::vote::RedeemedVote, store::votes::Store};
+use crate::{alarm::Alarm, domain::vote::RedeemedVote, store::votes::Store};
 
 /// The most votes in one transaction: its lock is held for some milliseconds, not for seconds.
 pub const BATCH_VOTES_MAX: usize = 256;

@@ -16,8 +16,9 @@ use messages::{
 use service_kit::{Shutdown, fault::FaultPoints};
 use tokio::sync::Semaphore;
 
-use super::{VoteRules, alarm::Alarm, commit::Committer};
+use super::{VoteRules, commit::Committer};
 use crate::{
+    alarm::Alarm,
     challenge_bypass::{self, Client},
     domain::{
         directory::KnownKey,

@@ -16,6 +16,7 @@ mod openapi;
 mod orders;
 mod public;
 mod publication;
+mod quiet;
 mod revoked;
 mod shop;
 mod transactions;

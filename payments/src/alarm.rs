@@ -1,5 +1,5 @@
-//! States that an operator must hear about once, and not with every request: a log line for each vote would say when
-//! it came (threat U4).
+//! States that an operator must hear about once, and not with every request: a log line for each vote, or for each
+//! submission of blinded tokens, would say when it came (threat U4).
 
 use std::{
     error::Error,
@@ -26,7 +26,7 @@ impl Alarm {
     pub fn raise(&self, cause: &(dyn Error + 'static)) {
         if !self.raised.swap(true, Ordering::Relaxed) {
             metrics::gauge!("payments_alarm", "name" => self.name).set(1);
-            tracing::error!(alarm = self.name, error = cause, "votes cannot be taken");
+            tracing::error!(alarm = self.name, error = cause, "requests fail");
         }
     }
 
@@ -34,7 +34,7 @@ impl Alarm {
     pub fn clear(&self) {
         if self.raised.swap(false, Ordering::Relaxed) {
             metrics::gauge!("payments_alarm", "name" => self.name).set(0);
-            tracing::info!(alarm = self.name, "votes can be taken again");
+            tracing::info!(alarm = self.name, "requests succeed again");
         }
     }
 
