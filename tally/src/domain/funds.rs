@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use messages::{
     FundingSource, KeyId,
     avro::{Funds, FundsKey, Record as _},
     money::Amount,
 };
 
-use super::Refusal;
+use super::{Refusal, day::read_day};
 
 /// Names a line of funds: one source, one value of a vote.
 pub type Line = (FundingSource, Amount);
@@ -57,10 +57,7 @@ impl FundsTotals {
             .funding_source
             .parse()
             .map_err(|_| Refusal::BadSource)?;
-        let day: NaiveDate = funds.day.parse().map_err(|_| Refusal::BadDay)?;
-        if day.to_string() != funds.day || day > today + TimeDelta::days(1) {
-            return Err(Refusal::BadDay);
-        }
+        let day = read_day(&funds.day, today)?;
         if funds.base_vote_value.is_zero() {
             return Err(Refusal::BadValue);
         }

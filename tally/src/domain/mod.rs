@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod closing;
+pub mod day;
 pub mod funds;
 pub mod head;
 pub mod ledger;
