@@ -207,7 +207,7 @@ async fn payouts(
         let Some(last) = page.last() else {
             return Ok(());
         };
-        after = Some((last.line.0, last.line.1, last.channel.to_string()));
+        after = Some((last.line.0, last.line.1, last.channel.clone()));
         for payout in page.into_iter().filter(|payout| !payout.amount.is_zero()) {
             shown.insert(key(&Transfer {
                 debit: Account::Pool(payout.line.0),

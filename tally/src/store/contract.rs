@@ -32,6 +32,7 @@ macro_rules! store_contract_cases {
             a_batch_that_comes_again_has_its_effect_once
             a_closing_is_exact_and_happens_once
             a_directory_head_must_extend_what_was_witnessed
+            a_key_ends_ten_days_after_its_last_day_and_a_revoked_one_by_its_name
             a_key_that_ended_leaves_the_pool_once
             a_lease_on_a_partition_is_one_readers
             a_log_is_remembered

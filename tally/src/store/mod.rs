@@ -249,7 +249,7 @@ pub struct Payout {
 }
 
 /// Where a page of payouts goes on: behind this one.
-pub type PayoutKey = (FundingSource, Amount, String);
+pub type PayoutKey = (FundingSource, Amount, Publisher);
 
 /// A publisher's votes and money.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -3,8 +3,8 @@
 #![expect(missing_docs, reason = "the names are sentences")]
 
 use super::{
-    CountedVote, Funds, Store, amount, balances, begin, close, count, day, funds, key, take, vote,
-    wallet,
+    CountedVote, Funds, FundsKey, KeyId, Store, amount, balances, begin, close, count, day, funds,
+    key, take, vote, wallet,
 };
 use crate::{
     domain::{HeadKey, closing::FEE_BASIS},
@@ -171,6 +171,58 @@ pub async fn a_key_that_ended_leaves_the_pool_once(store: &dyn Store) {
         .expect("is as it was written");
 }
 
+pub async fn a_key_ends_ten_days_after_its_last_day_and_a_revoked_one_by_its_name(
+    store: &dyn Store,
+) {
+    january(store).await;
+    let mut more = funds("2026-02-01", "20", 80, 40);
+    if let Some(key) = more.keys.first_mut() {
+        key.signed_total = 40;
+    }
+    // Two that ended ten days before the closing, of which one is revoked; and two that ended later.
+    for (id, signed, until, revoked) in [
+        (1, 10, "2026-01-25T00:00:00Z", false),
+        (2, 4, "2026-01-25T00:00:01Z", false),
+        (3, 20, "2026-01-25T00:00:00Z", true),
+        (4, 6, "2026-01-26T00:00:00Z", true),
+    ] {
+        more.keys.push(FundsKey {
+            key_id: KeyId::from_bytes([id; 16]).to_string(),
+            signed_total: signed,
+            redeemed_total: 0,
+            redeem_until: until.to_owned(),
+            revoked,
+        });
+    }
+    let _effect = take(store, 3, &more, "2026-02-02").await;
+    let revoked = |id: u8| format!("revoked:{}", KeyId::from_bytes([id; 16]));
+
+    assert!(close(store, "2026-01", "2026-02-04").await);
+    let after_january = balances(store).await;
+    for expected in [
+        "expired:user-wallet 2500".to_owned(),
+        "pool:user-wallet 2500".to_owned(),
+        format!("{} 5000", revoked(3)),
+    ] {
+        assert!(after_january.contains(&expected), "{after_january:?}");
+    }
+
+    assert!(close(store, "2026-02", "2026-03-04").await);
+    let after_february = balances(store).await;
+    for expected in [
+        "expired:user-wallet 3500".to_owned(),
+        format!("{} 5000", revoked(3)),
+        format!("{} 1500", revoked(4)),
+    ] {
+        assert!(after_february.contains(&expected), "{after_february:?}");
+    }
+    let left = "the key of January has no rest, so nothing is left in the pool";
+    assert!(
+        !after_february.iter().any(|it| it.starts_with("pool:")),
+        "{left}"
+    );
+}
+
 pub async fn heads_are_signed_once_for_what_is_new(store: &dyn Store) {
     january(store).await;
     let sign = async |on: &str| {
@@ -217,7 +269,7 @@ pub async fn pages_of_payouts_hold_each_row_once(store: &dyn Store) {
     loop {
         let after = rows
             .last()
-            .map(|row| (row.line.0, row.line.1, row.channel.to_string()));
+            .map(|row| (row.line.0, row.line.1, row.channel.clone()));
         let page = store.payouts(month, after, 10).await.expect("answers");
         if page.is_empty() {
             break;

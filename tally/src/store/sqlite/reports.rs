@@ -48,7 +48,13 @@ impl Reports for SqliteStore {
     ) -> Result<Vec<Payout>> {
         let (source, value, channel) = after.map_or_else(
             || ("", blob(0), String::new()),
-            |(source, value, channel)| (source.as_str(), blob(value.base_units()), channel),
+            |(source, value, channel)| {
+                (
+                    source.as_str(),
+                    blob(value.base_units()),
+                    channel.to_string(),
+                )
+            },
         );
         let rows = sqlx::query(
             "SELECT source, value, channel, votes, amount FROM payout
