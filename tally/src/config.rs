@@ -95,7 +95,7 @@ pub struct Retention {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Directory {
-    /// The public half of payments' directory key, in base64, or nothing.
+    /// The public half of payments' directory key, in base64.
     pub public_key: String,
 }
 
@@ -105,7 +105,7 @@ pub struct Directory {
 pub struct Limits {
     /// The most rows of one answer.
     pub page_rows_max: u32,
-    /// How often a minute the heads of the key directory are read.
+    /// How often a minute one client may read the heads of the key directory.
     pub directory_heads_per_minute: u32,
 }
 

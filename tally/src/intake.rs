@@ -7,6 +7,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use chrono::NaiveDate;
 use clock::Clock;
 use ed25519_dalek::VerifyingKey;
 use messages::{
@@ -20,7 +21,7 @@ use service_kit::{
 };
 
 use crate::{
-    domain::{CountedVote, Refusal, funds::FundsTotals},
+    domain::{CountedVote, Refusal, day::is_past, funds::FundsTotals},
     health::{Health, Stop},
     store::{Place, Raw, Read, Span, Store, StoreError, Taken},
     topics::Topics,
@@ -41,8 +42,8 @@ pub struct IntakeParts {
     pub lease_lasts: Duration,
     /// For how many months events are remembered.
     pub event_id_months: u32,
-    /// The key that signs the key directory's heads, if it is known here.
-    pub directory_key: Option<VerifyingKey>,
+    /// The key that signs the key directory's heads.
+    pub directory_key: VerifyingKey,
     /// Whether reading has stopped for an operator to decide.
     pub health: Health,
     /// Where the tests let it crash.
@@ -298,20 +299,24 @@ impl Intake {
                 store.take_funds(&span, &totals, today).await?
             }
             Kind::Directory => {
-                let heads = read(batch.records, |value| self.directory_head(value));
+                let heads = read(batch.records, |value| self.directory_head(value, today));
                 store.witness(&span, &heads).await?
             }
         };
         Ok(taken)
     }
 
-    fn directory_head(&self, value: &[u8]) -> Result<Head, Refusal> {
+    fn directory_head(&self, value: &[u8], today: NaiveDate) -> Result<Head, Refusal> {
         let record = DirectoryHead::decode(value).map_err(|_| Refusal::NotARecord)?;
         let head = Head::try_from(record).map_err(|_| Refusal::NotARecord)?;
-        match &self.parts.directory_key {
-            Some(key) if !head.is_signed_by(key) => Err(Refusal::BadSignature),
-            Some(_) | None => Ok(head),
+        if !head.is_signed_by(&self.parts.directory_key) {
+            return Err(Refusal::BadSignature);
         }
+        // A head of a later day would stand before every true one until then.
+        if !is_past(head.day, today) {
+            return Err(Refusal::BadDay);
+        }
+        Ok(head)
     }
 }
 

@@ -10,3 +10,4 @@ mod kill;
 mod pki;
 mod reading;
 mod restored;
+mod settings;
