@@ -99,7 +99,13 @@ impl Process {
             .context("the process cannot be killed")
     }
 
-    /// Starts the same program again, after it ended.
+    /// Starts the same program again, after it ended, and does not wait.
+    pub fn respawn(&mut self) -> anyhow::Result<()> {
+        *self = Self::spawn(self.program.clone())?;
+        Ok(())
+    }
+
+    /// Starts the same program again, after it ended, and waits until it is ready.
     pub async fn restart(&mut self) -> anyhow::Result<()> {
         *self = Self::start(self.program.clone()).await?;
         Ok(())
