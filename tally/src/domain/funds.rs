@@ -137,12 +137,15 @@ pub fn change(
     known: Option<&KnownFunds>,
     accepted: bool,
 ) -> Result<Change, Refusal> {
+    if known.is_some_and(|known| totals.day <= known.day) && !accepted {
+        return Ok(Change::Nothing);
+    }
+    if !is_bounded(totals, known) {
+        return Err(Refusal::TooLarge);
+    }
     let Some(known) = known else {
         return Ok(Change::Grow(totals.received));
     };
-    if totals.day <= known.day && !accepted {
-        return Ok(Change::Nothing);
-    }
     if totals.currency != known.currency {
         return Err(Refusal::OtherCurrency);
     }
@@ -167,6 +170,18 @@ pub fn change(
                 .unwrap_or_default(),
         ),
     })
+}
+
+/// Whether the tokens of all keys of the line, also those of earlier records, can be added up, and their
+/// worth, too: what is taken here is added up at every closing, and must never stop one.
+fn is_bounded(totals: &FundsTotals, known: Option<&KnownFunds>) -> bool {
+    let of_others = known.into_iter().flat_map(|known| &known.keys);
+    let of_others = of_others.filter(|(id, _)| !totals.keys.contains_key(*id));
+    let mut keys = totals.keys.iter().chain(of_others);
+    let signed = keys.try_fold(0_u64, |sum, (_, key)| sum.checked_add(key.signed));
+    // A database holds a sum as a signed number.
+    let signed = signed.filter(|sum| i64::try_from(*sum).is_ok());
+    signed.is_some_and(|sum| totals.line.1.times(sum).is_some())
 }
 
 #[cfg(test)]

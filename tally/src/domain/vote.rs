@@ -78,7 +78,7 @@ impl CountedVote {
                 .parse()
                 .map_err(|_| Refusal::BadSource)?,
             value,
-            channel: vote.channel.parse().map_err(|_| Refusal::BadChannel)?,
+            channel: Publisher::taken(&vote.channel).map_err(|_| Refusal::BadChannel)?,
             votes,
         })
     }
@@ -130,7 +130,7 @@ mod tests {
             (read(|v| v.id = v.id.replace('-', "")), Refusal::BadId),
             (read(|v| v.kind = "oneoff".to_owned()), Refusal::BadType),
             (
-                read(|v| v.channel = "www.example.com".to_owned()),
+                read(|v| v.channel = "Example.com".to_owned()),
                 Refusal::BadChannel,
             ),
             (
@@ -173,6 +173,8 @@ mod tests {
             CountedVote::read(b"", "2026-02-10".parse().unwrap(), 13),
             Err(Refusal::NotARecord)
         );
+        // Registrable by the list that payments had, and not by ours.
+        assert!(read(|v| v.channel = "www.example.com".to_owned()).is_ok());
         assert!(read(|v| v.created_at = "2025-02-01T00:00:00Z".to_owned()).is_ok());
         assert!(read(|v| v.created_at = "2026-02-11T00:00:00Z".to_owned()).is_ok());
     }

@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use http::{HeaderMap, HeaderValue, header};
-use messages::{FundingSource, money::Amount};
+use messages::{FundingSource, money::Amount, publisher::Publisher};
 use serde::Serialize;
 use service_kit::extract::{Json, Path, Query};
 use utoipa::ToSchema;
@@ -102,7 +102,7 @@ fn key(after: &str) -> Result<PayoutKey, Error> {
     else {
         return Err(invalid);
     };
-    match (source.parse(), value.parse(), channel.parse()) {
+    match (source.parse(), value.parse(), Publisher::taken(channel)) {
         (Ok(source), Ok(value), Ok(channel)) => Ok((source, value, channel)),
         _ => Err(invalid),
     }

@@ -8,6 +8,7 @@ use messages::{
     directory::Head,
     encoding::Fixed,
     money::Amount,
+    publisher::Publisher,
 };
 use uuid::Uuid;
 
@@ -31,6 +32,7 @@ macro_rules! store_contract_cases {
         $run! {
             a_batch_that_comes_again_has_its_effect_once
             a_closing_is_exact_and_happens_once
+            a_channel_that_is_no_publisher_any_more_is_paid_like_another
             a_directory_head_must_extend_what_was_witnessed
             a_key_ends_ten_days_after_its_last_day_and_a_revoked_one_by_its_name
             a_key_that_ended_leaves_the_pool_once
@@ -41,6 +43,7 @@ macro_rules! store_contract_cases {
             a_total_that_falls_is_put_aside
             a_vote_of_a_closed_month_counts_in_the_open_one
             an_event_counts_once_and_is_forgotten_in_time
+            funds_that_the_ledger_cannot_hold_are_put_aside_and_reading_goes_on
             funds_are_booked_as_differences
             heads_are_signed_once_for_what_is_new
             more_votes_than_redemptions_raise_an_alarm

@@ -42,7 +42,7 @@ async fn garbage_is_put_aside_with_reason_and_place_and_reading_goes_on() {
     let mut bad = vote(
         7,
         day,
-        "www.example.com",
+        "Example.com",
         1,
         messages::FundingSource::UserWallet,
     );

@@ -171,3 +171,37 @@ fn a_source_keeps_its_currency() {
         Err(Refusal::OtherCurrency)
     );
 }
+
+#[test]
+fn tokens_that_cannot_be_added_up_are_refused() {
+    const HALF: i64 = 1 << 62;
+    let key = |id: &str, signed| FundsKey {
+        key_id: id.repeat(16),
+        signed_total: signed,
+        redeemed_total: 0,
+        redeem_until: "2026-03-01T00:00:00Z".to_owned(),
+        revoked: false,
+    };
+    let unit = Amount::from_base_units(1).unwrap();
+    let of = |keys: Vec<FundsKey>, value: Amount, day: &str| {
+        read(|f| {
+            f.keys = keys.clone();
+            f.base_vote_value = value;
+            f.day = day.to_owned();
+        })
+        .unwrap()
+    };
+
+    let together = of(vec![key("01", HALF), key("02", HALF)], unit, "2026-01-31");
+    let alone = of(vec![key("01", HALF)], unit, "2026-01-31");
+    let later = of(vec![key("02", HALF)], unit, "2026-02-01");
+    let dear = of(vec![key("01", 2)], Amount::MAX, "2026-01-31");
+
+    assert_eq!(change(&together, None, false), Err(Refusal::TooLarge));
+    assert!(change(&alone, None, false).is_ok());
+    assert_eq!(
+        change(&later, Some(&known(alone)), false),
+        Err(Refusal::TooLarge)
+    );
+    assert_eq!(change(&dear, None, false), Err(Refusal::TooLarge));
+}

@@ -3,8 +3,8 @@
 #![expect(missing_docs, reason = "the names are sentences")]
 
 use super::{
-    CountedVote, Funds, FundsKey, KeyId, Store, amount, balances, begin, close, count, day, funds,
-    key, take, vote, wallet,
+    CountedVote, Funds, FundsKey, KeyId, Publisher, Store, amount, balances, begin, close, count,
+    day, funds, key, take, vote, wallet,
 };
 use crate::{
     domain::{HeadKey, closing::FEE_BASIS},
@@ -221,6 +221,25 @@ pub async fn a_key_ends_ten_days_after_its_last_day_and_a_revoked_one_by_its_nam
         !after_february.iter().any(|it| it.starts_with("pool:")),
         "{left}"
     );
+}
+
+/// By the list of public suffixes that this release has; what was counted is owed all the same.
+pub async fn a_channel_that_is_no_publisher_any_more_is_paid_like_another(store: &dyn Store) {
+    begin(store).await;
+    let channel = Publisher::taken("www.example.com").expect("has the form");
+    let mut counted = vote(1, "2026-01-10", "example.com", 4);
+    counted.channel = channel.clone();
+    let _effect = count(store, 0, vec![counted]).await;
+    let _effect = take(store, 1, &funds("2026-01-31", "10", 40, 40), "2026-02-01").await;
+
+    assert!(close(store, "2026-01", "2026-02-04").await);
+
+    assert_eq!(payouts(store, "2026-01").await, ["www.example.com 4 0.95"]);
+    let owed = store.publisher(&channel).await.expect("answers");
+    assert_eq!(owed.expect("has votes").balance, amount("0.95"));
+    verify(store, &key().public_key(), &[])
+        .await
+        .expect("is as it was written");
 }
 
 pub async fn heads_are_signed_once_for_what_is_new(store: &dyn Store) {

@@ -166,6 +166,33 @@ pub async fn funds_are_booked_as_differences(store: &dyn Store) {
     assert_eq!(amounts, [amount("10"), amount("2.5")]);
 }
 
+/// A record that no healthy system writes must stop neither the topic nor a closing.
+pub async fn funds_that_the_ledger_cannot_hold_are_put_aside_and_reading_goes_on(
+    store: &dyn Store,
+) {
+    begin(store).await;
+    let most = Amount::MAX.to_string();
+    let of_value = |value: &str, received: &str, signed| {
+        let mut funds = funds("2026-01-10", received, 40, 0);
+        funds.base_vote_value = amount(value);
+        for key in &mut funds.keys {
+            (key.signed_total, key.redeemed_total) = (signed, signed);
+        }
+        funds
+    };
+    let first = take(store, 0, &of_value("0.5", &most, 40), "2026-01-11").await;
+    let second = take(store, 1, &of_value("0.75", &most, 40), "2026-01-11").await;
+    let keys = take(store, 2, &of_value(&most, "0", 2), "2026-01-11").await;
+    let good = take(store, 3, &of_value("0.25", "0", 40), "2026-01-11").await;
+
+    assert_eq!((first.applied, good.applied), (1, 1));
+    for refused in [second, keys] {
+        assert_eq!((refused.refused, refused.alarms), (1, 1));
+    }
+    let _effect = count(store, 4, vec![vote(1, "2026-01-10", "example.com", 4)]).await;
+    assert!(close(store, "2026-01", "2026-02-04").await);
+}
+
 pub async fn a_total_that_falls_is_put_aside(store: &dyn Store) {
     begin(store).await;
     let _effect = take(store, 0, &funds("2026-01-10", "10", 40, 12), "2026-01-11").await;

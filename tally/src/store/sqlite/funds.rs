@@ -73,6 +73,11 @@ pub(super) async fn apply(
         Ok(Change::Shrink(amount)) => (amount, false),
     };
     let (funds, pool) = (Account::Funds(source), Account::Pool(source));
+    // What a source has paid bounds all other balances, so they stay within what the ledger can hold.
+    let paid = -books::balance(conn, &funds.to_string()).await?;
+    if grows && amount.base_units() > Amount::MAX.base_units() - paid {
+        return Ok(Err(Refusal::TooLarge));
+    }
     let (debit, credit) = if grows { (funds, pool) } else { (pool, funds) };
     let kind = if accepted { "restated" } else { "received" };
     let memo = format!("{kind} by {}, votes of {value}", totals.day);

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use messages::{directory::Head, encoding::Fixed, money::Amount, publisher::Publisher};
 use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
 
-use super::{SqliteStore, amount, blob, books, count, fixed, int, line, parsed, units};
+use super::{SqliteStore, amount, blob, books, count, fixed, int, line, parsed, publisher, units};
 use crate::{
     domain::{
         Account, Entry, LedgerHead, Month, Transfer,
@@ -72,7 +72,7 @@ impl Reports for SqliteStore {
             .map(|row| {
                 Ok(Payout {
                     line: line(row)?,
-                    channel: parsed(row, "channel")?,
+                    channel: publisher(row)?,
                     votes: count(row, "votes")?,
                     amount: amount(row, "amount")?,
                 })
