@@ -22,6 +22,7 @@ use service_kit::{
 use crate::{
     Error, Rules,
     domain::{BadSignature, Claim, Found, Judgement, RedemptionRequest, Spend, VerifiedRedemption},
+    error::all_is_well,
     group::{Group, GroupError, GroupLimits},
     keyring::OpenKey,
     store::{Counted, Signing, Store, StoreError},
@@ -134,6 +135,7 @@ impl Registry {
         self.rules.fault.at("spend")?;
         match spend {
             Spend::First { redeemed_total } => {
+                all_is_well();
                 Ok(answer(key, RedemptionOutcome::First, redeemed_total))
             }
             Spend::Replay { redeemed_total } => {

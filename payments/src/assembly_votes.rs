@@ -26,7 +26,6 @@ use crate::{
         funds::{FundsHealth, FundsJob},
         issuers::IssuersJob,
         log_retention::LogRetentionJob,
-        vote_counters::VoteCountersJob,
         vote_retention::VoteRetentionJob,
     },
     published::PublishedDirectory,
@@ -148,7 +147,6 @@ pub(crate) async fn votes_side(parts: VotesSideParts<'_>) -> anyhow::Result<Vote
         .context("the key directory cannot be read")?;
     let notice = TimeDelta::hours(config.directory.key_notice_hours.into());
     let directory = Arc::new(PublishedDirectory::new(stored, notice));
-    let counters = Arc::new(VoteCounters::default());
 
     let intake = Intake::new(IntakeParts {
         store: Arc::new(votes.clone()),
@@ -163,7 +161,7 @@ pub(crate) async fn votes_side(parts: VotesSideParts<'_>) -> anyhow::Result<Vote
     let state = PublicState {
         intake,
         vote_limits: config.votes.limits(),
-        counters: Arc::clone(&counters),
+        counters: VoteCounters::default(),
         directory: Arc::clone(&directory),
         figures: Arc::clone(&parts.figures),
         anonymity_sets: Arc::default(),
@@ -181,10 +179,6 @@ pub(crate) async fn votes_side(parts: VotesSideParts<'_>) -> anyhow::Result<Vote
         published: Arc::clone(&directory),
         kept: TimeDelta::days(config.votes.vote_retention_days.into()),
         clock: parts.clock.clone(),
-    }));
-    jobs.push(Arc::new(VoteCountersJob {
-        counters,
-        interval: TimeDelta::minutes(config.votes.counters_interval_minutes.into()),
     }));
     Ok(VotesSide {
         directory,

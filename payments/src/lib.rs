@@ -14,7 +14,6 @@
 //! | What can go wrong? | [`error`] |
 //! | Which rules can a test replace? | [`rules`] |
 
-pub mod alarm;
 mod assembly_orders;
 mod assembly_votes;
 pub mod challenge_bypass;

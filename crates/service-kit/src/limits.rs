@@ -10,7 +10,7 @@ use std::{
     hash::{BuildHasher as _, RandomState},
     net::IpAddr,
     num::NonZeroU32,
-    sync::Arc,
+    sync::{Arc, LazyLock},
     time::Duration,
 };
 
@@ -37,6 +37,7 @@ pub use route::RouteLimit;
 use crate::{
     peer::Peer,
     problem::{Problem, RetryAfter, Slug},
+    telemetry::SlowCounter,
 };
 
 /// The header in which an edge says which of its buckets a client is in.
@@ -180,7 +181,10 @@ fn wait(until: &NotUntil<QuantaInstant>) -> Problem {
 }
 
 fn too_many(wait_seconds: u64) -> Problem {
-    metrics::counter!("blindtally_refused_total", "why" => "rate").increment(1);
+    static REFUSED: LazyLock<SlowCounter> = LazyLock::new(|| {
+        SlowCounter::new(metrics::counter!("blindtally_refused_total", "why" => "rate"))
+    });
+    REFUSED.increment();
     // The limiter cuts fractions off: coming back then would be a moment too early.
     Problem::new(Slug::TooManyRequests).retry_after(RetryAfter::at_least(wait_seconds + 1))
 }

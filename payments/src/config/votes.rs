@@ -18,8 +18,6 @@ pub struct Votes {
     pub votes_in_work_max: usize,
     /// How long after its key's last day a vote's id is kept: as long as challenge-bypass keeps redemptions, and a day.
     pub vote_retention_days: u32,
-    /// How often what was counted is shown.
-    pub counters_interval_minutes: u32,
 }
 
 impl Votes {

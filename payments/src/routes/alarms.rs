@@ -1,8 +1,8 @@
 //! What an operator hears about the routes of credentials: that something is wrong, and not with which request.
 
-use service_kit::Problem;
+use service_kit::{Problem, telemetry::Alarm};
 
-use crate::{alarm::Alarm, challenge_bypass, error::Error};
+use crate::{challenge_bypass, error::Error};
 
 /// The alarms of the routes of credentials. No request has a log line there (threat U4): the times of submissions, to the
 /// second, would be half of what joins a buyer to a voter.

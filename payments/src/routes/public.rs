@@ -28,7 +28,7 @@ pub struct PublicState {
     /// What one vote may hold.
     pub vote_limits: VoteLimits,
     /// Counts votes.
-    pub counters: Arc<VoteCounters>,
+    pub counters: VoteCounters,
     /// The key directory.
     pub directory: Arc<PublishedDirectory>,
     /// What orders add up to.

@@ -4,8 +4,7 @@
 //! |---|---|
 //! | What happens to a vote, in which order? | [`intake`] |
 //! | How do many votes share one write to the disk? | [`commit`] |
-//! | What is counted, and when is it shown? | [`counters`] |
-//! | What does an operator hear of trouble? | [`crate::alarm`] |
+//! | What is counted? | [`counters`] |
 //! | Which rules can a test replace? | [`rules`] |
 //!
 //! # What this module must never do

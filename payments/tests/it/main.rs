@@ -5,6 +5,7 @@
     reason = "a test may panic"
 )]
 
+mod alarms;
 mod capability;
 mod client;
 mod commands;

@@ -172,7 +172,7 @@ async fn while_more_is_signed_than_sold_the_service_is_not_ready_and_records_no_
     let metrics = house.admin("/metrics").await;
     let metrics = String::from_utf8(metrics.body).unwrap();
     assert!(
-        metrics.contains(r#"payments_alarm{name="signed-above-sold"} 1"#),
+        metrics.contains(r#"blindtally_alarm{name="signed-above-sold"} 1"#),
         "{metrics}"
     );
 

@@ -223,12 +223,17 @@ impl App {
 
     /// What `/readyz` says.
     pub(crate) async fn readyz(&self) -> (StatusCode, String) {
+        self.admin("/readyz").await
+    }
+
+    /// What the admin listener says.
+    pub(crate) async fn admin(&self, path: &str) -> (StatusCode, String) {
         let admin = self.running.as_ref().unwrap().admin_addr;
         let client = Client::builder()
             .tls_backend_preconfigured(tls::client_config(&self.pki.client(None)).unwrap());
         let client = client.no_proxy().build().unwrap();
         let answer = client
-            .get(format!("http://{admin}/readyz"))
+            .get(format!("http://{admin}{path}"))
             .send()
             .await
             .unwrap();

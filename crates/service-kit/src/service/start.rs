@@ -56,6 +56,7 @@ pub(super) async fn start(service: Service) -> Result<Running, StartError> {
         router: admin::router(Admin {
             readiness: service.readiness,
             shutdown: service.shutdown.clone(),
+            page: Arc::default(),
         }),
         tls: None,
         settings: Arc::clone(&settings),

@@ -39,6 +39,29 @@ async fn metrics_do_not_move_with_a_request() {
     assert_eq!(world.admin("/metrics").await.1, before);
 }
 
+/// The page of a service is made anew each minute: here, by starting another one of the same name.
+#[tokio::test]
+async fn what_counts_requests_does_not_even_move_with_the_minute() {
+    let counts = |page: &str| -> Vec<String> {
+        let names = ["blindtally_requests_total", "blindtally_failures_total"];
+        let starts = names.map(|name| format!(r#"{name}{{service="small"}}"#));
+        page.lines()
+            .filter(|line| starts.iter().any(|start| line.starts_with(start)))
+            .map(ToOwned::to_owned)
+            .collect()
+    };
+    let world = World::start().await;
+    let before = counts(&world.admin("/metrics").await.1);
+    for path in ["/items/7", "/panic", "/items/7"] {
+        world.get(path).await;
+    }
+
+    let minute_later = World::start().await;
+
+    assert_eq!(before.len(), 2, "{before:?}");
+    assert_eq!(counts(&minute_later.admin("/metrics").await.1), before);
+}
+
 #[tokio::test]
 async fn a_service_whose_check_fails_is_alive_and_not_ready() {
     let works = Arc::new(AtomicBool::new(false));

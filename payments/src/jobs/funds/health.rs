@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use messages::{FundingSource, money::Amount};
 
-/// Names the alarm in the metric `payments_alarm`.
+/// Names the alarm in the metric `blindtally_alarm`.
 const ALARM: &str = "signed-above-sold";
 
 /// More tokens were signed than were sold and not written off.
@@ -39,7 +39,7 @@ impl FundsHealth {
 
     /// Notes how the last comparison ended.
     pub(super) fn note(&self, found: Option<SignedAboveSold>) {
-        metrics::gauge!("payments_alarm", "name" => ALARM).set(u8::from(found.is_some()));
+        metrics::gauge!("blindtally_alarm", "name" => ALARM).set(u8::from(found.is_some()));
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = found;
     }
 }
