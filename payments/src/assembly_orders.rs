@@ -133,19 +133,10 @@ pub(crate) async fn check_known(
 pub(crate) fn orders_side(parts: OrdersSideParts<'_>) -> anyhow::Result<OrdersSide> {
     let (config, clock) = (parts.config, parts.clock);
     check_quantities(config)?;
-    let secret = OrderSecret::new(*config.secrets.orders_file.read_key()?);
     let catalogue = Arc::new(catalogue(config)?);
     let store = Arc::new(parts.store.clone());
-    let transfers = Transfers {
-        store: store.clone(),
-        custody: Arc::new(HttpCustody::new(&config.custodians, &config.transfers)?),
-        secret: secret.clone(),
-        require_reference: config.transfers.require_transfer_reference,
-        order_transfers_max: config.orders.order_transfers_max,
-        clock: clock.clone(),
-        rules: parts.rules.transfers,
-        fault: parts.rules.fault.clone(),
-    };
+    let transfers = transfers(config, store.clone(), clock.clone(), &parts.rules)?;
+    let secret = transfers.secret.clone();
     let signing = Signing {
         store: store.clone(),
         signer: Arc::new(parts.client),
@@ -184,6 +175,25 @@ pub(crate) fn orders_side(parts: OrdersSideParts<'_>) -> anyhow::Result<OrdersSi
         router: router(state),
         jobs,
         store: parts.store,
+    })
+}
+
+/// What takes transfers and asks about them.
+pub(crate) fn transfers(
+    config: &Config,
+    store: Arc<SqliteOrders>,
+    clock: Clock,
+    rules: &Rules,
+) -> anyhow::Result<Transfers> {
+    Ok(Transfers {
+        store,
+        custody: Arc::new(HttpCustody::new(&config.custodians, &config.transfers)?),
+        secret: OrderSecret::new(*config.secrets.orders_file.read_key()?),
+        require_reference: config.transfers.require_transfer_reference,
+        order_transfers_max: config.orders.order_transfers_max,
+        clock,
+        rules: rules.transfers,
+        fault: rules.fault.clone(),
     })
 }
 

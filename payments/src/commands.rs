@@ -4,7 +4,10 @@
     reason = "the output of commands goes to standard output"
 )]
 
+use std::sync::Arc;
+
 use anyhow::Context as _;
+use clock::Clock;
 use messages::money::Amount;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
@@ -12,8 +15,11 @@ use service_kit::event_log;
 use uuid::Uuid;
 
 use crate::{
-    Config, FIGURES_LINE, Rules, Topics, VOTES_LINE, catalogue,
+    Config, FIGURES_LINE, Rules, Topics, VOTES_LINE,
+    assembly_orders::transfers,
+    catalogue,
     domain::macaroons::RootKey,
+    error::Error,
     new_generation as generation,
     store::{
         orders::{Report, SqliteOrders, Store as _, Surplus},
@@ -85,6 +91,24 @@ pub async fn returned(config: &Config, surplus: Uuid) -> anyhow::Result<()> {
     anyhow::ensure!(found, "the report lists no such row of surplus");
     orders.forget_deleted().await?;
     println!("The row is settled.");
+    Ok(())
+}
+
+/// Asks the custodians about open transfers of orders that wait for no money.
+pub async fn ask(config: &Config, clock: Clock) -> anyhow::Result<()> {
+    let orders = Arc::new(SqliteOrders::open(&config.orders_database.url).await?);
+    let transfers = transfers(config, orders.clone(), clock, &Rules::default())?;
+    let (mut ended, mut open) = (0, 0);
+    for transfer in orders.report().await?.unresolved {
+        let order = orders.order(transfer.order_id).await?;
+        let order = order.context("a transfer has no order")?;
+        match transfers.refresh(&order, transfer).await {
+            Ok(transfer) if !transfer.status.is_open() => ended += 1,
+            Ok(_) | Err(Error::Custodian(_) | Error::Transfer(_)) => open += 1,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    println!("Transfers that have ended: {ended}; still open: {open}");
     Ok(())
 }
 

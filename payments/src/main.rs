@@ -37,6 +37,9 @@ enum Command {
     /// Manages money that pays for nothing.
     #[command(subcommand)]
     Surplus(Surplus),
+    /// Manages what may still arrive.
+    #[command(subcommand)]
+    Transfers(Transfers),
 }
 
 #[derive(Debug, Subcommand)]
@@ -66,6 +69,12 @@ enum Surplus {
     },
 }
 
+#[derive(Debug, Subcommand)]
+enum Transfers {
+    /// Asks about the open transfers that the report lists: what has arrived meanwhile becomes surplus.
+    Ask,
+}
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let (cli, sources) = command_line::<Cli>(NAME, DEFAULTS)?;
@@ -82,6 +91,9 @@ async fn main() -> anyhow::Result<()> {
         Some(Command::Report { json }) => commands::report(&config, json).await,
         Some(Command::Sku(Sku::Mint { name })) => commands::mint(&config, &name),
         Some(Command::Surplus(Surplus::Returned { row })) => commands::returned(&config, row).await,
+        Some(Command::Transfers(Transfers::Ask)) => {
+            commands::ask(&config, clock::Clock::system()).await
+        }
         Some(Command::Completions { .. } | Command::Serve) | None => {
             let deps = Deps {
                 clock: clock::Clock::system(),

@@ -5,7 +5,10 @@ use std::process::{Command, Output};
 use messages::FundingSource;
 use serde_json::Value;
 
-use crate::shop::{Shop, amount};
+use crate::{
+    house::Wish,
+    shop::{Shop, amount},
+};
 
 fn run(shop: &Shop, words: &[&str]) -> Output {
     let file = |name: &str| shop.house.layout.file(name).display().to_string();
@@ -106,4 +109,44 @@ async fn the_report_lists_what_may_still_arrive_for_orders_that_wait_for_nothing
     assert_eq!(unresolved["orderId"], bought.order.id.to_string());
     assert!(text.contains("1 open transfers"), "{text}");
     assert!(text.contains(&more.to_string()), "{text}");
+}
+
+#[tokio::test]
+async fn an_operator_has_it_asked_what_became_of_open_transfers() {
+    let mut wish = Wish::default();
+    wish.settings
+        .push(("retention.partly_paid_order_days", "3".to_owned()));
+    let mut shop = Shop::with(wish).await;
+    let (bought, ..) = shop.buy_all(40).await;
+    let mut later = Vec::new();
+    for days in [5, 900] {
+        let arrives = shop.house.clock.now() + chrono::TimeDelta::days(days);
+        let more = shop.transfer("uphold", &bought, |body| {
+            body["completesAt"] = serde_json::json!(arrives);
+        });
+        later.push(more.await);
+    }
+    for id in later {
+        assert_eq!(shop.name("uphold", &bought, id).await.status, 201);
+    }
+    shop.house
+        .simulation
+        .run_for(chrono::TimeDelta::days(6))
+        .await;
+    let listed = || -> Value {
+        let report = printed(run(&shop, &["report", "--json"]));
+        serde_json::from_str(&report).unwrap()
+    };
+    let report = listed();
+    assert_eq!(report["unresolved"].as_array().unwrap().len(), 2);
+
+    let config = shop.config.clone();
+    payments::commands::ask(&config, shop.house.clock.clone())
+        .await
+        .unwrap();
+
+    let report = listed();
+    assert_eq!(report["unresolved"].as_array().unwrap().len(), 1);
+    assert_eq!(report["surplus"].as_array().unwrap().len(), 1);
+    assert_eq!(report["surplus"][0]["reason"], "overpaid");
 }
