@@ -34,3 +34,18 @@ async fn a_pending_transfer_is_asked_for_ever_more_rarely_then_daily_and_never_a
     assert!(asked[4..].iter().all(|&times| times <= 2), "{asked:?}");
     assert_eq!(sum(30..33), 0, "{asked:?}");
 }
+
+#[tokio::test]
+async fn a_late_transfer_is_asked_for_until_its_order_is_thirty_days_old() {
+    let mut world = World::start().await;
+    let order = world.wallet_order(1).await;
+    world.simulation.run_for(TimeDelta::days(25)).await;
+    let id = world.transfer(&order, |answer| answer.status = TransferStatus::Pending);
+    assert!(world.name(&order, id).await.unwrap().is_new);
+    world.bank.look_ups.store(0, Ordering::SeqCst);
+
+    let asked = asked_by_day(&mut world, 8).await;
+
+    assert!(asked[..4].iter().sum::<usize>() >= 12, "{asked:?}");
+    assert_eq!(asked[5..], [0, 0, 0], "{asked:?}");
+}
