@@ -65,6 +65,39 @@ fn no_other_text_allows_anything() {
 }
 
 #[test]
+fn every_refusal_costs_the_same_work() {
+    // What is made once is made now.
+    assert_eq!(
+        capabilities().check(ORDER, None, May::Read, noon()),
+        Err(Refused)
+    );
+    let work = |order, presented: Option<&str>, now| {
+        macaroons::LINKS.set(0);
+        let checked = capabilities().check(order, presented, May::Read, now);
+        (macaroons::LINKS.take(), checked.is_ok())
+    };
+    let (capability, now) = (capability(), noon());
+    let foreign = Capabilities::new(OrderSecret::new([4; 32]), 730);
+    let foreign = foreign.mint(ORDER, &terms()).unwrap();
+    let (links, allowed) = work(ORDER, Some(&capability), now);
+    assert!(allowed && links > 0);
+
+    for (what, refused) in [
+        ("none", work(ORDER, None, now)),
+        ("nothing", work(ORDER, Some(""), now)),
+        ("no macaroon", work(ORDER, Some("AgEJ"), now)),
+        ("another order's", work(OTHER, Some(&capability), now)),
+        ("made elsewhere", work(ORDER, Some(&foreign), now)),
+        (
+            "too late",
+            work(ORDER, Some(&capability), at("2029-01-01T00:00:00Z")),
+        ),
+    ] {
+        assert_eq!(refused, (links, false), "{what}");
+    }
+}
+
+#[test]
 fn a_holder_can_narrow_what_it_allows() {
     let narrowed = |caveats: &[&str]| narrow(&capability(), caveats).unwrap();
     let before = "before = 2026-02-01T12:00:01Z";
