@@ -10,7 +10,7 @@ use crate::{
     shop::{Shop, amount},
 };
 
-fn run(shop: &Shop, words: &[&str]) -> Output {
+pub(crate) fn run(shop: &Shop, words: &[&str]) -> Output {
     let file = |name: &str| shop.house.layout.file(name).display().to_string();
     let root = &shop.config.secrets.sku_root_files[0];
     Command::new(env!("CARGO_BIN_EXE_payments"))
@@ -30,7 +30,7 @@ fn run(shop: &Shop, words: &[&str]) -> Output {
         .unwrap()
 }
 
-fn printed(output: Output) -> String {
+pub(crate) fn printed(output: Output) -> String {
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{errors}");
     String::from_utf8(output.stdout).unwrap()

@@ -45,7 +45,8 @@ pub(crate) struct Wish {
 /// A running house.
 pub(crate) struct House {
     pub(crate) simulation: Simulation,
-    pub(crate) payments: Running,
+    /// `None` while it is down.
+    pub(crate) payments: Option<Running>,
     /// `None` while it is down.
     pub(crate) challenge_bypass: Option<Running>,
     /// Calls challenge-bypass as payments does.
@@ -87,7 +88,7 @@ impl House {
             http: http_client(&no_certificate(layout.pki()), CALL_TIMEOUT * 4).unwrap(),
             challenge_bypass: Some(challenge_bypass),
             simulation,
-            payments,
+            payments: Some(payments),
             layout,
             clock,
             _folder: folder,
@@ -98,6 +99,21 @@ impl House {
             .run_for(chrono::TimeDelta::minutes(1))
             .await;
         house
+    }
+
+    fn payments(&self) -> &Running {
+        self.payments.as_ref().unwrap()
+    }
+
+    /// Stops payments.
+    pub(crate) async fn stop_payments(&mut self) {
+        self.payments.take().unwrap().stop().await.unwrap();
+    }
+
+    /// Starts it again, where it was.
+    pub(crate) async fn start_payments(&mut self) {
+        let (name, planted) = (ServiceName::Payments, Planted::default());
+        self.payments = Some(run(&self.layout, name, &self.clock, &planted).await);
     }
 
     /// Stops challenge-bypass.
@@ -149,7 +165,7 @@ impl House {
 
     /// Asks the admin listener.
     pub(crate) async fn admin(&self, path: &str) -> Answer {
-        let url = format!("http://{}{path}", self.payments.admin_addr);
+        let url = format!("http://{}{path}", self.payments().admin_addr);
         let tls = client_config(&no_certificate(self.layout.pki())).unwrap();
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
@@ -233,7 +249,10 @@ impl House {
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("https://127.0.0.1:{}{path}", self.payments.api_addr.port())
+        format!(
+            "https://127.0.0.1:{}{path}",
+            self.payments().api_addr.port()
+        )
     }
 }
 

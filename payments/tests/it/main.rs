@@ -12,6 +12,7 @@ mod commands;
 mod credentials;
 mod custodian;
 mod forms;
+mod generations;
 mod house;
 mod off_sale;
 mod openapi;

@@ -32,8 +32,8 @@ async fn a_sku_off_sale_is_not_ordered_and_what_was_ordered_goes_on() {
     shop.pay("uphold", &paid).await;
     let service = payments::build(off_sale(&shop), deps(&shop)).await.unwrap();
     let running = service.start().await.unwrap();
-    let before = std::mem::replace(&mut shop.house.payments, running);
-    before.stop().await.unwrap();
+    let before = shop.house.payments.replace(running);
+    before.unwrap().stop().await.unwrap();
     shop.house.simulation.run_for(TimeDelta::minutes(2)).await;
 
     let body = shop.order_body(FundingSource::UserWallet, 4);

@@ -7,7 +7,7 @@ use service_kit::event_log::{self, Record};
 use crate::house::{CARD, House, WALLET, Wish, vote};
 
 /// All records of a topic.
-async fn topic(house: &House, name: &str) -> Vec<Record> {
+pub(crate) async fn topic(house: &House, name: &str) -> Vec<Record> {
     let topic = format!("development.payment.{name}");
     let log = event_log::open(&house.layout.event_log()).await.unwrap();
     let partitions = log.partitions(&topic).await.unwrap();
