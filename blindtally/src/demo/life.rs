@@ -194,7 +194,8 @@ fn by_publisher(browser: &Browser) -> BTreeMap<Publisher, u64> {
     let mut counts = BTreeMap::new();
     for vote in &browser.wallet().state.votes {
         let request = serde_json::from_str::<VoteRequest>(&vote.body).ok();
-        let text = request.and_then(|request| VoteText::from_base64(&request.vote, usize::MAX).ok());
+        let text =
+            request.and_then(|request| VoteText::from_base64(&request.vote, usize::MAX).ok());
         if let Some(text) = text {
             *counts.entry(text.publisher).or_default() += u64::try_from(vote.tokens).unwrap_or(0);
         }

@@ -8,5 +8,6 @@
 
 mod demo;
 mod pages;
+mod steps;
 mod system;
 mod up;
