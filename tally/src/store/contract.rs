@@ -39,7 +39,8 @@ macro_rules! store_contract_cases {
             a_lease_on_a_partition_is_one_readers
             a_log_is_remembered
             a_refused_record_becomes_a_dead_letter
-            a_restatement_waits_until_it_is_accepted
+            a_restatement_that_could_never_be_accepted_does_not_wait
+            a_restatement_waits_until_the_one_that_was_seen_is_accepted
             a_total_that_falls_is_put_aside
             a_vote_of_a_closed_month_counts_in_the_open_one
             an_event_counts_once_and_is_forgotten_in_time

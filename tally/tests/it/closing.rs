@@ -218,6 +218,31 @@ async fn the_rest_of_a_revoked_key_is_moved_to_an_account_with_its_name() {
     );
 }
 
+/// A price has changed: the old line's vote waits for a redemption that nobody will report.
+#[tokio::test]
+async fn a_line_that_is_reported_no_more_holds_no_month() {
+    let mut app = App::start().await;
+    app.vote(1, "example.com", 4).await;
+    app.until("2026-02-01T00:40:00Z").await;
+    app.funds("2026-01-31", [("0", 0, 0), ("10", 40, 0)]).await;
+    app.until("2026-03-01T00:40:00Z").await;
+    assert_eq!(state(&app, "2026-01").await, "closed");
+    let mut wallet = funds("2026-02-28", FundingSource::UserWallet, "0", 0, 0);
+    wallet.base_vote_value = "0.5".parse().unwrap();
+    let card = funds("2026-02-28", FundingSource::AnonymousCard, "0", 0, 0);
+    for (source, record) in [("user-wallet", &wallet), ("anonymous-card", &card)] {
+        let topic = &app.topics.funds;
+        app.publish(topic, source, record.encode()).await;
+    }
+
+    app.until("2026-03-04T02:00:00Z").await;
+
+    let february = app.json("/v1/months/2026-02").await;
+    assert_eq!(february["state"], "closed");
+    let publisher = app.json("/v1/publishers/example.com").await;
+    assert_eq!(publisher["pending"][0]["votes"], 4);
+}
+
 #[tokio::test]
 async fn a_late_vote_counts_in_the_open_month() {
     let mut app = App::start().await;

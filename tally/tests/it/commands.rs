@@ -132,8 +132,11 @@ async fn a_new_key_is_made_once_and_help_explains_every_command() {
     ] {
         assert!(help.contains(command), "{command}");
     }
-    let nothing = run(&app, &["funds", "accept", "user-wallet", "0.25"]);
-    assert!(!nothing.status.success());
+    for decision in ["accept", "reject"] {
+        let mark = "0".repeat(32);
+        let nothing = run(&app, &["funds", decision, "user-wallet", "0.25", &mark]);
+        assert!(!nothing.status.success());
+    }
     assert!(run(&app, &["funds", "list"]).status.success());
     assert!(run(&app, &["completions", "bash"]).status.success());
 }
@@ -154,10 +157,14 @@ async fn a_restatement_holds_the_month_until_it_is_accepted() {
 
     let listed = text(&run(&app, &["funds", "list"]));
     assert!(
-        listed.contains("user-wallet 0.25: by 2026-01-30 received 9 BAT"),
+        listed.contains(": by 2026-01-30 received 9 BAT, sold 36 votes"),
         "{listed}"
     );
-    let accepted = run(&app, &["funds", "accept", "user-wallet", "0.25"]);
+    let mark = listed
+        .strip_prefix("user-wallet 0.25 ")
+        .and_then(|rest| rest.split(':').next());
+    let accepted = ["funds", "accept", "user-wallet", "0.25", mark.unwrap()];
+    let accepted = run(&app, &accepted);
     assert!(accepted.status.success(), "{}", text(&accepted));
 
     // Its day is before the end of the month, so a later record is needed, too.
