@@ -42,8 +42,7 @@ pub use report::{AttackRow, BySource, Report};
 /// Where Linux keeps files in memory.
 const MEMORY: &str = "/dev/shm";
 
-/// A month of so many browsers has some 20 MB, at its largest, and the least that such a place has, in
-/// containers, is 64 MB.
+/// A month of so many browsers takes up to 26 MB, and what containers have there by default is 64 MB.
 const BROWSERS_IN_MEMORY_MAX: u32 = 1_000;
 
 /// The month is over, its grace too, and the jobs of the next morning have run.
