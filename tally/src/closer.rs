@@ -66,6 +66,9 @@ pub enum NotYet {
     /// Restated totals wait for an operator.
     #[error("restated totals of {} ({}) wait for `tally funds accept` or `reject`", .0.0, .0.1)]
     Restated(Line),
+    /// The order to stop came before the end of the topics.
+    #[error("the service stops")]
+    Stopped,
     /// Its time has not come.
     #[error("{month} closes on {on}")]
     TooEarly {
@@ -100,8 +103,10 @@ impl Closer {
     /// Reads to the end, then closes every month that is due. Answers which, and why not the next.
     pub async fn close_due(&self) -> Result<(Vec<Month>, NotYet), CloseError> {
         let mut closed = Vec::new();
-        if self.0.intake.run().await? == Reached::OthersRead {
-            return Ok((closed, NotYet::OthersRead));
+        match self.0.intake.run().await? {
+            Reached::End => {}
+            Reached::OthersRead => return Ok((closed, NotYet::OthersRead)),
+            Reached::Stopped => return Ok((closed, NotYet::Stopped)),
         }
         loop {
             let today = self.0.clock.today();

@@ -18,6 +18,7 @@ use service_kit::{
     event_log::{self, Batch, EventLog, Offset, Record},
     fault::{Crashed, FaultPoints},
     lease::{Claim, Holder, Lease},
+    shutdown::Shutdown,
 };
 
 use crate::{
@@ -46,6 +47,8 @@ pub struct IntakeParts {
     pub directory_key: VerifyingKey,
     /// Whether reading has stopped for an operator to decide.
     pub health: Health,
+    /// The order to stop: however long the log is, no batch begins after it.
+    pub shutdown: Shutdown,
     /// Where the tests let it crash.
     pub faults: FaultPoints,
 }
@@ -57,6 +60,8 @@ pub enum Reached {
     End,
     /// The end of what other processes are not reading.
     OthersRead,
+    /// The order to stop came. The next process goes on there.
+    Stopped,
 }
 
 /// Why a run ended early. The next one goes on where it stopped.
@@ -160,8 +165,10 @@ impl Intake {
             (funds, Kind::Funds),
             (directory, Kind::Directory),
         ] {
-            if self.read_topic(topic, kind).await? == Reached::OthersRead {
-                reached = Reached::OthersRead;
+            match self.read_topic(topic, kind).await? {
+                Reached::End => {}
+                Reached::OthersRead => reached = Reached::OthersRead,
+                Reached::Stopped => return Ok(Reached::Stopped),
             }
         }
         Ok(reached)
@@ -204,7 +211,10 @@ impl Intake {
                 let _released = self.parts.store.release(lease).await;
             }
         }
-        read.map(|()| reached)
+        Ok(match read? {
+            Reached::End => reached,
+            stopped => stopped,
+        })
     }
 
     /// Whether the log has more of this partition than was read. A position outside it is an error.
@@ -235,12 +245,15 @@ impl Intake {
         topic: &str,
         kind: Kind,
         claimed: &[Claimed],
-    ) -> Result<(), IntakeError> {
+    ) -> Result<Reached, IntakeError> {
         let from = claimed
             .iter()
             .map(|claimed| (claimed.place.partition, claimed.position));
         let mut consumer = self.parts.log.consumer(topic, from.collect()).await?;
         while let Some(batch) = consumer.next().await? {
+            if self.parts.shutdown.has_begun() {
+                return Ok(Reached::Stopped);
+            }
             self.parts.faults.at("tally-batch-read")?;
             let held = claimed
                 .iter()
@@ -275,7 +288,7 @@ impl Intake {
                 );
             }
         }
-        Ok(())
+        Ok(Reached::End)
     }
 
     async fn take(&self, place: &Place, kind: Kind, batch: Batch) -> Result<Taken, IntakeError> {

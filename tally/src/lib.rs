@@ -51,6 +51,7 @@ use service_kit::{
     limits::RouteLimit,
     outbox::{BATCH_ROWS_MAX, RelayHealth, RelayJob, RelayParts, Schedule, Shuffle},
     service::Readiness,
+    shutdown::Shutdown,
 };
 use utoipa::OpenApi as _;
 
@@ -107,6 +108,8 @@ pub struct Parts {
     pub key: HeadKey,
     /// Whether reading has stopped.
     pub health: Health,
+    /// The order to stop, which a long reading of the topics heeds.
+    pub shutdown: Shutdown,
 }
 
 /// Opens the database that the settings name.
@@ -124,7 +127,7 @@ pub async fn open(config: &Config, deps: &Deps) -> anyhow::Result<Parts> {
         .ensure_own(&*log, config.event_log.retention_days)
         .await?;
     let key = HeadKey::read(&config.ledger.head_key_file)?;
-    let health = Health::default();
+    let (health, shutdown) = (Health::default(), Shutdown::default());
     let intake = Arc::new(Intake::new(IntakeParts {
         store: Arc::clone(&store),
         log: Arc::clone(&log),
@@ -134,6 +137,7 @@ pub async fn open(config: &Config, deps: &Deps) -> anyhow::Result<Parts> {
         event_id_months: event_id_months(config)?,
         directory_key: directory_key(config)?,
         health: health.clone(),
+        shutdown: shutdown.clone(),
         faults: deps.rules.faults.clone(),
     }));
     let closer = Closer::new(CloserParts {
@@ -155,6 +159,7 @@ pub async fn open(config: &Config, deps: &Deps) -> anyhow::Result<Parts> {
         closer,
         key,
         health,
+        shutdown,
     })
 }
 
@@ -180,6 +185,7 @@ pub async fn build(config: Config, deps: Deps) -> anyhow::Result<Service> {
         .openapi(openapi())
         .readiness(readiness(&parts, relay_health))
         .route_limit(directory_heads)
+        .shutdown(parts.shutdown.clone())
         .job(ConsumeJob {
             intake: Arc::clone(&parts.intake),
             poll: TimeDelta::seconds(config.event_log.poll_seconds.into()),

@@ -236,6 +236,36 @@ pub async fn a_channel_that_is_no_publisher_any_more_is_paid_like_another(store:
         .expect("is as it was written");
 }
 
+/// Answers of a revoked key that nobody received: its total falls, and the next key's has them.
+pub async fn what_a_revoked_key_signed_may_be_signed_anew_by_the_next(store: &dyn Store) {
+    begin(store).await;
+    let _effect = count(store, 0, vec![vote(1, "2026-01-10", "example.com", 12)]).await;
+    let before = funds("2026-01-20", "10", 40, 12);
+    let _effect = take(store, 1, &before, "2026-01-21").await;
+    let mut after = funds("2026-01-31", "10", 40, 12);
+    let mut next = after.keys.clone();
+    for key in &mut after.keys {
+        (key.signed_total, key.revoked) = (30, true);
+        "2026-01-20T00:00:00Z".clone_into(&mut key.redeem_until);
+    }
+    for key in &mut next {
+        key.key_id = KeyId::from_bytes([8; 16]).to_string();
+        (key.signed_total, key.redeemed_total) = (10, 0);
+    }
+    after.keys.append(&mut next);
+
+    let taken = take(store, 2, &after, "2026-02-01").await;
+    assert_eq!((taken.applied, taken.refused, taken.alarms), (1, 0, 0));
+    assert!(close(store, "2026-01", "2026-02-04").await);
+
+    assert_eq!(payouts(store, "2026-01").await, ["example.com 12 2.85"]);
+    let balances = balances(store).await;
+    let revoked = format!("revoked:{} 4500", KeyId::from_bytes([7; 16]));
+    for expected in [revoked, "pool:user-wallet 2500".to_owned()] {
+        assert!(balances.contains(&expected), "{balances:?}");
+    }
+}
+
 pub async fn heads_are_signed_once_for_what_is_new(store: &dyn Store) {
     january(store).await;
     let sign = async |on: &str| {
