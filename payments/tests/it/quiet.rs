@@ -99,8 +99,8 @@ async fn a_database_of_orders_that_fails_is_logged_once_however_many_submit_toke
         assert_eq!(shop.submit(&bought, &points).await.status, 200);
         assert_eq!(shop.get(&bought, &item).await.status, 200);
     }
-    let lines = log.lines();
-    assert_eq!(lines.len(), 1, "that all is well again: {lines:#?}");
+    // That all is well again is told after a quarter of an hour in which it was.
+    assert_eq!(log.lines(), Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "current_thread")]
@@ -122,5 +122,5 @@ async fn a_database_of_votes_that_fails_is_logged_once_however_many_vote() {
     rename(&house, "payments-votes.db", "away", "vote").await;
     let cast = vote("example.com", &tokens[5..]);
     assert_eq!(house.post("/v1/votes", &cast).await.status, 200);
-    assert_eq!(log.lines().len(), 1, "that all is well again");
+    assert_eq!(log.lines(), Vec::<String>::new());
 }
