@@ -6,6 +6,7 @@
     reason = "a test may panic"
 )]
 
+mod defaults;
 mod demo;
 mod pages;
 mod steps;
