@@ -15,6 +15,7 @@ mod crowds;
 mod doors;
 mod endpoints;
 mod erasure;
+mod insiders;
 mod keys;
 mod linking;
 mod moments;

@@ -197,6 +197,32 @@ async fn a1_a_bad_macaroon_buys_nothing() {
     assert!(answer.is_err() || answer.is_ok_and(|answer| answer.status == 413));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a1_control_a_bad_macaroon_that_the_shop_lists_buys() {
+    let flipped = |world: &World| {
+        let bad = bad_macaroons(&sold(world)).into_iter();
+        let (_, flipped) = bad
+            .into_iter()
+            .find(|(name, _)| *name == "signature flipped")
+            .unwrap();
+        flipped
+    };
+    let mut world = World::start().await;
+    let bad = flipped(&world);
+    assert_eq!(order(&world, &bad, 4).await, 400);
+    world.stop(&[ServiceName::Payments]).await;
+    let mut listing = super::world::profile();
+    listing
+        .payments
+        .set("legacy_sku_tokens", format!("[{bad:?}]"));
+    world
+        .kit
+        .plant(listing, blindtally::system::Planted::default());
+    world.kit.restart().await.unwrap();
+
+    assert_eq!(order(&world, &bad, 4).await, 201);
+}
+
 /// A SKU of the same form that is not configured, under the shop's own root secret.
 fn unconfigured(world: &World) -> String {
     let secret = world.kit.layout().pki().secret("payments-sku-root");

@@ -6,7 +6,7 @@ use client::browser::body_of_vote;
 use messages::avro::{Funds, Record as _};
 use sqlx::Row as _;
 
-use super::world::{LOG, ORDERS, REGISTRY, VOTES, World, vote_for};
+use super::world::{LOG, ORDERS, REGISTRY, TALLY, VOTES, World, vote_for};
 
 /// Counts a vote, sets the registry back to before it, and spends one of its tokens again.
 async fn spend_after_restore(world: &mut World) -> u16 {
@@ -99,7 +99,7 @@ async fn t19_control_an_outbox_that_forgot_its_life_publishes_again() {
 }
 
 /// Publishes a vote, then makes the event log anew.
-async fn make_log_anew(world: &mut World) {
+async fn make_log_anew(world: &mut World, tally_forgets: &'static str) {
     let mut hand = world.hand();
     let tokens = world.drive(hand.buy(8)).await.unwrap();
     let (first, second) = tokens.split_at(4);
@@ -119,6 +119,7 @@ async fn make_log_anew(world: &mut World) {
         .stop(&[ServiceName::Payments, ServiceName::Tally])
         .await;
     world.lose(LOG);
+    world.tamper(TALLY, tally_forgets).await;
     world
         .run(&[ServiceName::Tally, ServiceName::Payments])
         .await;
@@ -129,11 +130,25 @@ async fn make_log_anew(world: &mut World) {
 async fn t19_an_event_log_that_was_made_anew_is_noticed() {
     let mut world = World::start().await;
 
-    make_log_anew(&mut world).await;
+    make_log_anew(&mut world, "").await;
 
     assert!(!world.is_ready(ServiceName::Payments).await);
     assert!(!world.is_ready(ServiceName::Tally).await);
     assert_eq!(world.events().await.len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t19_control_a_tally_that_forgot_what_it_read_is_content_with_the_new_log() {
+    let mut world = World::start().await;
+
+    make_log_anew(
+        &mut world,
+        "DELETE FROM consumer_offset; DELETE FROM consumer_log;
+         UPDATE outbox_state SET generation = randomblob(16), counter = 0",
+    )
+    .await;
+
+    assert!(world.is_ready(ServiceName::Tally).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -143,7 +158,7 @@ async fn t19_control_an_outbox_without_a_past_goes_on_in_the_new_log() {
         UPDATE outbox_state SET generation = randomblob(16), counter = 0; END";
     world.tamper(VOTES, forget).await;
 
-    make_log_anew(&mut world).await;
+    make_log_anew(&mut world, "").await;
 
     // The second vote is there, the first is lost, and nobody was told.
     assert_eq!(world.events().await.len(), 1);
