@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use anyhow::Context as _;
 use blindtally::system::{Layout, Profile, ServiceName};
 use chrono::{TimeDelta, Timelike as _};
 use clock::Clock;
@@ -32,8 +33,13 @@ pub struct Fleet {
 impl Fleet {
     /// Starts the services' programs in `dir`.
     pub async fn start(dir: &Path) -> anyhow::Result<Self> {
-        let layout = Layout::open(dir, profile())?;
-        let programs = tokio::task::spawn_blocking(programs::build).await??;
+        Self::with(dir, profile()).await
+    }
+
+    /// Starts the services' programs in `dir`, with other settings than [`profile`].
+    pub async fn with(dir: &Path, profile: Profile) -> anyhow::Result<Self> {
+        let layout = Layout::open(dir, profile)?;
+        let programs = programs::build().await?;
         let mut processes = Vec::new();
         for service in ServiceName::ALL {
             let settings = programs::settings_file(&layout, service)?;
@@ -84,6 +90,14 @@ impl Fleet {
         Ok(())
     }
 
+    /// How much memory a service's process has, in bytes.
+    pub async fn resident_bytes(&self, service: ServiceName) -> anyhow::Result<u64> {
+        let mut found = self.processes.iter();
+        let process = found.find(|(name, _)| *name == service);
+        let (_, process) = process.context("every service has its process")?;
+        process.resident_bytes().await
+    }
+
     /// Runs another command of a service's program, with the service's settings.
     pub async fn run(&self, service: ServiceName, command: &[&str]) -> anyhow::Result<Output> {
         let settings = self.layout.file(&format!("{service}.toml"));
@@ -104,7 +118,7 @@ impl Fleet {
 
 /// The settings of a fleet: the demo's, leases that lapse soon after a kill, and a slot of publication in
 /// each of the next minutes, since a test that lasts a minute must see many.
-fn profile() -> Profile {
+pub fn profile() -> Profile {
     let mut profile = Profile::demo();
     let now = Clock::system().now();
     let slots = (1..=SLOTS).map(|minutes| {

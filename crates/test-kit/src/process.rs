@@ -111,6 +111,17 @@ impl Process {
         Ok(())
     }
 
+    /// How much memory the process has, in bytes.
+    pub async fn resident_bytes(&self) -> anyhow::Result<u64> {
+        let id = self.child.id().context("the process has ended")?;
+        let asked = Command::new("ps")
+            .args(["-o", "rss=", "-p", &id.to_string()])
+            .output()
+            .await?;
+        let kibibytes: u64 = String::from_utf8(asked.stdout)?.trim().parse()?;
+        Ok(kibibytes * 1_024)
+    }
+
     /// Sends `signal` (`INT` or `TERM`), and waits for the end.
     pub async fn stop(&mut self, signal: &str) -> anyhow::Result<ExitStatus> {
         let id = self.child.id().context("the process has ended")?;

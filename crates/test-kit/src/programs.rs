@@ -8,9 +8,17 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use blindtally::system::{Layout, ServiceName};
+use tokio::{sync::OnceCell, task::spawn_blocking};
 
-/// Builds the programs as `./test` does, so that none is older than the test, and gives their folder.
-pub fn build() -> anyhow::Result<PathBuf> {
+/// The folder of the programs, which are built once for a process of tests as `./test` builds them: none is
+/// older than the test.
+pub async fn build() -> anyhow::Result<PathBuf> {
+    static BUILT: OnceCell<PathBuf> = OnceCell::const_new();
+    let built = BUILT.get_or_try_init(|| async { spawn_blocking(build_all).await? });
+    Ok(built.await?.clone())
+}
+
+fn build_all() -> anyhow::Result<PathBuf> {
     let test = std::env::current_exe()?;
     let folder = test.ancestors().nth(2).context("a test has a folder")?;
     let mut cargo = Command::new(env!("CARGO"));

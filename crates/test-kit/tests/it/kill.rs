@@ -138,7 +138,6 @@ async fn close_the_month(dir: &Path) {
         .payments
         .set("publication.publication_slots", r#"["06:10", "18:10"]"#)
         .set("publication.figures_interval_minutes", 240)
-        .set("votes.counters_interval_minutes", 720)
         .set("directory.directory_poll_minutes", 360);
     profile.tally.set("event_log.poll_seconds", 14_400);
     let now = Clock::system().now();
