@@ -22,7 +22,7 @@ use crate::{
     config::Config,
     domain::issuer::IssuerSpec,
     jobs::{
-        directory::DirectoryJob,
+        directory::{DirectoryHealth, DirectoryJob},
         funds::{FundsHealth, FundsJob},
         issuers::IssuersJob,
         log_retention::LogRetentionJob,
@@ -83,6 +83,13 @@ pub(crate) struct VotesSideParts<'a> {
     pub(crate) signed_fits: fn(u64, u64) -> bool,
 }
 
+/// Whether the jobs that make what everybody may read found what they must not go on with.
+#[derive(Clone, Default)]
+struct FiguresHealth {
+    directory: DirectoryHealth,
+    funds: FundsHealth,
+}
+
 /// The votes side, put together.
 pub(crate) struct VotesSide {
     /// The key directory, which says under which key may be sold.
@@ -93,7 +100,7 @@ pub(crate) struct VotesSide {
     pub(crate) jobs: Vec<Arc<dyn Job>>,
     votes: SqliteVotes,
     relays: [(&'static str, RelayHealth); 2],
-    funds: FundsHealth,
+    health: FiguresHealth,
 }
 
 impl VotesSide {
@@ -109,11 +116,10 @@ impl VotesSide {
             let votes = votes.clone();
             async move { Ok(votes.check().await?) }
         });
-        let funds = self.funds.clone();
-        let readiness = readiness.check("funds", move || {
-            let sound = funds.check();
-            async move { sound }
-        });
+        let FiguresHealth { directory, funds } = self.health.clone();
+        let readiness = readiness
+            .check("funds", move || std::future::ready(funds.check()))
+            .check("directory", move || std::future::ready(directory.check()));
         self.relays
             .iter()
             .fold(readiness, |readiness, (name, health)| {
@@ -170,8 +176,8 @@ pub(crate) async fn votes_side(parts: VotesSideParts<'_>) -> anyhow::Result<Vote
     };
     let (votes_relay, votes_health) = votes_relay(&parts, Arc::new(votes.outbox()));
     let (figures_relay, figures_health) = figures_relay(&parts, Arc::new(publications.outbox()));
-    let funds_health = FundsHealth::default();
-    let mut jobs = publishing_jobs(&parts, &topics, &publications, &directory, &funds_health)?;
+    let health = FiguresHealth::default();
+    let mut jobs = publishing_jobs(&parts, &topics, &publications, &directory, &health)?;
     jobs.push(Arc::new(votes_relay));
     jobs.push(Arc::new(figures_relay));
     jobs.push(Arc::new(VoteRetentionJob {
@@ -186,7 +192,7 @@ pub(crate) async fn votes_side(parts: VotesSideParts<'_>) -> anyhow::Result<Vote
         jobs,
         votes,
         relays: [(VOTES_LINE, votes_health), (FIGURES_LINE, figures_health)],
-        funds: funds_health,
+        health,
     })
 }
 
@@ -196,7 +202,7 @@ fn publishing_jobs(
     topics: &Topics,
     publications: &Arc<SqlitePublications>,
     directory: &Arc<PublishedDirectory>,
-    funds_health: &FundsHealth,
+    health: &FiguresHealth,
 ) -> anyhow::Result<Vec<Arc<dyn Job>>> {
     let secret = parts.config.secrets.directory_key_file.read_key()?;
     Ok(vec![
@@ -210,7 +216,9 @@ fn publishing_jobs(
             published: Arc::clone(directory),
             issuers: parts.issuers.clone(),
             key: SigningKey::from_bytes(&secret),
+            log: Arc::clone(&parts.log),
             topic: topics.directory.clone(),
+            health: health.directory.clone(),
             poll: TimeDelta::minutes(parts.config.directory.directory_poll_minutes.into()),
             clock: parts.clock.clone(),
         }),
@@ -222,7 +230,7 @@ fn publishing_jobs(
             topic: topics.funds.clone(),
             clock: parts.clock.clone(),
             signed_fits: parts.signed_fits,
-            health: funds_health.clone(),
+            health: health.funds.clone(),
         }),
         Arc::new(LogRetentionJob {
             log: Arc::clone(&parts.log),

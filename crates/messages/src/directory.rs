@@ -137,6 +137,18 @@ impl Head {
         }
     }
 
+    /// Whether this head is over the first of `entries`.
+    pub fn covers(&self, entries: &[Entry]) -> bool {
+        let Ok(size) = usize::try_from(self.size) else {
+            return false;
+        };
+        let hash = match size.checked_sub(1) {
+            None => Some(CHAIN_START),
+            Some(last) => entries.get(last).map(|entry| entry.hash),
+        };
+        hash == Some(self.hash)
+    }
+
     /// Whether `key` signed this head.
     pub fn is_signed_by(&self, key: &VerifyingKey) -> bool {
         let signature = ed25519_dalek::Signature::from_bytes(self.signature.as_bytes());
@@ -232,6 +244,21 @@ mod tests {
         for changed in [later, longer, other] {
             assert!(!changed.is_signed_by(&public));
         }
+    }
+
+    #[test]
+    fn a_head_covers_the_entries_that_it_was_signed_over_and_all_that_begin_with_them() {
+        let key = SigningKey::from_bytes(&[9; 32]);
+        let day = NaiveDate::from_ymd_opt(2026, 1, 2).unwrap();
+        let of = |count| Head::sign(day, &entries(count), &key);
+        let mut other = entries(3);
+        other[1].issuer.push('x');
+        other[1] = other[1].clone().chained(&other[0].hash);
+
+        assert!(of(2).covers(&entries(2)) && of(2).covers(&entries(3)));
+        assert!(of(0).covers(&[]) && of(0).covers(&entries(1)));
+        assert!(!of(2).covers(&entries(1)) && !of(2).covers(&other));
+        assert!(of(1).covers(&other));
     }
 
     #[test]

@@ -7,6 +7,8 @@
 //! Head and record for the topic are stored in one transaction, so dying at any point means doing it again. A service
 //! that was down at midnight signs when it starts; a day that passed without it has no head.
 
+mod heads;
+
 use std::{fmt, sync::Arc};
 
 use anyhow::Context as _;
@@ -20,9 +22,12 @@ use messages::{
     directory::{Directory, Head},
 };
 use service_kit::{
+    event_log::EventLog,
     jobs::{Job, Next, next_daily},
     outbox::sqlite::Row,
 };
+
+pub use heads::{DirectoryHealth, Disagreement};
 
 use crate::{
     challenge_bypass::Issuers,
@@ -49,8 +54,12 @@ pub struct DirectoryJob {
     pub issuers: Vec<IssuerSpec>,
     /// The directory key, which clients have pinned.
     pub key: SigningKey,
+    /// Where heads are published.
+    pub log: Arc<dyn EventLog>,
     /// The topic of the heads.
     pub topic: String,
+    /// Whether the heads on the topic are ours.
+    pub health: DirectoryHealth,
     /// How long after a fetch the next one comes.
     pub poll: TimeDelta,
     /// The calendar.
@@ -75,6 +84,25 @@ impl DirectoryJob {
         Ok(self.store.directory().await?)
     }
 
+    /// Puts heads back that were published and that a database from a backup lacks.
+    async fn put_back(&self, known: Directory) -> anyhow::Result<Directory> {
+        let published = heads::published(&*self.log, &self.topic)
+            .await
+            .context("the published heads cannot be read")?;
+        let missing = heads::missing(published, &known, &self.key.verifying_key());
+        self.health.note(missing.as_ref().err().copied());
+        let missing = missing?;
+        if missing.is_empty() {
+            return Ok(known);
+        }
+        tracing::warn!(
+            heads = missing.len(),
+            "published heads were missing and are put back"
+        );
+        self.store.restore_heads(&missing).await?;
+        Ok(self.store.directory().await?)
+    }
+
     /// Signs and stores the head of `day` over `known`, and returns the directory with it.
     async fn sign_head(&self, day: NaiveDate, known: &Directory) -> anyhow::Result<Directory> {
         let head = Head::sign(day, &known.entries, &self.key);
@@ -84,8 +112,7 @@ impl DirectoryJob {
                 .finish()
                 .to_vec(),
             topic: self.topic.clone(),
-            // One key, so that all heads are in one partition, in order.
-            key: b"head".to_vec(),
+            key: heads::RECORD_KEY.to_vec(),
             value: DirectoryHead::from(&head).encode(),
         };
         self.store.append_head(&head, &row).await?;
@@ -112,6 +139,9 @@ impl Job for DirectoryJob {
 
     async fn run_once(&self) -> anyhow::Result<Next> {
         let mut known = self.fetch().await?;
+        if !self.published.was_fetched() {
+            known = self.put_back(known).await?;
+        }
         let now = self.clock.now();
         let (hour, minute) = HOUR_AND_MINUTE;
         let last = known.heads.last().map(|head| head.day);

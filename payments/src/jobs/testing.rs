@@ -9,7 +9,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use clock::Clock;
 use messages::{
     FundingSource, KeyId,
@@ -19,7 +19,10 @@ use messages::{
     problem::Slug,
 };
 use reqwest::StatusCode;
-use service_kit::outbox::Outbox as _;
+use service_kit::{
+    event_log::{self, EventLog, TopicSettings},
+    outbox::Outbox as _,
+};
 
 use crate::{
     challenge_bypass::{Error, Issuers, Unusable},
@@ -28,6 +31,9 @@ use crate::{
 };
 
 pub(super) const ISSUER: &str = "brave.com?sku=user-wallet-vote";
+
+/// The topic of heads.
+pub(super) const HEADS: &str = "test.payment.directory";
 
 pub(super) fn spec(name: &str, source: FundingSource, price: &str) -> IssuerSpec {
     IssuerSpec {
@@ -126,6 +132,7 @@ pub(super) struct Bench {
     pub(super) store: Arc<SqlitePublications>,
     pub(super) orders: Arc<SqliteOrders>,
     pub(super) keeper: Arc<Keeper>,
+    pub(super) log: Arc<dyn EventLog>,
     _folder: tempfile::TempDir,
 }
 
@@ -134,7 +141,16 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("orders.db").display());
         let orders = SqliteOrders::open(&url).await.unwrap();
+        let log = folder.path().join("log.db");
+        let log = event_log::open(&format!("embedded:{}", log.display())).await;
+        let log = log.unwrap();
+        let settings = TopicSettings {
+            partitions: 3,
+            retention: TimeDelta::days(400),
+        };
+        log.ensure_topic(HEADS, settings).await.unwrap();
         Self {
+            log,
             store: Arc::new(SqlitePublications::new(orders.db().clone())),
             orders: Arc::new(orders),
             keeper: Arc::default(),

@@ -29,4 +29,7 @@ pub trait Publications: fmt::Debug + Send + Sync {
     /// Appends the day's `head` over all stored entries, and leaves `row` to be published. `false`, and nothing is
     /// written: another process was first, with this day's head or with entries.
     async fn append_head(&self, head: &Head, row: &Row) -> sqlx::Result<bool>;
+
+    /// Puts `heads` back that were published before, and are not stored. Those days that have a head keep it.
+    async fn restore_heads(&self, heads: &[Head]) -> sqlx::Result<()>;
 }

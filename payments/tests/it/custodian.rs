@@ -228,9 +228,9 @@ async fn a_quote_of_something_else_than_was_signed_is_never_committed() {
 
     let long = lying(&quote, &("/id", json!("q".repeat(64))));
     let carried_out = completed(&long);
-    teller.says(move |path| match path.ends_with("/commit") {
-        true => told(200, carried_out.to_string()),
-        false => told(200, long.to_string()),
+    teller.says(move |path| {
+        let is_commit = path.ends_with("/commit");
+        told(200, if is_commit { &carried_out } else { &long }.to_string())
     });
     assert_eq!(shop.name_card(&bought, &signed).await.status, 201);
     assert_eq!(shop.status(&bought).await, OrderStatus::Paid);
@@ -252,9 +252,9 @@ async fn a_commit_that_tells_of_another_transfer_pays_nothing() {
         let (bought, signed, quote) = by_card(&shop, &card, &format!("quote-{number}")).await;
         let truth = completed(&quote);
         let lied = lying(&truth, &lie);
-        teller.says(move |path| match path.ends_with("/commit") {
-            true => told(200, lied.to_string()),
-            false => told(200, quote.to_string()),
+        teller.says(move |path| {
+            let is_commit = path.ends_with("/commit");
+            told(200, if is_commit { &lied } else { &quote }.to_string())
         });
 
         let refused = shop.name_card(&bought, &signed).await;

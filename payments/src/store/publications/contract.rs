@@ -145,3 +145,21 @@ pub async fn a_head_covers_all_stored_entries(store: &dyn Publications, outbox: 
     assert_eq!(directory.heads, []);
     assert_eq!(waiting(outbox).await, 0);
 }
+
+/// Heads that are put back stand in order again, are not published again, and replace none.
+pub async fn heads_that_were_published_are_put_back(store: &dyn Publications, outbox: &dyn Outbox) {
+    append(store, 0, 3).await;
+    append_head(store, &head("2026-01-02", 3), &row(2)).await;
+
+    for _ in 0..2 {
+        let back = [head("2026-01-01", 1), head("2026-01-02", 1)];
+        store.restore_heads(&back).await.expect("put back");
+    }
+
+    let directory = store.directory().await.expect("the directory");
+    assert_eq!(
+        directory.heads,
+        [head("2026-01-01", 1), head("2026-01-02", 3)]
+    );
+    assert_eq!(waiting(outbox).await, 1);
+}

@@ -70,20 +70,33 @@ impl Publications for SqlitePublications {
         if head.size != stored_entries(&mut tx).await? {
             return Ok(false);
         }
-        let head = sqlx::query(
-            "INSERT INTO directory_head (day, head) VALUES (?1, ?2) ON CONFLICT (day) DO NOTHING",
-        )
-        .bind(head.day.to_string())
-        .bind(written(head)?)
-        .execute(&mut *tx)
-        .await?;
-        if head.rows_affected() == 0 {
+        if !insert_head(&mut tx, head).await? {
             return Ok(false);
         }
         insert(&mut tx, row).await?;
         tx.commit().await?;
         Ok(true)
     }
+
+    async fn restore_heads(&self, heads: &[Head]) -> sqlx::Result<()> {
+        let mut tx = self.db.begin().await?;
+        for head in heads {
+            insert_head(&mut tx, head).await?;
+        }
+        tx.commit().await
+    }
+}
+
+/// Stores a head, unless its day has one.
+async fn insert_head(conn: &mut SqliteConnection, head: &Head) -> sqlx::Result<bool> {
+    let inserted = sqlx::query(
+        "INSERT INTO directory_head (day, head) VALUES (?1, ?2) ON CONFLICT (day) DO NOTHING",
+    )
+    .bind(head.day.to_string())
+    .bind(written(head)?)
+    .execute(conn)
+    .await?;
+    Ok(inserted.rows_affected() > 0)
 }
 
 async fn stored_entries(conn: &mut SqliteConnection) -> sqlx::Result<u64> {

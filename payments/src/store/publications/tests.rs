@@ -38,3 +38,9 @@ async fn a_head_covers_all_stored_entries() {
     let (_folder, store) = store().await;
     contract::a_head_covers_all_stored_entries(&store, &store.outbox()).await;
 }
+
+#[tokio::test]
+async fn heads_that_were_published_are_put_back() {
+    let (_folder, store) = store().await;
+    contract::heads_that_were_published_are_put_back(&store, &store.outbox()).await;
+}
