@@ -230,7 +230,10 @@ async fn a_quote_of_something_else_than_was_signed_is_never_committed() {
     let carried_out = completed(&long);
     teller.says(move |path| {
         let is_commit = path.ends_with("/commit");
-        told(200, if is_commit { &carried_out } else { &long }.to_string())
+        told(
+            200,
+            if is_commit { &carried_out } else { &long }.to_string(),
+        )
     });
     assert_eq!(shop.name_card(&bought, &signed).await.status, 201);
     assert_eq!(shop.status(&bought).await, OrderStatus::Paid);
