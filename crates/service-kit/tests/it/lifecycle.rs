@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering::SeqCst},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use service_kit::{Service, Shutdown, service::Readiness};
@@ -184,4 +184,28 @@ async fn sigterm_stops_it() {
 
     stopped.unwrap();
     std::net::TcpListener::bind(address).unwrap();
+}
+
+#[tokio::test]
+async fn all_that_does_not_end_gets_one_time_of_grace_together() {
+    let shutdown = Shutdown::default();
+    let _never_ends = shutdown.spawn(std::future::pending::<()>());
+    let world = World::with_service(
+        |http| http.shutdown_grace_seconds = 2,
+        |service| service.shutdown(shutdown).at_end(std::future::pending),
+    )
+    .await;
+    let (client, url) = (world.client(), world.url("/slow/60000"));
+    let _never_answered = tokio::spawn(client.get(url).send());
+    tokio::time::sleep(Duration::from_millis(300)).await;
+
+    let begun = Instant::now();
+    let stopped = world.running.stop().await;
+
+    assert!(stopped.is_err());
+    assert!(
+        begun.elapsed() < Duration::from_millis(4_500),
+        "{:?}",
+        begun.elapsed()
+    );
 }
