@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clock::Clock;
-use messages::money::Amount;
+use ed25519_dalek::SigningKey;
+use messages::{encoding::Fixed, money::Amount};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 use service_kit::event_log;
@@ -35,6 +36,14 @@ pub enum OutboxName {
     Funds,
     /// Votes.
     Votes,
+}
+
+/// Prints the public half of the directory key.
+pub fn directory_key(config: &Config) -> anyhow::Result<()> {
+    let secret = config.secrets.directory_key_file.read_key()?;
+    let public = SigningKey::from_bytes(&secret).verifying_key();
+    println!("{}", Fixed(public.to_bytes()));
+    Ok(())
 }
 
 /// Prints the SKU token of the SKU `name`.

@@ -20,6 +20,8 @@ enum Command {
         /// Which shell.
         shell: Shell,
     },
+    /// Prints the public half of the directory key, which tally and browsers are told.
+    DirectoryKey,
     /// Manages what waits to be published.
     #[command(subcommand)]
     Outbox(Outbox),
@@ -85,6 +87,7 @@ async fn main() -> anyhow::Result<()> {
     let config: Config = sources.load()?;
     telemetry::init(&config.log)?;
     match cli.command {
+        Some(Command::DirectoryKey) => commands::directory_key(&config),
         Some(Command::Outbox(Outbox::NewGeneration { outbox })) => {
             commands::new_generation(&config, outbox).await
         }

@@ -2,7 +2,8 @@
 
 use std::process::{Command, Output};
 
-use messages::FundingSource;
+use ed25519_dalek::VerifyingKey;
+use messages::{FundingSource, directory::Directory, encoding::Fixed};
 use serde_json::Value;
 
 use crate::{
@@ -12,7 +13,8 @@ use crate::{
 
 pub(crate) fn run(shop: &Shop, words: &[&str]) -> Output {
     let file = |name: &str| shop.house.layout.file(name).display().to_string();
-    let root = &shop.config.secrets.sku_root_files[0];
+    let secrets = &shop.config.secrets;
+    let root = &secrets.sku_root_files[0];
     Command::new(env!("CARGO_BIN_EXE_payments"))
         .args(words)
         .env(
@@ -26,6 +28,8 @@ pub(crate) fn run(shop: &Shop, words: &[&str]) -> Output {
         .env("PAYMENTS__EVENT_LOG__URL", shop.house.layout.event_log())
         .arg("--secrets-sku-root-files")
         .arg(format!("[\"{}\"]", root.path().display()))
+        .arg("--secrets-directory-key-file")
+        .arg(secrets.directory_key_file.path())
         .output()
         .unwrap()
 }
@@ -44,6 +48,19 @@ async fn a_minted_sku_token_sells() {
 
     assert_eq!(minted.trim_end(), shop.sku(FundingSource::UserWallet));
     assert!(!run(&shop, &["sku", "mint", "nothing"]).status.success());
+}
+
+#[tokio::test]
+async fn the_directory_key_that_is_printed_has_signed_the_heads() {
+    let shop = Shop::open().await;
+
+    let printed = printed(run(&shop, &["directory-key"]));
+
+    let key: Fixed<32> = printed.trim_end().parse().unwrap();
+    let key = VerifyingKey::from_bytes(key.as_bytes()).unwrap();
+    let directory: Directory = shop.house.get("/v1/key-directory").await.read(200);
+    assert!(!directory.heads.is_empty());
+    assert!(directory.heads.iter().all(|head| head.is_signed_by(&key)));
 }
 
 #[tokio::test]
