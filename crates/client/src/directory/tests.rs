@@ -1,7 +1,9 @@
 use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
 use ed25519_dalek::SigningKey;
 use messages::{
-    FundingSource, KeyId, PublicKey, challenge_bypass::Derivation, directory::Event,
+    FundingSource, KeyId, PublicKey,
+    challenge_bypass::Derivation,
+    directory::{CHAIN_START, Event},
     encoding::Fixed,
 };
 use proptest::prelude::*;
