@@ -130,6 +130,10 @@ async fn the_ledger_is_shown_whole_and_its_head_covers_it() {
         query = format!("&after={next}");
     }
     let head = app.json("/v1/ledger/head").await;
+    let behind = app
+        .json("/v1/ledger/entries?after=9223372036854775806")
+        .await;
+    assert_eq!(behind["entries"].as_array().map(Vec::len), Some(0));
 
     assert_eq!(
         entries.len(),
@@ -190,6 +194,10 @@ async fn bad_input_is_refused_at_every_door() {
         ("/v1/ledger/entries?after=-1", Slug::InvalidQuery),
         (
             "/v1/ledger/entries?after=99999999999999999999",
+            Slug::InvalidQuery,
+        ),
+        (
+            "/v1/ledger/entries?after=9223372036854775807",
             Slug::InvalidQuery,
         ),
         ("/v1/ledger/entries?limit=x", Slug::InvalidQuery),
