@@ -34,15 +34,15 @@ fn build_all() -> anyhow::Result<PathBuf> {
 /// Writes what a service is told beyond its defaults into a file, as an operator would.
 pub fn settings_file(layout: &Layout, service: ServiceName) -> anyhow::Result<PathBuf> {
     let defaults: toml::Table = service.defaults().parse()?;
-    let mut lines = String::new();
-    for (name, text) in layout.settings(service).entries() {
-        let value = if is_text(&defaults, name) {
-            format!("{text:?}")
+    let settings = layout.settings(service);
+    let line = |(name, text): (&str, &str)| {
+        if is_text(&defaults, name) {
+            format!("{name} = {text:?}\n")
         } else {
-            text.to_owned()
-        };
-        lines.push_str(&format!("{name} = {value}\n"));
-    }
+            format!("{name} = {text}\n")
+        }
+    };
+    let lines: String = settings.entries().map(line).collect();
     let file = layout.file(&format!("{service}.toml"));
     fs::write(&file, lines)?;
     Ok(file)

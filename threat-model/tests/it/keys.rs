@@ -150,9 +150,9 @@ async fn t12_a_directory_that_nobody_signed_is_refused() {
 async fn t12_control_a_browser_that_pins_the_forgers_key_takes_the_forged_one() {
     let world = World::start().await;
     let forger = DirectoryKey::from_bytes(&[9; 32]);
-    let mut forged = tagged(&world, &forger, TimeDelta::days(30)).await;
-    let entries = forged.entries.clone();
-    for head in &mut forged.heads {
+    let mut lie = tagged(&world, &forger, TimeDelta::days(30)).await;
+    let entries = lie.entries.clone();
+    for head in &mut lie.heads {
         let covered = usize::try_from(head.size).unwrap();
         *head = Head::sign(head.day, &entries[..covered], &forger);
     }
@@ -161,7 +161,7 @@ async fn t12_control_a_browser_that_pins_the_forgers_key_takes_the_forged_one() 
     let mut settings = layout.browser("victim", 1, Profile::demo(), clock).unwrap();
     settings.directory_key = forger.verifying_key();
 
-    let mut browser = victim_of(&world, settings, &forged, Some(&forged));
+    let mut browser = victim_of(&world, settings, &lie, Some(&lie));
 
     assert!(is_tagged(&mut browser).await);
 }

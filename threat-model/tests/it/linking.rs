@@ -167,24 +167,24 @@ impl std::fmt::Display for Linked {
 
 /// Who bought what: the truth, which the attacker's answers are compared with.
 struct Truth {
-    by_item: HashMap<Uuid, usize>,
-    by_event: HashMap<Uuid, usize>,
-    by_spent: HashMap<Vec<u8>, usize>,
+    items: HashMap<Uuid, usize>,
+    events: HashMap<Uuid, usize>,
+    tokens: HashMap<Vec<u8>, usize>,
 }
 
 impl Truth {
     fn of(month: &Month) -> Self {
         let mut truth = Self {
-            by_item: HashMap::new(),
-            by_event: HashMap::new(),
-            by_spent: HashMap::new(),
+            items: HashMap::new(),
+            events: HashMap::new(),
+            tokens: HashMap::new(),
         };
         for (number, buyer) in month.buyers.iter().enumerate() {
-            truth.by_item.insert(buyer.trail.order.unwrap().1, number);
+            truth.items.insert(buyer.trail.order.unwrap().1, number);
             for vote in &buyer.votes {
-                truth.by_event.insert(vote.event, number);
+                truth.events.insert(vote.event, number);
                 let spent = vote.spent.iter().map(|spent| (spent.to_vec(), number));
-                truth.by_spent.extend(spent);
+                truth.tokens.extend(spent);
             }
         }
         truth
@@ -231,7 +231,7 @@ async fn u2_control_browsers_that_do_not_wait_are_named() {
 async fn u2_t17_control_purchases_of_uncommon_sizes_in_one_vote_are_named() {
     let month = Month::live(Plan::of_uncommon_sizes()).await;
 
-    let linked = weights::Attacker::OfEvents.link(&month);
+    let linked = weights::Attacker::Events.link(&month);
 
     println!("{linked}");
     assert!(linked.is_linking(), "{linked}");

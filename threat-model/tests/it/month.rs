@@ -165,7 +165,6 @@ impl Month {
         let mut planted = Planted::default();
         planted.challenge_bypass.signing_key = noting;
         let mut world = World::with(settings(&plan), planted).await;
-        let begun = std::time::Instant::now();
         if plan.arrivals {
             keep_arrivals(&world).await;
         }
@@ -188,7 +187,6 @@ impl Month {
             buyers.push(done.unwrap());
         }
         assert_eq!(buyers.len(), plan.buyers, "somebody has not come to an end");
-        println!("{} buyers lived in {:?}", plan.buyers, begun.elapsed());
         Self {
             seen: super::linking::Seen::read(&world).await,
             secrets: super::secrets::secrets(&world),

@@ -14,20 +14,20 @@ use crate::month::{Habit, Month, Plan, buyers::INTERESTS_MAX};
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Attacker {
     /// The events of the topic.
-    OfEvents,
+    Events,
     /// The events, and of each how many tokens its buyer bought: what is left are times and places.
-    OfEventsWhoKnowsQuantities,
+    EventsAndQuantities,
     /// The rows of redeemed tokens.
-    OfTokens,
+    Tokens,
     /// The rows, and of each how many tokens its buyer bought.
-    OfTokensWhoKnowsQuantities,
+    TokensAndQuantities,
 }
 
 pub(super) const ATTACKERS: [Attacker; 4] = [
-    Attacker::OfEvents,
-    Attacker::OfEventsWhoKnowsQuantities,
-    Attacker::OfTokens,
-    Attacker::OfTokensWhoKnowsQuantities,
+    Attacker::Events,
+    Attacker::EventsAndQuantities,
+    Attacker::Tokens,
+    Attacker::TokensAndQuantities,
 ];
 
 /// The publisher's day begins after the last slot of the day before.
@@ -53,8 +53,8 @@ impl Attacker {
     pub(super) fn link(self, month: &Month) -> Linked {
         let truth = Truth::of(month);
         let targets = match self {
-            Self::OfEvents | Self::OfEventsWhoKnowsQuantities => events(month, &truth),
-            Self::OfTokens | Self::OfTokensWhoKnowsQuantities => tokens(month, &truth),
+            Self::Events | Self::EventsAndQuantities => events(month, &truth),
+            Self::Tokens | Self::TokensAndQuantities => tokens(month, &truth),
         };
         assert!(!targets.is_empty());
         let habits = Habits::learn(&month.plan);
@@ -67,8 +67,8 @@ impl Attacker {
 
     fn is_told(self) -> bool {
         match self {
-            Self::OfEvents | Self::OfTokens => false,
-            Self::OfEventsWhoKnowsQuantities | Self::OfTokensWhoKnowsQuantities => true,
+            Self::Events | Self::Tokens => false,
+            Self::EventsAndQuantities | Self::TokensAndQuantities => true,
         }
     }
 
@@ -96,7 +96,7 @@ impl Attacker {
             let (all, fitting) = habits.votes(bought.quantity, target.tokens);
             let last = last_vote(&month.plan, bought.from, until);
             let weight = fitting * chance(target.sent, (bought.from, last));
-            weighed.push((weight, truth.by_item[&bought.item]));
+            weighed.push((weight, truth.items[&bought.item]));
             beforehand.push(all);
         }
         weighed.sort_by(|one, other| other.0.total_cmp(&one.0));
@@ -144,7 +144,7 @@ fn events(month: &Month, truth: &Truth) -> Vec<Target> {
             let early = (about - SLOT).max(begins);
             let late = (about + SLOT).min(begins + length);
             targets.push(Target {
-                buyer: truth.by_event[&event.event],
+                buyer: truth.events[&event.event],
                 source: event.source,
                 tokens: Some(event.tokens),
                 sent: (early, late),
@@ -156,7 +156,7 @@ fn events(month: &Month, truth: &Truth) -> Vec<Target> {
 
 fn tokens(month: &Month, truth: &Truth) -> Vec<Target> {
     let target = |token: &super::Redeemed| Target {
-        buyer: truth.by_spent[&token.spent],
+        buyer: truth.tokens[&token.spent],
         source: token.source,
         tokens: None,
         sent: (

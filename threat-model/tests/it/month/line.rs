@@ -39,6 +39,9 @@ pub(crate) struct Trail {
     pub(crate) points: Vec<BlindedToken>,
 }
 
+/// Answers by path, and when they were given.
+type Known = BTreeMap<String, (DateTime<Utc>, Answer)>;
+
 /// Connections to one service, which all buyers share, and the answers that are the same for all.
 ///
 /// Browsers use a connection for each request, which U4 proves; here only what is stored counts.
@@ -47,7 +50,7 @@ pub(crate) struct Exchange {
     http: reqwest::Client,
     base: Url,
     clock: Clock,
-    known: Arc<Mutex<BTreeMap<String, (DateTime<Utc>, Answer)>>>,
+    known: Arc<Mutex<Known>>,
 }
 
 impl Exchange {
