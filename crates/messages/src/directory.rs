@@ -176,6 +176,7 @@ pub struct WitnessedHeads {
 #[cfg(test)]
 mod tests {
     use chrono::TimeZone as _;
+    use sha2::{Digest as _, Sha256};
 
     use super::*;
 
@@ -244,6 +245,22 @@ mod tests {
         for changed in [later, longer, other] {
             assert!(!changed.is_signed_by(&public));
         }
+    }
+
+    #[test]
+    fn a_head_is_signed_over_the_hash_of_these_bytes() {
+        let key = SigningKey::from_bytes(&[9; 32]);
+        let entries = entries(2);
+        let bytes = [
+            b"\0\0\0\x13bt/directory-head/1\0\0\0\x0a2026-01-02".as_slice(),
+            b"\0\0\0\x08\0\0\0\0\0\0\0\x02\0\0\0\x20",
+            entries[1].hash.as_bytes(),
+        ];
+        let signature = key.sign(&Sha256::digest(bytes.concat()));
+
+        let head = Head::sign("2026-01-02".parse().unwrap(), &entries, &key);
+
+        assert_eq!(head.signature, Fixed(signature.to_bytes()));
     }
 
     #[test]

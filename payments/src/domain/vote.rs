@@ -245,6 +245,7 @@ pub(crate) mod tests {
     use messages::Preimage;
     use messages::encoding::Fixed;
     use proptest::prelude::*;
+    use sha2::{Digest as _, Sha256};
 
     use super::*;
 
@@ -333,6 +334,27 @@ pub(crate) mod tests {
         ] {
             assert_ne!(other, vote);
         }
+    }
+
+    /// With other bytes under it, a vote that is sent again after a release would be another one.
+    #[test]
+    fn the_id_of_a_vote_is_a_hash_over_these_bytes() {
+        let key = *KeyId::of(&Fixed([1; 32])).as_bytes();
+        let bytes = [
+            b"\0\0\0\x09bt/vote/1\0\0\0\x32".as_slice(),
+            br#"{"channel":"example.com","type":"auto-contribute"}"#,
+            b"\0\0\0\x50",
+            &key,
+            &[3; 64],
+            b"\0\0\0\x50",
+            &key,
+            &[9; 64],
+        ];
+        let expected: [u8; 32] = Sha256::digest(bytes.concat()).into();
+
+        let vote = vote_for("example.com", &[credential(1, 9), credential(1, 3)]).unwrap();
+
+        assert_eq!(vote.id().0, expected);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use service_kit::{
     lease::{Claim, Holder},
     outbox::{Outbox as _, Shuffle},
 };
+use sha2::{Digest as _, Sha256};
 
 use super::*;
 use crate::{
@@ -83,6 +84,23 @@ async fn each_source_and_value_gets_a_record_also_when_nothing_was_received() {
         ("2026-03-04T00:00:00Z", false)
     );
     assert_ne!(card.id, wallet.id);
+}
+
+/// With other bytes under it, a day that is reported again would be another record to every reader.
+#[tokio::test]
+async fn the_id_of_a_record_is_a_hash_over_these_bytes() {
+    let bench = bench().await;
+
+    job(&bench, "2026-02-01T00:30:00Z")
+        .run_once()
+        .await
+        .unwrap();
+
+    let [card, _] = records(&bench).await.try_into().unwrap();
+    let environment = b"\0\0\0\x0abt/funds/1\0\0\0\x04test".as_slice();
+    let line = b"\0\0\0\x0eanonymous-card\0\0\0\x040.25\0\0\0\x0a2026-01-31";
+    let hash = Sha256::digest([environment, line].concat());
+    assert_eq!(card.id, uuid_v8(hash.into()).to_string());
 }
 
 #[tokio::test]
