@@ -25,17 +25,25 @@ use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
 use clap::Args;
 use clock::{Clock, Simulation};
 use messages::{money::Amount, publisher::Publisher};
+use service_kit::shutdown;
+use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use crate::{
     attacks::{Attack, Score},
-    system::{Profile, System},
+    system::{Planted, Profile, System},
 };
 use expected::{Expected, Turns};
 use life::Life;
 use progress::Progress;
 
 pub use report::{AttackRow, BySource, Report};
+
+/// Where Linux keeps files in memory.
+const MEMORY: &str = "/dev/shm";
+
+/// A month of so many browsers takes up to 26 MB, and what containers have there by default is 64 MB.
+const BROWSERS_IN_MEMORY_MAX: u32 = 1_000;
 
 /// The month is over, its grace too, and the jobs of the next morning have run.
 const DAYS: i64 = 31 + 4;
@@ -78,6 +86,11 @@ impl Default for DemoArgs {
 
 /// Runs the demo and prints what it showed. Whether everything agreed is in the report.
 pub async fn run(args: &DemoArgs) -> anyhow::Result<Report> {
+    run_planted(args, Planted::default()).await
+}
+
+/// Runs the demo with some of the services' rules replaced.
+pub async fn run_planted(args: &DemoArgs, planted: Planted) -> anyhow::Result<Report> {
     let temporary;
     let folder = if let Some(folder) = &args.keep {
         std::fs::create_dir_all(folder).context("the folder to keep cannot be made")?;
@@ -85,15 +98,31 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<Report> {
         anyhow::ensure!(found.next().is_none(), "the folder to keep is not empty");
         folder.as_path()
     } else {
-        temporary = tempfile::tempdir().context("there is no room for the demo's files")?;
+        temporary = temporary_folder(args.browsers).context("no room for the demo's files")?;
         temporary.path()
     };
-    let month = Month::live(args, folder).await?;
+    print::start(args);
+    let month = tokio::select! {
+        month = Month::live(args, folder, planted) => month?,
+        // So that the temporary folder goes with it.
+        _ = shutdown::signal() => anyhow::bail!("interrupted"),
+    };
     print::month(&month);
     if let Some(file) = &args.report {
         month.report.write(file)?;
     }
     Ok(month.report)
+}
+
+/// A folder that goes when it is dropped. What is thrown away needs no disk, and a month has some ten
+/// thousand transactions, each of which waits until it is written down.
+fn temporary_folder(browsers: u32) -> std::io::Result<TempDir> {
+    if browsers <= BROWSERS_IN_MEMORY_MAX
+        && let Ok(in_memory) = tempfile::tempdir_in(MEMORY)
+    {
+        return Ok(in_memory);
+    }
+    tempfile::tempdir()
 }
 
 /// What each attack got.
@@ -111,13 +140,14 @@ pub(crate) struct Month {
 }
 
 impl Month {
-    async fn live(args: &DemoArgs, folder: &Path) -> anyhow::Result<Self> {
+    async fn live(args: &DemoArgs, folder: &Path, planted: Planted) -> anyhow::Result<Self> {
         let start = Utc
             .with_ymd_and_hms(2026, 1, 1, 0, 0, 0)
             .single()
             .context("a date that exists")?;
         let (clock, simulation) = Clock::simulated(start);
-        let system = System::start(&folder.join("system"), Profile::month(), clock.clone()).await?;
+        let (home, profile) = (folder.join("system"), Profile::month());
+        let system = System::start_planted(&home, profile, clock.clone(), planted).await?;
         let stage = Stage::set(args, folder, &system, &clock, start).await?;
 
         let (expected, scores) = stage.play(simulation).await?;

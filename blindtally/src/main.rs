@@ -15,6 +15,7 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one of them, read once")]
 enum Command {
     /// Prints the completions of a shell.
     Completions {
@@ -25,6 +26,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Runs the whole system until ctrl-c, and keeps everything in one folder.
     Up(up::UpArgs),
+    /// Buys vote tokens, and votes: the `wallet` program.
+    Wallet(client::cli::Args),
 }
 
 #[tokio::main]
@@ -38,12 +41,12 @@ async fn main() -> anyhow::Result<ExitCode> {
         }
         Command::Demo(args) => {
             let report = demo::run(&args).await?;
-            Ok(if report.reconciled {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::FAILURE
-            })
+            Ok(ExitCode::from(report.exit_code()))
         }
         Command::Up(args) => up::run(&args).await.map(|()| ExitCode::SUCCESS),
+        Command::Wallet(args) => {
+            client::cli::run(&args.options, args.command).await?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }

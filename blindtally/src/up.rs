@@ -4,15 +4,16 @@
     reason = "what this command prints is what it is for"
 )]
 
+mod introduction;
+
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
 use clock::Clock;
-use messages::FundingSource;
 use service_kit::{shutdown, telemetry};
 
-use crate::system::{Layout, Profile, ServiceName, System, settlement};
+use crate::system::{Profile, System};
 
 /// Runs the whole system on this machine, and keeps everything in one folder.
 #[derive(Args, Clone, Debug)]
@@ -32,7 +33,8 @@ pub async fn run(args: &UpArgs) -> anyhow::Result<()> {
     let started = System::start(&args.data, Profile::up(), Clock::system()).await;
     let system = started.context("the system does not start")?;
     system.layout().until_it_sells().await?;
-    let introduction = introduction(system.layout())?;
+    let program = std::env::current_exe().context("this program has no path")?;
+    let introduction = introduction::of(system.layout(), &program)?;
     // Whoever reads this may send a signal, so the listener on signals is polled first.
     let told = async {
         println!("{introduction}");
@@ -45,68 +47,4 @@ pub async fn run(args: &UpArgs) -> anyhow::Result<()> {
     system.stop().await?;
     println!("Stopped. Everything is in {}.", args.data.display());
     Ok(())
-}
-
-/// Where the services are, and the first steps by hand.
-fn introduction(layout: &Layout) -> anyhow::Result<String> {
-    let url = |service| {
-        layout
-            .url(service)
-            .to_string()
-            .trim_end_matches('/')
-            .to_owned()
-    };
-    let (payments, custodian) = (
-        url(ServiceName::Payments),
-        url(ServiceName::SandboxCustodian),
-    );
-    let (tally, issuer) = (url(ServiceName::Tally), url(ServiceName::ChallengeBypass));
-    let ca = layout.pki().ca();
-    let post = format!(
-        "curl --cacert {} -H 'content-type: application/json'",
-        ca.display()
-    );
-    let sku = layout.sku_token(FundingSource::UserWallet)?;
-    Ok(format!(
-        r#"Blindtally runs, with play money and on this machine only.
-
-  payments           {payments}
-  challenge-bypass   {issuer}  (only payments' client certificate is let in)
-  tally              {tally}
-  sandbox custodian  {custodian}
-
-1. Order four votes. The answer has the order's id, its capability and its transferReference.
-
-   {post} {payments}/v1/orders \
-     -d '{{"items":[{{"sku":"{sku}","quantity":4}}]}}'
-
-2. Open an account with play money, and pay. The answer has the transfer's id.
-
-   {post} {custodian}/sandbox/accounts -d '{{"id":"me","funds":{{"BAT":"100"}}}}'
-   {post} {custodian}/sandbox/transfers -d '{{"custodian":"uphold","from":"me","amount":"1",
-     "currency":"BAT","destination":"{destination}","message":"TRANSFER-REFERENCE"}}'
-
-3. Tell payments. The order is paid then.
-
-   {post} {payments}/v1/orders/ORDER-ID/transactions/uphold \
-     -H 'authorization: Bearer CAPABILITY' -d '{{"externalTransactionId":"TRANSFER-ID"}}'
-
-The rest is arithmetic on curves, which the `wallet` program does. This buys four votes from the account
-above, and votes. It waits up to a minute, until tally has witnessed the first keys:
-
-   export WALLET_PAYMENTS={payments} WALLET_PAYMENTS_PIN={pin}
-   export WALLET_WITNESS={tally} WALLET_WITNESS_PIN={witness_pin}
-   export WALLET_DIRECTORY_KEY={directory_key}
-   cargo run --release -p client --bin wallet -- buy --profile demo --quantity 4 --account me \
-     --custodian {custodian} --custodian-pin {custodian_pin} \
-     --destination {destination} \
-     --sku {sku}
-   cargo run --release -p client --bin wallet -- vote --profile demo --for example.com
-"#,
-        destination = settlement::UPHOLD,
-        pin = layout.pin(ServiceName::Payments)?,
-        witness_pin = layout.pin(ServiceName::Tally)?,
-        custodian_pin = layout.pin(ServiceName::SandboxCustodian)?,
-        directory_key = hex::encode(layout.directory_key().to_bytes()),
-    ))
 }

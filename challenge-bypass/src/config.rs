@@ -1,9 +1,11 @@
 //! The settings. `config.default.toml` names each of them and says what it does.
 
 use chrono::TimeDelta;
-use secrecy::SecretString;
 use serde::Deserialize;
-use service_kit::{config::Sources, secret::SecretFile, service::HttpSettings};
+use service_kit::{
+    bearer::BearerSettings, config::Sources, crypto::CryptoSettings, db::DatabaseSettings,
+    secret::SecretFile, service::HttpSettings,
+};
 
 use crate::domain::{RedemptionLimits, Rotation};
 
@@ -20,15 +22,17 @@ pub struct Config {
     /// What is logged.
     pub log_level: String,
     /// The section `[database]`.
-    pub database: Database,
+    pub database: DatabaseSettings,
     /// The section `[keys]`.
     pub keys: Keys,
     /// The section `[limits]`.
     pub limits: Limits,
+    /// The section `[crypto]`.
+    pub crypto: CryptoSettings,
     /// The section `[retention]`.
     pub retention: Retention,
-    /// The section `[auth]`.
-    pub auth: Auth,
+    /// Who may call, beside what their certificates say.
+    pub auth: BearerSettings,
     /// The section `[http]`.
     pub http: HttpSettings,
 }
@@ -38,14 +42,6 @@ impl Config {
     pub fn sources() -> Sources {
         Sources::defaults(SERVICE, DEFAULTS)
     }
-}
-
-/// Where things are kept.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Database {
-    /// The URL of the database, which may hold a password.
-    pub url: SecretString,
 }
 
 /// How keys are sealed and announced.
@@ -115,14 +111,6 @@ impl Retention {
     pub fn redemptions(&self) -> TimeDelta {
         self.secrets() + TimeDelta::days(self.redemption_retention_days.into())
     }
-}
-
-/// Who may call, beside what their certificates say.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Auth {
-    /// The bearer tokens, one a line.
-    pub bearer_tokens_file: SecretFile,
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use service_kit::{
     crypto::PoolError,
     fault::Crashed,
     problem::{RetryAfter, Slug},
+    telemetry::Alarm,
 };
 
 use crate::{
@@ -16,6 +17,18 @@ use crate::{
     group::GroupError,
     store::StoreError,
 };
+
+/// The registry takes nothing of some key.
+static REGISTRY: Alarm = Alarm::new("registry");
+
+/// The database fails.
+static DATABASE: Alarm = Alarm::new("registry-database");
+
+/// Says that a redemption was taken.
+pub(crate) fn all_is_well() {
+    REGISTRY.clear();
+    DATABASE.clear();
+}
 
 /// Why a request was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -184,13 +197,9 @@ fn invalid_redemption(error: InvalidRedemption) -> Problem {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         if self.is_alarm() {
-            metrics::counter!("blindtally_registry_alarms_total").increment(1);
-        }
-        if self.is_alarm() || matches!(self, Self::Store(_)) {
-            tracing::error!(
-                error = &self as &dyn std::error::Error,
-                "a request was stopped"
-            );
+            REGISTRY.raise(&self);
+        } else if matches!(self, Self::Store(_)) {
+            DATABASE.raise(&self);
         }
         self.problem().into_response()
     }

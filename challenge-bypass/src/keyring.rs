@@ -22,13 +22,19 @@ pub struct OpenKey {
     pub id: KeyId,
     /// What never changes.
     pub facts: KeyFacts,
+    revoked: bool,
     secret: Option<Arc<SigningKey>>,
 }
 
 impl OpenKey {
-    /// The secret, unless the key was revoked or redeems no more.
+    /// The secret, unless the key was revoked, redeems no more, or [lost it](Self::lost_its_secret).
     pub fn secret(&self) -> Option<&Arc<SigningKey>> {
         self.secret.as_ref()
+    }
+
+    /// Whether the secret is gone that the key should have at `time`: the database is not what it was.
+    pub fn lost_its_secret(&self, time: DateTime<Utc>) -> bool {
+        self.secret.is_none() && !self.revoked && self.facts.window.redeems_at(time)
     }
 }
 
@@ -102,6 +108,10 @@ impl Keyring {
             return Ok(None);
         };
         let key = Arc::new(open(stored, &self.sealer)?);
+        // A key that has no secret may be revoked by another process, or get its secret back.
+        if key.secret.is_none() {
+            return Ok(Some(key));
+        }
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         keys.insert(id, Arc::clone(&key));
         Ok(Some(key))
@@ -155,6 +165,7 @@ fn open(stored: StoredKey, sealer: &Sealer) -> Result<OpenKey, OpenError> {
     Ok(OpenKey {
         id: stored.facts.id(),
         facts: stored.facts,
+        revoked: stored.revoked,
         secret: secret.map(Arc::new),
     })
 }

@@ -26,7 +26,7 @@
 //!
 //! [RFC 9497]: https://www.rfc-editor.org/rfc/rfc9497
 
-pub mod auth;
+mod auth;
 pub mod config;
 pub mod domain;
 pub mod error;
@@ -47,7 +47,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clock::Clock;
 use secrecy::ExposeSecret as _;
-use service_kit::{Service, Shutdown, crypto::Pool, service::Readiness};
+use service_kit::{Service, Shutdown, bearer::BearerTokens, crypto::Pool, service::Readiness};
 use utoipa::OpenApi as _;
 
 pub use config::Config;
@@ -56,7 +56,6 @@ pub use rules::Rules;
 pub use state::{AppState, Shared};
 
 use crate::{
-    auth::BearerTokens,
     issuers::Issuers,
     jobs::{RetentionJob, RotationJob},
     keyring::Keyring,
@@ -109,7 +108,7 @@ fn state(
     keyring: Arc<Keyring>,
 ) -> anyhow::Result<AppState> {
     let Deps { clock, rules } = deps.clone();
-    let pool = Pool::for_this_machine()?;
+    let pool = Pool::for_this_machine(config.crypto)?;
     let shutdown = Shutdown::default();
     let registry = Registry::new(&store, pool.clone(), &rules, &clock, &shutdown);
     let shared = Shared {
@@ -127,7 +126,7 @@ fn state(
             rules: rules.clone(),
             clock: clock.clone(),
         },
-        tokens: BearerTokens::read(&config.auth.bearer_tokens_file)?,
+        tokens: BearerTokens::read(&config.auth)?,
         limits: config.limits,
         store,
         keyring,

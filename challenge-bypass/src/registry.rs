@@ -22,6 +22,7 @@ use service_kit::{
 use crate::{
     Error, Rules,
     domain::{BadSignature, Claim, Found, Judgement, RedemptionRequest, Spend, VerifiedRedemption},
+    error::all_is_well,
     group::{Group, GroupError, GroupLimits},
     keyring::OpenKey,
     store::{Counted, Signing, Store, StoreError},
@@ -120,13 +121,21 @@ impl Registry {
         if request.replay_only() || !key.facts.window.redeems_at(self.clock.now()) {
             return Err(Error::KeyExpired);
         }
-        let secret = Arc::clone(key.secret().ok_or(Error::KeyRevoked)?);
+        let secret = match key.secret() {
+            Some(secret) => Arc::clone(secret),
+            // Good tokens are not thrown away over what an operator can bring back.
+            None if key.lost_its_secret(self.clock.now()) => {
+                return Err(Error::RegistryInconsistent);
+            }
+            None => return Err(Error::KeyRevoked),
+        };
         let verified = self.verify.submit((request, secret)).await??;
         self.rules.fault.at("verify")?;
         let spend = self.spend.submit(verified).await?;
         self.rules.fault.at("spend")?;
         match spend {
             Spend::First { redeemed_total } => {
+                all_is_well();
                 Ok(answer(key, RedemptionOutcome::First, redeemed_total))
             }
             Spend::Replay { redeemed_total } => {

@@ -72,6 +72,7 @@ impl Signer {
                 Counted::Now => return Ok(response(signed)),
                 Counted::Before(before) if before == key.id => return Ok(response(signed)),
                 Counted::Before(before) => key = self.key(before).await?,
+                Counted::Inconsistent => return Err(Error::RegistryInconsistent),
                 Counted::Revoked => {
                     self.keyring.forget(key.id);
                     key = self.current_key(issuer).await?;
@@ -86,7 +87,13 @@ impl Signer {
         key: &OpenKey,
         batch: &Arc<BlindedBatch>,
     ) -> Result<SignedBatch, Error> {
-        let secret = key.secret().ok_or(Error::NoSigningKey)?;
+        let secret = match key.secret() {
+            Some(secret) => secret,
+            None if key.lost_its_secret(self.clock.now()) => {
+                return Err(Error::RegistryInconsistent);
+            }
+            None => return Err(Error::NoSigningKey),
+        };
         let secret = (self.rules.signing_key)(secret);
         let (batch, accepts) = (Arc::clone(batch), self.rules.accepts_point);
         let signed = self

@@ -3,11 +3,11 @@
 use std::{ops::Deref, sync::Arc};
 
 use clock::Clock;
-use service_kit::Shutdown;
+use service_kit::{Shutdown, bearer::BearerTokens};
 
 use crate::{
-    Rules, auth::BearerTokens, config::Limits, issuers::Issuers, keyring::Keyring,
-    registry::Registry, signer::Signer, store::Store,
+    Rules, config::Limits, issuers::Issuers, keyring::Keyring, registry::Registry, signer::Signer,
+    store::Store,
 };
 
 /// What handlers share. Clones, of which each request makes several, share it.
@@ -23,7 +23,7 @@ pub struct Shared {
     pub(crate) registry: Registry,
     pub(crate) limits: Limits,
     pub(crate) rules: Rules,
-    pub(crate) tokens: Option<BearerTokens>,
+    pub(crate) tokens: BearerTokens,
     pub(crate) clock: Clock,
     pub(crate) shutdown: Shutdown,
 }

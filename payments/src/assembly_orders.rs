@@ -17,22 +17,25 @@ use crate::{
     domain::{
         capability::Capabilities,
         derivation::OrderSecret,
-        issuer::IssuerSpec,
+        issuer::{IssuerSpec, funds_kinds},
         macaroons::RootKey,
         order::Waiting,
         sku::{Catalogue, Sku},
     },
     jobs::{retention::RetentionJob, signing::SigningJob, transfers::TransfersJob},
     published::PublishedDirectory,
-    routes::orders_state::{OrderLimits, OrdersParts, OrdersState, router},
+    routes::{
+        alarms::CredentialAlarms,
+        orders_state::{OrderLimits, OrdersParts, OrdersState, router},
+    },
     rules::Rules,
     signing::Signing,
-    store::orders::{PlaceLimits, SqliteOrders},
+    store::{
+        figures::Figures as _,
+        orders::{PlaceLimits, SqliteOrders, Store as _},
+    },
     transfers::Transfers,
 };
-
-/// The most tokens of one item (contracts §8): what challenge-bypass signs in one request.
-const QUANTITY_MAX: usize = 400;
 
 /// What the orders side is made of.
 #[derive(Debug)]
@@ -101,22 +104,39 @@ pub(crate) fn issuers(config: &Config) -> Vec<IssuerSpec> {
     config.skus.iter().map(spec).collect()
 }
 
+/// Whether the configuration still has every issuer that the database knows: without one, its orders could not go on
+/// and its keys would be missing from the records of funds.
+pub(crate) async fn check_known(
+    store: &SqliteOrders,
+    issuers: &[IssuerSpec],
+) -> anyhow::Result<()> {
+    let skus = store.known_skus().await?;
+    let lacking = |sku: &&String| issuers.iter().all(|one| one.terms.sku != **sku);
+    if let Some(sku) = skus.iter().find(lacking) {
+        anyhow::bail!(
+            "the configuration lacks the SKU {sku}, which was ordered before: put it back with on_sale = false"
+        );
+    }
+    let kinds = funds_kinds(issuers);
+    for total in store.funds_totals().await? {
+        anyhow::ensure!(
+            kinds.contains_key(&(total.source, total.value)),
+            "the configuration lacks the SKU that sold votes at {} for {}: put it back with on_sale = false",
+            total.value,
+            total.source
+        );
+    }
+    Ok(())
+}
+
 /// Puts routes and jobs together.
 pub(crate) fn orders_side(parts: OrdersSideParts<'_>) -> anyhow::Result<OrdersSide> {
     let (config, clock) = (parts.config, parts.clock);
     check_quantities(config)?;
-    let secret = OrderSecret::new(*config.secrets.orders_file.read_key()?);
     let catalogue = Arc::new(catalogue(config)?);
     let store = Arc::new(parts.store.clone());
-    let transfers = Transfers {
-        store: store.clone(),
-        custody: Arc::new(HttpCustody::new(&config.custodians, &config.transfers)?),
-        secret: secret.clone(),
-        require_reference: config.transfers.require_transfer_reference,
-        clock: clock.clone(),
-        rules: parts.rules.transfers,
-        fault: parts.rules.fault.clone(),
-    };
+    let transfers = transfers(config, store.clone(), clock.clone(), &parts.rules)?;
+    let secret = transfers.secret.clone();
     let signing = Signing {
         store: store.clone(),
         signer: Arc::new(parts.client),
@@ -133,9 +153,8 @@ pub(crate) fn orders_side(parts: OrdersSideParts<'_>) -> anyhow::Result<OrdersSi
             signing: signing.clone(),
         }),
         Arc::new(RetentionJob {
-            store: store.clone(),
+            transfers: transfers.clone(),
             kept,
-            clock: clock.clone(),
         }),
     ];
     let state = OrdersState::new(OrdersParts {
@@ -146,9 +165,10 @@ pub(crate) fn orders_side(parts: OrdersSideParts<'_>) -> anyhow::Result<OrdersSi
         transfers,
         signing,
         directory: parts.directory,
-        pool: Pool::for_this_machine()?,
+        pool: Pool::for_this_machine(config.crypto)?,
         clock,
         limits: limits(config),
+        alarms: CredentialAlarms::default(),
         rules: parts.rules,
     });
     Ok(OrdersSide {
@@ -158,10 +178,30 @@ pub(crate) fn orders_side(parts: OrdersSideParts<'_>) -> anyhow::Result<OrdersSi
     })
 }
 
+/// What takes transfers and asks about them.
+pub(crate) fn transfers(
+    config: &Config,
+    store: Arc<SqliteOrders>,
+    clock: Clock,
+    rules: &Rules,
+) -> anyhow::Result<Transfers> {
+    Ok(Transfers {
+        store,
+        custody: Arc::new(HttpCustody::new(&config.custodians, &config.transfers)?),
+        secret: OrderSecret::new(*config.secrets.orders_file.read_key()?),
+        require_reference: config.transfers.require_transfer_reference,
+        order_transfers_max: config.orders.order_transfers_max,
+        clock,
+        rules: rules.transfers,
+        fault: rules.fault.clone(),
+    })
+}
+
 /// A quantity that is sold must be one that can be signed at once.
 fn check_quantities(config: &Config) -> anyhow::Result<()> {
     let sold = &config.orders.order_quantities;
-    let most = config.credentials.blinded_tokens_max.min(QUANTITY_MAX);
+    let most = config.orders.order_quantity_max as usize;
+    let most = config.credentials.blinded_tokens_max.min(most);
     let fits = |quantity: &u32| (1..=most).contains(&(*quantity as usize));
     anyhow::ensure!(
         !sold.is_empty() && sold.iter().all(fits),

@@ -22,8 +22,10 @@ use crate::{
     config::Config,
     domain::issuer::IssuerSpec,
     jobs::{
-        directory::DirectoryJob, funds::FundsJob, issuers::IssuersJob,
-        log_retention::LogRetentionJob, vote_counters::VoteCountersJob,
+        directory::{DirectoryHealth, DirectoryJob},
+        funds::{FundsHealth, FundsJob},
+        issuers::IssuersJob,
+        log_retention::LogRetentionJob,
         vote_retention::VoteRetentionJob,
     },
     published::PublishedDirectory,
@@ -78,6 +80,14 @@ pub(crate) struct VotesSideParts<'a> {
     pub(crate) clock: Clock,
     pub(crate) rules: VoteRules,
     pub(crate) faults: FaultPoints,
+    pub(crate) signed_fits: fn(u64, u64) -> bool,
+}
+
+/// Whether the jobs that make what everybody may read found what they must not go on with.
+#[derive(Clone, Default)]
+struct FiguresHealth {
+    directory: DirectoryHealth,
+    funds: FundsHealth,
 }
 
 /// The votes side, put together.
@@ -90,6 +100,7 @@ pub(crate) struct VotesSide {
     pub(crate) jobs: Vec<Arc<dyn Job>>,
     votes: SqliteVotes,
     relays: [(&'static str, RelayHealth); 2],
+    health: FiguresHealth,
 }
 
 impl VotesSide {
@@ -105,6 +116,10 @@ impl VotesSide {
             let votes = votes.clone();
             async move { Ok(votes.check().await?) }
         });
+        let FiguresHealth { directory, funds } = self.health.clone();
+        let readiness = readiness
+            .check("funds", move || std::future::ready(funds.check()))
+            .check("directory", move || std::future::ready(directory.check()));
         self.relays
             .iter()
             .fold(readiness, |readiness, (name, health)| {
@@ -138,7 +153,6 @@ pub(crate) async fn votes_side(parts: VotesSideParts<'_>) -> anyhow::Result<Vote
         .context("the key directory cannot be read")?;
     let notice = TimeDelta::hours(config.directory.key_notice_hours.into());
     let directory = Arc::new(PublishedDirectory::new(stored, notice));
-    let counters = Arc::new(VoteCounters::default());
 
     let intake = Intake::new(IntakeParts {
         store: Arc::new(votes.clone()),
@@ -152,8 +166,8 @@ pub(crate) async fn votes_side(parts: VotesSideParts<'_>) -> anyhow::Result<Vote
     });
     let state = PublicState {
         intake,
-        vote_credentials_max: config.votes.vote_credentials_max,
-        counters: Arc::clone(&counters),
+        vote_limits: config.votes.limits(),
+        counters: VoteCounters::default(),
         directory: Arc::clone(&directory),
         figures: Arc::clone(&parts.figures),
         anonymity_sets: Arc::default(),
@@ -162,7 +176,8 @@ pub(crate) async fn votes_side(parts: VotesSideParts<'_>) -> anyhow::Result<Vote
     };
     let (votes_relay, votes_health) = votes_relay(&parts, Arc::new(votes.outbox()));
     let (figures_relay, figures_health) = figures_relay(&parts, Arc::new(publications.outbox()));
-    let mut jobs = publishing_jobs(&parts, &topics, &publications, &directory)?;
+    let health = FiguresHealth::default();
+    let mut jobs = publishing_jobs(&parts, &topics, &publications, &directory, &health)?;
     jobs.push(Arc::new(votes_relay));
     jobs.push(Arc::new(figures_relay));
     jobs.push(Arc::new(VoteRetentionJob {
@@ -171,16 +186,13 @@ pub(crate) async fn votes_side(parts: VotesSideParts<'_>) -> anyhow::Result<Vote
         kept: TimeDelta::days(config.votes.vote_retention_days.into()),
         clock: parts.clock.clone(),
     }));
-    jobs.push(Arc::new(VoteCountersJob {
-        counters,
-        interval: TimeDelta::minutes(config.votes.counters_interval_minutes.into()),
-    }));
     Ok(VotesSide {
         directory,
         router: router(state, config.votes.body_bytes_max),
         jobs,
         votes,
         relays: [(VOTES_LINE, votes_health), (FIGURES_LINE, figures_health)],
+        health,
     })
 }
 
@@ -190,6 +202,7 @@ fn publishing_jobs(
     topics: &Topics,
     publications: &Arc<SqlitePublications>,
     directory: &Arc<PublishedDirectory>,
+    health: &FiguresHealth,
 ) -> anyhow::Result<Vec<Arc<dyn Job>>> {
     let secret = parts.config.secrets.directory_key_file.read_key()?;
     Ok(vec![
@@ -203,17 +216,21 @@ fn publishing_jobs(
             published: Arc::clone(directory),
             issuers: parts.issuers.clone(),
             key: SigningKey::from_bytes(&secret),
+            log: Arc::clone(&parts.log),
             topic: topics.directory.clone(),
+            health: health.directory.clone(),
+            poll: TimeDelta::minutes(parts.config.directory.directory_poll_minutes.into()),
             clock: parts.clock.clone(),
         }),
         Arc::new(FundsJob {
             keeper: Arc::new(parts.client.clone()),
             figures: Arc::clone(&parts.figures),
-            store: Arc::clone(publications) as Arc<dyn Publications>,
             issuers: parts.issuers.clone(),
             environment: parts.config.environment.clone(),
             topic: topics.funds.clone(),
             clock: parts.clock.clone(),
+            signed_fits: parts.signed_fits,
+            health: health.funds.clone(),
         }),
         Arc::new(LogRetentionJob {
             log: Arc::clone(&parts.log),

@@ -4,16 +4,23 @@
     reason = "the output of commands goes to standard output"
 )]
 
+use std::sync::Arc;
+
 use anyhow::Context as _;
-use messages::money::Amount;
+use clock::Clock;
+use ed25519_dalek::SigningKey;
+use messages::{encoding::Fixed, money::Amount};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 use service_kit::event_log;
 use uuid::Uuid;
 
 use crate::{
-    Config, FIGURES_LINE, Rules, Topics, VOTES_LINE, catalogue,
+    Config, FIGURES_LINE, Rules, Topics, VOTES_LINE,
+    assembly_orders::transfers,
+    catalogue,
     domain::macaroons::RootKey,
+    error::Error,
     new_generation as generation,
     store::{
         orders::{Report, SqliteOrders, Store as _, Surplus},
@@ -29,6 +36,14 @@ pub enum OutboxName {
     Funds,
     /// Votes.
     Votes,
+}
+
+/// Prints the public half of the directory key.
+pub fn directory_key(config: &Config) -> anyhow::Result<()> {
+    let secret = config.secrets.directory_key_file.read_key()?;
+    let public = SigningKey::from_bytes(&secret).verifying_key();
+    println!("{}", Fixed(public.to_bytes()));
+    Ok(())
 }
 
 /// Prints the SKU token of the SKU `name`.
@@ -78,13 +93,31 @@ pub async fn report(config: &Config, as_json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Forgets the surplus of an order.
-pub async fn returned(config: &Config, order: Uuid) -> anyhow::Result<()> {
+/// Forgets a row of surplus.
+pub async fn returned(config: &Config, surplus: Uuid) -> anyhow::Result<()> {
     let orders = SqliteOrders::open(&config.orders_database.url).await?;
-    let rows = orders.settle_surplus(order).await?;
-    anyhow::ensure!(rows > 0, "the report lists no surplus of this order");
+    let found = orders.settle_surplus(surplus).await?;
+    anyhow::ensure!(found, "the report lists no such row of surplus");
     orders.forget_deleted().await?;
-    println!("Settled rows of surplus: {rows}");
+    println!("The row is settled.");
+    Ok(())
+}
+
+/// Asks the custodians about open transfers of orders that wait for no money.
+pub async fn ask(config: &Config, clock: Clock) -> anyhow::Result<()> {
+    let orders = Arc::new(SqliteOrders::open(&config.orders_database.url).await?);
+    let transfers = transfers(config, orders.clone(), clock, &Rules::default())?;
+    let (mut ended, mut open) = (0, 0);
+    for transfer in orders.report().await?.unresolved {
+        let order = orders.order(transfer.order_id).await?;
+        let order = order.context("a transfer has no order")?;
+        match transfers.refresh(&order, transfer).await {
+            Ok(transfer) if !transfer.status.is_open() => ended += 1,
+            Ok(_) | Err(Error::Custodian(_) | Error::Transfer(_)) => open += 1,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    println!("Transfers that have ended: {ended}; still open: {open}");
     Ok(())
 }
 
@@ -105,12 +138,20 @@ fn to_json(report: &Report, keys: &[KeyCount]) -> serde_json::Value {
         json!({
             "source": total.source, "value": total.value, "currency": total.currency,
             "received": total.received, "votesSold": total.votes_sold,
+            "votesToSetOff": total.votes_to_set_off,
         })
     });
     let surplus = report.surplus.iter().map(|one| {
         json!({
-            "orderId": one.order_id, "custodian": custodian(one), "externalId": one.external_id,
-            "reason": one.reason, "currency": one.currency, "amount": one.amount, "day": one.day,
+            "id": one.id, "orderId": one.order_id, "custodian": custodian(one),
+            "externalId": one.external_id, "reason": one.reason, "currency": one.currency, "amount": one.amount, "day": one.day,
+        })
+    });
+    let unresolved = report.unresolved.iter().map(|transfer| {
+        json!({
+            "orderId": transfer.order_id, "custodian": transfer.custodian.as_str(),
+            "externalId": transfer.external_id, "status": transfer.status.as_str(),
+            "currency": transfer.currency, "amount": transfer.amount,
         })
     });
     let keys = keys.iter().map(|key| {
@@ -125,6 +166,7 @@ fn to_json(report: &Report, keys: &[KeyCount]) -> serde_json::Value {
         "credentials": counted(&report.credentials),
         "funds": funds.collect::<Vec<_>>(),
         "surplus": surplus.collect::<Vec<_>>(),
+        "unresolved": unresolved.collect::<Vec<_>>(),
         "keys": keys.collect::<Vec<_>>(),
     })
 }
@@ -147,8 +189,13 @@ fn to_text(report: &Report, keys: &[KeyCount]) -> String {
     }
     for total in &report.funds {
         line(format_args!(
-            "funds        {} at {} {}: {} received, {} votes sold",
-            total.source, total.value, total.currency, total.received, total.votes_sold
+            "funds        {} at {} {}: {} received, {} votes sold, {} of them to set off",
+            total.source,
+            total.value,
+            total.currency,
+            total.received,
+            total.votes_sold,
+            total.votes_to_set_off
         ));
     }
     for key in keys {
@@ -169,13 +216,29 @@ fn to_text(report: &Report, keys: &[KeyCount]) -> String {
     ));
     for one in &report.surplus {
         line(format_args!(
-            "  {} {:<10} {} {} order {} {} {}",
+            "  {} {} {:<10} {} {} order {} {} {}",
+            one.id,
             one.day,
             one.reason,
             one.amount,
             one.currency,
             one.order_id,
             custodian(one),
+            one.external_id.as_deref().unwrap_or("-"),
+        ));
+    }
+    line(format_args!(
+        "unresolved   {} open transfers of orders that wait for no money",
+        report.unresolved.len()
+    ));
+    for one in &report.unresolved {
+        line(format_args!(
+            "  {} {:<10} {} {} order {} {}",
+            one.custodian,
+            one.status.as_str(),
+            one.amount,
+            one.currency,
+            one.order_id,
             one.external_id.as_deref().unwrap_or("-"),
         ));
     }

@@ -62,6 +62,9 @@ pub enum Error {
     /// The database failed.
     #[error("the database failed")]
     Store(#[from] sqlx::Error),
+    /// The order has as many transfers as one may have.
+    #[error("the order has too many transfers")]
+    TooManyTransfers,
     /// The signed card transaction is malformed, or the card's custodian refuses it.
     #[error("the card transaction is malformed or refused: {0}")]
     Transaction(&'static str),
@@ -96,6 +99,7 @@ impl Error {
             Self::Points(invalid) => points(*invalid),
             Self::Pool(error) => (*error).into(),
             Self::Signing(_) => Slug::IssuerUnavailable.into(),
+            Self::TooManyTransfers => Slug::TooManyTransfers.into(),
             Self::Transaction(reason) => {
                 Problem::new(Slug::InvalidTransaction).invalid("/transaction", *reason)
             }
@@ -165,27 +169,16 @@ fn transfer(misfit: Misfit) -> Problem {
     .into()
 }
 
-impl Error {
-    /// The public face of the error, after its cause was logged, if an operator has to know it.
-    pub(crate) fn logged(&self) -> Problem {
-        match self {
-            Self::Store(_) | Self::Planned(_) => tracing::error!(
-                error = self as &dyn std::error::Error,
-                "a request of the orders side failed"
-            ),
-            // What challenge-bypass refuses about points that were checked here is a fault of ours.
-            Self::Signing(challenge_bypass::Error::Refused(slug)) => tracing::error!(
-                problem = slug.as_str(),
-                "challenge-bypass refused to sign what was paid for"
-            ),
-            _ => {}
-        }
-        self.problem()
-    }
-}
-
+/// The public face of the error, after its cause was logged, if an operator has to know it. The routes of credentials
+/// have alarms instead.
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        self.logged().into_response()
+        if let Self::Store(_) | Self::Planned(_) = self {
+            tracing::error!(
+                error = &self as &dyn std::error::Error,
+                "a request of the orders side failed"
+            );
+        }
+        self.problem().into_response()
     }
 }

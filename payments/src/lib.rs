@@ -64,6 +64,8 @@ pub struct Deps {
 pub async fn build(config: Config, deps: Deps) -> anyhow::Result<Service> {
     let Deps { clock, rules } = deps;
     let store = SqliteOrders::open(&config.orders_database.url).await?;
+    let issuers = assembly_orders::issuers(&config);
+    assembly_orders::check_known(&store, &issuers).await?;
     let log = event_log::open(&config.event_log.url).await;
     let log = log.context("the event log cannot be opened")?;
     let client = challenge_bypass::Client::new(
@@ -79,10 +81,11 @@ pub async fn build(config: Config, deps: Deps) -> anyhow::Result<Service> {
         orders_db: store.db().clone(),
         figures: std::sync::Arc::new(store.clone()),
         log,
-        issuers: assembly_orders::issuers(&config),
+        issuers,
         shutdown: shutdown.clone(),
         clock: clock.clone(),
         rules: rules.votes,
+        signed_fits: rules.signed_fits,
         faults: rules.fault.clone(),
     })
     .await?;

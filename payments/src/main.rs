@@ -20,6 +20,8 @@ enum Command {
         /// Which shell.
         shell: Shell,
     },
+    /// Prints the public half of the directory key, which tally and browsers are told.
+    DirectoryKey,
     /// Manages what waits to be published.
     #[command(subcommand)]
     Outbox(Outbox),
@@ -37,6 +39,9 @@ enum Command {
     /// Manages money that pays for nothing.
     #[command(subcommand)]
     Surplus(Surplus),
+    /// Manages what may still arrive.
+    #[command(subcommand)]
+    Transfers(Transfers),
 }
 
 #[derive(Debug, Subcommand)]
@@ -59,11 +64,17 @@ enum Sku {
 
 #[derive(Debug, Subcommand)]
 enum Surplus {
-    /// Forgets the surplus of an order, once it was returned to whoever paid it.
+    /// Forgets one row of surplus, once it was returned to whoever paid it.
     Returned {
-        /// The order, as the report names it.
-        order: uuid::Uuid,
+        /// The row, as the report names it.
+        row: uuid::Uuid,
     },
+}
+
+#[derive(Debug, Subcommand)]
+enum Transfers {
+    /// Asks about the open transfers that the report lists: what has arrived meanwhile becomes surplus.
+    Ask,
 }
 
 #[tokio::main]
@@ -76,13 +87,15 @@ async fn main() -> anyhow::Result<()> {
     let config: Config = sources.load()?;
     telemetry::init(&config.log)?;
     match cli.command {
+        Some(Command::DirectoryKey) => commands::directory_key(&config),
         Some(Command::Outbox(Outbox::NewGeneration { outbox })) => {
             commands::new_generation(&config, outbox).await
         }
         Some(Command::Report { json }) => commands::report(&config, json).await,
         Some(Command::Sku(Sku::Mint { name })) => commands::mint(&config, &name),
-        Some(Command::Surplus(Surplus::Returned { order })) => {
-            commands::returned(&config, order).await
+        Some(Command::Surplus(Surplus::Returned { row })) => commands::returned(&config, row).await,
+        Some(Command::Transfers(Transfers::Ask)) => {
+            commands::ask(&config, clock::Clock::system()).await
         }
         Some(Command::Completions { .. } | Command::Serve) | None => {
             let deps = Deps {

@@ -1,6 +1,9 @@
 //! The key directory as it is served: read once after each change, shared by all requests.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{
+    Arc, PoisonError, RwLock,
+    atomic::{AtomicBool, Ordering},
+};
 
 use axum::body::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -35,6 +38,7 @@ impl From<Directory> for Published {
 #[derive(Debug)]
 pub struct PublishedDirectory {
     current: RwLock<Arc<Published>>,
+    was_fetched: AtomicBool,
     notice: TimeDelta,
 }
 
@@ -43,6 +47,7 @@ impl PublishedDirectory {
     pub fn new(directory: Directory, notice: TimeDelta) -> Self {
         Self {
             current: RwLock::new(Arc::new(directory.into())),
+            was_fetched: AtomicBool::new(false),
             notice,
         }
     }
@@ -52,10 +57,16 @@ impl PublishedDirectory {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Serves `directory` from now on.
+    /// Serves `directory` from now on: what challenge-bypass has.
     pub fn replace(&self, directory: Directory) {
         let published = Arc::new(Published::from(directory));
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = published;
+        self.was_fetched.store(true, Ordering::Release);
+    }
+
+    /// Whether challenge-bypass was asked since the start. Until then keys may be missing here that it has.
+    pub fn was_fetched(&self) -> bool {
+        self.was_fetched.load(Ordering::Acquire)
     }
 
     /// The key that tokens of `issuer` are signed with now, if clients can have confirmed it (contracts §5).

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::{
     domain::{
         capability::{Allowed, Capabilities, May, Refused},
-        order,
+        funds, order,
         transfer::TransferRules,
     },
     votes::VoteRules,
@@ -27,6 +27,8 @@ pub struct Rules {
     pub idempotency: fn(&Uuid, &[u8]) -> [u8; 32],
     /// Which transfer pays which order (threats T3 and T4).
     pub transfers: TransferRules,
+    /// Whether so many tokens can have been signed: `(signed, sold)` (threat T19).
+    pub signed_fits: fn(u64, u64) -> bool,
     /// The votes side.
     pub votes: VoteRules,
     /// Points at which a test makes the service fail.
@@ -44,6 +46,7 @@ impl Default for Rules {
             quantity: order::sold_quantity,
             idempotency: order::idempotency_hash,
             transfers: TransferRules::default(),
+            signed_fits: funds::signed_fits,
             votes: VoteRules::default(),
             fault: FaultPoints::default(),
         }

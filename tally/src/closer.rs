@@ -13,6 +13,11 @@ use crate::{
     store::{ClosingState, ClosingTerms, Store, StoreError},
 };
 
+/// A line that is this far behind its source is reported no more: its price has left the settings of
+/// payments, which reports all lines of a source together, at least once a week. Its votes keep waiting for
+/// as many redemptions as were reported, and no month waits for it.
+const REPORTED_TOGETHER: Days = Days::new(7);
+
 /// How months close.
 #[derive(Clone, Debug)]
 pub struct CloserParts {
@@ -59,8 +64,11 @@ pub enum NotYet {
     #[error("another process is reading the topics")]
     OthersRead,
     /// Restated totals wait for an operator.
-    #[error("restated totals of {} ({}) wait for `tally funds accept`", .0.0, .0.1)]
+    #[error("restated totals of {} ({}) wait for `tally funds accept` or `reject`", .0.0, .0.1)]
     Restated(Line),
+    /// The order to stop came before the end of the topics.
+    #[error("the service stops")]
+    Stopped,
     /// Its time has not come.
     #[error("{month} closes on {on}")]
     TooEarly {
@@ -95,8 +103,10 @@ impl Closer {
     /// Reads to the end, then closes every month that is due. Answers which, and why not the next.
     pub async fn close_due(&self) -> Result<(Vec<Month>, NotYet), CloseError> {
         let mut closed = Vec::new();
-        if self.0.intake.run().await? == Reached::OthersRead {
-            return Ok((closed, NotYet::OthersRead));
+        match self.0.intake.run().await? {
+            Reached::End => {}
+            Reached::OthersRead => return Ok((closed, NotYet::OthersRead)),
+            Reached::Stopped => return Ok((closed, NotYet::Stopped)),
         }
         loop {
             let today = self.0.clock.today();
@@ -141,12 +151,13 @@ impl Closer {
             .flat_map(|report| &report.lines);
         for line in lines {
             let left = line.closing.map_or(0, |closing| closing.left_waiting);
-            let source = line.line.0.as_str();
-            let shown = u32::try_from(left).unwrap_or(u32::MAX);
-            metrics::gauge!("blindtally_tally_votes_left_waiting", "source" => source).set(shown);
+            let (source, value) = (line.line.0.as_str(), line.line.1.to_string());
             if left > 0 {
-                tracing::warn!(%month, source, left, "votes did not fit into the closing");
+                tracing::warn!(%month, source, value, left, "votes did not fit into the closing");
             }
+            let shown = u32::try_from(left).unwrap_or(u32::MAX);
+            let name = "blindtally_tally_votes_left_waiting";
+            metrics::gauge!(name, "source" => source, "value" => value).set(shown);
         }
         Ok(())
     }
@@ -159,12 +170,15 @@ impl Closer {
             return Err(NotYet::TooEarly { month, on });
         }
         for source in &self.0.sources {
-            if !state.reported.contains(source) {
-                return Err(NotYet::NoFunds(*source));
-            }
-        }
-        for (line, day) in &state.funds_days {
-            if !(self.0.rules.funds_cover)(*day, month) {
+            let lines = state
+                .funds_days
+                .iter()
+                .filter(|(line, _)| line.0 == *source);
+            let latest = lines.clone().map(|(_, day)| *day).max();
+            let latest = latest.ok_or(NotYet::NoFunds(*source))?;
+            let mut reported = lines.filter(|(_, day)| **day + REPORTED_TOGETHER >= latest);
+            let is_old = |day: NaiveDate| !(self.0.rules.funds_cover)(day, month);
+            if let Some((line, day)) = reported.find(|(_, day)| is_old(**day)) {
                 return Err(NotYet::FundsTooOld {
                     line: *line,
                     day: *day,

@@ -11,8 +11,9 @@ use clock::Clock;
 use service_kit::{outbox::new_generation as new_generation_of, secret::SecretFile};
 use tally::{
     Config, Deps,
-    domain::{HeadKey, LedgerHead, funds::Line},
+    domain::{HeadKey, LedgerHead, RecordMark, funds::Line},
     open, open_store,
+    store::Restatement,
     verify::verify as recompute,
 };
 
@@ -70,11 +71,11 @@ pub(crate) async fn head(config: &Config) -> anyhow::Result<()> {
 
 pub(crate) async fn list_restatements(config: &Config) -> anyhow::Result<()> {
     let store = open_store(config).await?;
-    for totals in store.restatements().await? {
+    for Restatement { mark, totals } in store.restatements().await? {
         let (source, value) = totals.line;
         writeln!(
             stdout(),
-            "{source} {value}: by {} received {} {}, sold {} votes",
+            "{source} {value} {mark}: by {} received {} {}, sold {} votes",
             totals.day,
             totals.received,
             totals.currency,
@@ -84,15 +85,30 @@ pub(crate) async fn list_restatements(config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-pub(crate) async fn accept(config: &Config, line: Line) -> anyhow::Result<()> {
+pub(crate) async fn accept(config: &Config, line: Line, mark: RecordMark) -> anyhow::Result<()> {
     let store = open_store(config).await?;
-    if !store
-        .accept_restatement(line, Clock::system().today())
-        .await?
-    {
-        bail!("no restated totals of {} ({}) wait", line.0, line.1);
+    let today = Clock::system().today();
+    if !store.accept_restatement(line, mark, today).await? {
+        bail!(
+            "no restated totals of {} ({}) with this mark wait",
+            line.0,
+            line.1
+        );
     }
     writeln!(stdout(), "accepted")?;
+    Ok(())
+}
+
+pub(crate) async fn reject(config: &Config, line: Line, mark: RecordMark) -> anyhow::Result<()> {
+    let store = open_store(config).await?;
+    if !store.reject_restatement(line, mark).await? {
+        bail!(
+            "no restated totals of {} ({}) with this mark wait",
+            line.0,
+            line.1
+        );
+    }
+    writeln!(stdout(), "rejected")?;
     Ok(())
 }
 

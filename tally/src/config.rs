@@ -3,7 +3,10 @@
 use messages::FundingSource;
 use secrecy::SecretString;
 use serde::Deserialize;
-use service_kit::{config::Sources, secret::SecretFile, service::HttpSettings};
+use service_kit::{
+    bearer::BearerSettings, config::Sources, db::DatabaseSettings, secret::SecretFile,
+    service::HttpSettings,
+};
 
 /// The name of the service in settings and logs.
 pub const SERVICE: &str = "tally";
@@ -20,7 +23,7 @@ pub struct Config {
     /// What topics begin with.
     pub environment: String,
     /// The section `[database]`.
-    pub database: Database,
+    pub database: DatabaseSettings,
     /// The section `[event_log]`.
     pub event_log: EventLog,
     /// The section `[ledger]`.
@@ -31,8 +34,8 @@ pub struct Config {
     pub retention: Retention,
     /// The section `[directory]`.
     pub directory: Directory,
-    /// The section `[auth]`.
-    pub auth: Auth,
+    /// Who may ask, beside whoever has a certificate.
+    pub auth: BearerSettings,
     /// The section `[limits]`.
     pub limits: Limits,
     /// The section `[http]`.
@@ -44,14 +47,6 @@ impl Config {
     pub fn sources() -> Sources {
         Sources::defaults(SERVICE, DEFAULTS)
     }
-}
-
-/// Where things are kept.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Database {
-    /// The URL of the database, which may hold a password.
-    pub url: SecretString,
 }
 
 /// Where the topics are, and how they are read.
@@ -100,16 +95,8 @@ pub struct Retention {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Directory {
-    /// The public half of payments' directory key, in base64, or nothing.
+    /// The public half of payments' directory key, in base64.
     pub public_key: String,
-}
-
-/// Who may ask.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Auth {
-    /// Bearer tokens, one a line.
-    pub bearer_tokens_file: SecretFile,
 }
 
 /// What one request may ask for.
@@ -118,7 +105,7 @@ pub struct Auth {
 pub struct Limits {
     /// The most rows of one answer.
     pub page_rows_max: u32,
-    /// How often a minute the heads of the key directory are read.
+    /// How often a minute one client may read the heads of the key directory.
     pub directory_heads_per_minute: u32,
 }
 

@@ -20,9 +20,9 @@ pub enum Error {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The route's own limit is used up.
-    #[error("the route is asked too often")]
-    TooManyRequests,
+    /// The client has used up the route's own limit.
+    #[error("the client asks too often")]
+    TooManyRequests(Problem),
     /// Neither a token nor a certificate.
     #[error("the caller shows neither a token nor a certificate")]
     Unauthorized,
@@ -37,7 +37,7 @@ impl Error {
                 .invalid(format!("/{member}"), "is not what this route takes"),
             Self::NotFound => Problem::new(Slug::NotFound),
             Self::Store(_) => Problem::internal(),
-            Self::TooManyRequests => Problem::new(Slug::TooManyRequests),
+            Self::TooManyRequests(problem) => problem.clone(),
             Self::Unauthorized => Problem::new(Slug::Unauthorized),
         }
     }

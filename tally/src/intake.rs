@@ -7,6 +7,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use chrono::NaiveDate;
 use clock::Clock;
 use ed25519_dalek::VerifyingKey;
 use messages::{
@@ -17,10 +18,11 @@ use service_kit::{
     event_log::{self, Batch, EventLog, Offset, Record},
     fault::{Crashed, FaultPoints},
     lease::{Claim, Holder, Lease},
+    shutdown::Shutdown,
 };
 
 use crate::{
-    domain::{CountedVote, Refusal, funds::FundsTotals},
+    domain::{CountedVote, Refusal, day::is_past, funds::FundsTotals},
     health::{Health, Stop},
     store::{Place, Raw, Read, Span, Store, StoreError, Taken},
     topics::Topics,
@@ -41,10 +43,12 @@ pub struct IntakeParts {
     pub lease_lasts: Duration,
     /// For how many months events are remembered.
     pub event_id_months: u32,
-    /// The key that signs the key directory's heads, if it is known here.
-    pub directory_key: Option<VerifyingKey>,
+    /// The key that signs the key directory's heads.
+    pub directory_key: VerifyingKey,
     /// Whether reading has stopped for an operator to decide.
     pub health: Health,
+    /// The order to stop: however long the log is, no batch begins after it.
+    pub shutdown: Shutdown,
     /// Where the tests let it crash.
     pub faults: FaultPoints,
 }
@@ -56,6 +60,8 @@ pub enum Reached {
     End,
     /// The end of what other processes are not reading.
     OthersRead,
+    /// The order to stop came. The next process goes on there.
+    Stopped,
 }
 
 /// Why a run ended early. The next one goes on where it stopped.
@@ -159,8 +165,10 @@ impl Intake {
             (funds, Kind::Funds),
             (directory, Kind::Directory),
         ] {
-            if self.read_topic(topic, kind).await? == Reached::OthersRead {
-                reached = Reached::OthersRead;
+            match self.read_topic(topic, kind).await? {
+                Reached::End => {}
+                Reached::OthersRead => reached = Reached::OthersRead,
+                Reached::Stopped => return Ok(Reached::Stopped),
             }
         }
         Ok(reached)
@@ -203,7 +211,10 @@ impl Intake {
                 let _released = self.parts.store.release(lease).await;
             }
         }
-        read.map(|()| reached)
+        Ok(match read? {
+            Reached::End => reached,
+            stopped => stopped,
+        })
     }
 
     /// Whether the log has more of this partition than was read. A position outside it is an error.
@@ -234,12 +245,15 @@ impl Intake {
         topic: &str,
         kind: Kind,
         claimed: &[Claimed],
-    ) -> Result<(), IntakeError> {
+    ) -> Result<Reached, IntakeError> {
         let from = claimed
             .iter()
             .map(|claimed| (claimed.place.partition, claimed.position));
         let mut consumer = self.parts.log.consumer(topic, from.collect()).await?;
         while let Some(batch) = consumer.next().await? {
+            if self.parts.shutdown.has_begun() {
+                return Ok(Reached::Stopped);
+            }
             self.parts.faults.at("tally-batch-read")?;
             let held = claimed
                 .iter()
@@ -274,7 +288,7 @@ impl Intake {
                 );
             }
         }
-        Ok(())
+        Ok(Reached::End)
     }
 
     async fn take(&self, place: &Place, kind: Kind, batch: Batch) -> Result<Taken, IntakeError> {
@@ -298,20 +312,24 @@ impl Intake {
                 store.take_funds(&span, &totals, today).await?
             }
             Kind::Directory => {
-                let heads = read(batch.records, |value| self.directory_head(value));
+                let heads = read(batch.records, |value| self.directory_head(value, today));
                 store.witness(&span, &heads).await?
             }
         };
         Ok(taken)
     }
 
-    fn directory_head(&self, value: &[u8]) -> Result<Head, Refusal> {
+    fn directory_head(&self, value: &[u8], today: NaiveDate) -> Result<Head, Refusal> {
         let record = DirectoryHead::decode(value).map_err(|_| Refusal::NotARecord)?;
         let head = Head::try_from(record).map_err(|_| Refusal::NotARecord)?;
-        match &self.parts.directory_key {
-            Some(key) if !head.is_signed_by(key) => Err(Refusal::BadSignature),
-            Some(_) | None => Ok(head),
+        if !head.is_signed_by(&self.parts.directory_key) {
+            return Err(Refusal::BadSignature);
         }
+        // A head of a later day would stand before every true one until then.
+        if !is_past(head.day, today) {
+            return Err(Refusal::BadDay);
+        }
+        Ok(head)
     }
 }
 

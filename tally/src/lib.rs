@@ -21,7 +21,7 @@
 //! Pay out more than a funding source has paid in, or split more votes than its tokens were redeemed
 //! (threat T18): whoever writes to a topic could otherwise empty the pool.
 
-pub mod auth;
+mod auth;
 pub mod closer;
 pub mod config;
 pub mod domain;
@@ -36,20 +36,22 @@ pub mod store;
 pub mod topics;
 pub mod verify;
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use chrono::TimeDelta;
 use clock::Clock;
 use ed25519_dalek::VerifyingKey;
-use governor::{Quota, RateLimiter};
 use messages::PublicKey;
 use secrecy::ExposeSecret as _;
 use service_kit::{
     Service,
+    bearer::BearerTokens,
     event_log::{self, EventLog},
+    limits::RouteLimit,
     outbox::{BATCH_ROWS_MAX, RelayHealth, RelayJob, RelayParts, Schedule, Shuffle},
     service::Readiness,
+    shutdown::Shutdown,
 };
 use utoipa::OpenApi as _;
 
@@ -57,7 +59,6 @@ pub use config::Config;
 pub use rules::Rules;
 
 use crate::{
-    auth::BearerTokens,
     closer::{Closer, CloserParts},
     domain::HeadKey,
     health::Health,
@@ -107,6 +108,8 @@ pub struct Parts {
     pub key: HeadKey,
     /// Whether reading has stopped.
     pub health: Health,
+    /// The order to stop, which a long reading of the topics heeds.
+    pub shutdown: Shutdown,
 }
 
 /// Opens the database that the settings name.
@@ -124,16 +127,17 @@ pub async fn open(config: &Config, deps: &Deps) -> anyhow::Result<Parts> {
         .ensure_own(&*log, config.event_log.retention_days)
         .await?;
     let key = HeadKey::read(&config.ledger.head_key_file)?;
-    let health = Health::default();
+    let (health, shutdown) = (Health::default(), Shutdown::default());
     let intake = Arc::new(Intake::new(IntakeParts {
         store: Arc::clone(&store),
         log: Arc::clone(&log),
         topics: topics.clone(),
         clock: deps.clock.clone(),
         lease_lasts: lease_lasts(config),
-        event_id_months: config.retention.event_id_months,
+        event_id_months: event_id_months(config)?,
         directory_key: directory_key(config)?,
         health: health.clone(),
+        shutdown: shutdown.clone(),
         faults: deps.rules.faults.clone(),
     }));
     let closer = Closer::new(CloserParts {
@@ -155,21 +159,20 @@ pub async fn open(config: &Config, deps: &Deps) -> anyhow::Result<Parts> {
         closer,
         key,
         health,
+        shutdown,
     })
 }
 
 /// Opens everything and builds the service.
 pub async fn build(config: Config, deps: Deps) -> anyhow::Result<Service> {
     let parts = open(&config, &deps).await?;
+    let directory_heads = RouteLimit::per_minute(config.limits.directory_heads_per_minute);
     let state = AppState {
         store: Arc::clone(&parts.store),
         clock: deps.clock.clone(),
-        tokens: BearerTokens::read(&config.auth.bearer_tokens_file)?,
+        tokens: BearerTokens::read(&config.auth)?,
         page_rows_max: config.limits.page_rows_max,
-        directory_heads: Arc::new(RateLimiter::direct(Quota::per_minute(
-            NonZeroU32::new(config.limits.directory_heads_per_minute)
-                .context("limits.directory_heads_per_minute is zero")?,
-        ))),
+        directory_heads: directory_heads.clone(),
     };
     let (relay, relay_health) = relay(&config, &deps, &parts);
     let service = Service::new(
@@ -179,8 +182,10 @@ pub async fn build(config: Config, deps: Deps) -> anyhow::Result<Service> {
         deps.clock.clone(),
     );
     Ok(service
-        .openapi(routes::ApiDoc::openapi())
+        .openapi(openapi())
         .readiness(readiness(&parts, relay_health))
+        .route_limit(directory_heads)
+        .shutdown(parts.shutdown.clone())
         .job(ConsumeJob {
             intake: Arc::clone(&parts.intake),
             poll: TimeDelta::seconds(config.event_log.poll_seconds.into()),
@@ -208,6 +213,11 @@ pub async fn build(config: Config, deps: Deps) -> anyhow::Result<Service> {
                 log.close().await;
             }
         }))
+}
+
+/// The description of the API.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    routes::ApiDoc::openapi()
 }
 
 fn relay(config: &Config, deps: &Deps, parts: &Parts) -> (RelayJob, RelayHealth) {
@@ -257,14 +267,23 @@ fn fee(config: &Config) -> anyhow::Result<u64> {
     Ok(fee)
 }
 
-fn directory_key(config: &Config) -> anyhow::Result<Option<VerifyingKey>> {
-    let text = config.directory.public_key.as_str();
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let bytes: PublicKey = text.parse().context("directory.public_key")?;
-    let key = VerifyingKey::from_bytes(bytes.as_bytes())
+/// A month's last votes are read in the next one, at the earliest.
+const EVENT_ID_MONTHS_MIN: u32 = 2;
+
+fn event_id_months(config: &Config) -> anyhow::Result<u32> {
+    let months = config.retention.event_id_months;
+    anyhow::ensure!(
+        months >= EVENT_ID_MONTHS_MIN,
+        "retention.event_id_months is below {EVENT_ID_MONTHS_MIN}"
+    );
+    Ok(months)
+}
+
+/// A witness that cannot check signatures would keep whatever is written to the topic.
+fn directory_key(config: &Config) -> anyhow::Result<VerifyingKey> {
+    let wrong = "directory.public_key is not the public half of payments' directory key in base64";
+    let bytes: PublicKey = config.directory.public_key.parse().context(wrong)?;
+    VerifyingKey::from_bytes(bytes.as_bytes())
         .ok()
-        .context("directory.public_key")?;
-    Ok(Some(key))
+        .context(wrong)
 }

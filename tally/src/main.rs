@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use messages::{FundingSource, money::Amount};
 use service_kit::{config::command_line, telemetry};
-use tally::{Config, Deps, build, config};
+use tally::{Config, Deps, build, config, domain::RecordMark};
 
 /// Counts votes, closes months, and keeps the ledger.
 ///
@@ -32,7 +32,7 @@ enum Command {
         /// Which shell.
         shell: clap_complete::Shell,
     },
-    /// Look at restated funds, and accept them.
+    /// Look at restated funds, and accept or reject them.
     #[command(subcommand)]
     Funds(Funds),
     /// Print the last signed head, to be kept elsewhere.
@@ -63,9 +63,20 @@ enum Funds {
         source: FundingSource,
         /// Of which vote value, such as 0.25.
         value: Amount,
+        /// The mark that `funds list` shows with them.
+        mark: RecordMark,
     },
-    /// List restated totals that wait.
+    /// List restated totals that wait, each with a mark of its record.
     List,
+    /// Drop restated totals: the known ones stay, and months close by them.
+    Reject {
+        /// Of which funding source: anonymous-card or user-wallet.
+        source: FundingSource,
+        /// Of which vote value, such as 0.25.
+        value: Amount,
+        /// The mark that `funds list` shows with them.
+        mark: RecordMark,
+    },
 }
 
 #[derive(Clone, Copy, Debug, Subcommand)]
@@ -84,9 +95,16 @@ async fn main() -> anyhow::Result<()> {
             commands::completions(shell);
             Ok(())
         }
-        Command::Funds(Funds::Accept { source, value }) => {
-            commands::accept(&load()?, (source, value)).await
-        }
+        Command::Funds(Funds::Accept {
+            source,
+            value,
+            mark,
+        }) => commands::accept(&load()?, (source, value), mark).await,
+        Command::Funds(Funds::Reject {
+            source,
+            value,
+            mark,
+        }) => commands::reject(&load()?, (source, value), mark).await,
         Command::Funds(Funds::List) => commands::list_restatements(&load()?).await,
         Command::Head => commands::head(&load()?).await,
         Command::NewHeadKey { file } => commands::new_head_key(file),

@@ -3,9 +3,9 @@
 use std::{fmt, sync::Arc};
 
 use clock::Clock;
-use governor::DefaultDirectRateLimiter;
+use service_kit::{bearer::BearerTokens, limits::RouteLimit};
 
-use crate::{auth::BearerTokens, store::Store};
+use crate::store::Store;
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -18,8 +18,8 @@ pub(crate) struct AppState {
     pub(crate) tokens: BearerTokens,
     /// The most rows of one answer.
     pub(crate) page_rows_max: u32,
-    /// How often the heads of the key directory are read.
-    pub(crate) directory_heads: Arc<DefaultDirectRateLimiter>,
+    /// How often a client may read the heads of the key directory.
+    pub(crate) directory_heads: RouteLimit,
 }
 
 impl fmt::Debug for AppState {

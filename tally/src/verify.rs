@@ -1,8 +1,8 @@
 //! Recomputing the ledger, and comparing it with heads.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use messages::encoding::Fixed;
+use messages::{FundingSource, encoding::Fixed};
 
 use crate::{
     domain::{
@@ -37,6 +37,9 @@ pub enum NotVerified {
     /// What is shown of closings is not what was booked.
     #[error("fees or payouts of closed months are not those that the ledger has")]
     Closings,
+    /// What was booked as received is not what payments has reported.
+    #[error("the money that the ledger has received is not what was reported")]
+    Funds,
     /// The chain does not lead through a head that was signed.
     #[error("the ledger does not lead through the head of {day} over {size} entries")]
     OffHead {
@@ -69,10 +72,17 @@ pub async fn verify(
         return Err(NotVerified::Signature(head.day));
     }
     let witnessed = witnessed(store, &heads).await?;
-    let mut booked = BTreeSet::new();
+    let mut booked = Vec::new();
     let chain = follow(store, &heads, &mut booked).await?;
-    if booked != shown(store).await? {
+    // With how often each stands there: what is booked twice is paid twice.
+    let mut shown = shown(store).await?;
+    booked.sort_unstable();
+    shown.sort_unstable();
+    if booked != shown {
         return Err(NotVerified::Closings);
+    }
+    if paid_in(&chain.balances) != store.received().await? {
+        return Err(NotVerified::Funds);
     }
     let mut balances = store.balances().await?;
     balances.retain(|_, balance| *balance != 0);
@@ -92,7 +102,7 @@ pub async fn verify(
 async fn follow(
     store: &dyn Store,
     heads: &[LedgerHead],
-    booked: &mut BTreeSet<Closed>,
+    booked: &mut Vec<Closed>,
 ) -> Result<Chain, NotVerified> {
     let mut chain = Chain::default();
     let pass = |chain: &Chain| {
@@ -151,6 +161,15 @@ async fn witnessed(store: &dyn Store, heads: &[LedgerHead]) -> Result<usize, Not
     Ok(kept.len())
 }
 
+/// What each source has paid in, by the balances.
+fn paid_in(balances: &BTreeMap<String, i128>) -> BTreeMap<FundingSource, i128> {
+    let paid = FundingSource::ALL.into_iter().map(|source| {
+        let balance = balances.get(&Account::Funds(source).to_string());
+        (source, -balance.copied().unwrap_or_default())
+    });
+    paid.filter(|(_, paid)| *paid != 0).collect()
+}
+
 /// A fee or payout of a closing: who gives and receives, how much, and for what.
 type Closed = (String, String, i128, String);
 
@@ -177,14 +196,14 @@ fn closed(entry: &Entry) -> Option<Closed> {
 }
 
 /// The fees and payouts that the API shows.
-async fn shown(store: &dyn Store) -> Result<BTreeSet<Closed>, StoreError> {
-    let mut shown = BTreeSet::new();
+async fn shown(store: &dyn Store) -> Result<Vec<Closed>, StoreError> {
+    let mut shown = Vec::new();
     for report in store.months().await? {
         for line in &report.lines {
             let Some(closing) = line.closing.filter(|closing| !closing.fee.is_zero()) else {
                 continue;
             };
-            shown.insert(key(&Transfer {
+            shown.push(key(&Transfer {
                 debit: Account::Pool(line.line.0),
                 credit: Account::Fees,
                 amount: closing.fee,
@@ -199,7 +218,7 @@ async fn shown(store: &dyn Store) -> Result<BTreeSet<Closed>, StoreError> {
 async fn payouts(
     store: &dyn Store,
     month: Month,
-    shown: &mut BTreeSet<Closed>,
+    shown: &mut Vec<Closed>,
 ) -> Result<(), StoreError> {
     let mut after: Option<PayoutKey> = None;
     loop {
@@ -207,9 +226,9 @@ async fn payouts(
         let Some(last) = page.last() else {
             return Ok(());
         };
-        after = Some((last.line.0, last.line.1, last.channel.to_string()));
+        after = Some((last.line.0, last.line.1, last.channel.clone()));
         for payout in page.into_iter().filter(|payout| !payout.amount.is_zero()) {
-            shown.insert(key(&Transfer {
+            shown.push(key(&Transfer {
                 debit: Account::Pool(payout.line.0),
                 memo: payout_memo(month, payout.votes, payout.line.1),
                 credit: Account::Publisher(payout.channel),

@@ -4,7 +4,7 @@
 use comfy_table::{CellAlignment, Table, presets};
 use messages::{FundingSource, money::Amount};
 
-use super::{BySource, Month};
+use super::{BySource, DemoArgs, Month};
 
 /// How many publishers the chart shows.
 const CHART_ROWS: usize = 10;
@@ -12,20 +12,29 @@ const CHART_ROWS: usize = 10;
 /// How long its longest bar is.
 const CHART_COLUMNS: u64 = 40;
 
+/// Prints what is about to be lived through, and by which numbers.
+pub(super) fn start(args: &DemoArgs) {
+    println!(
+        "One simulated month with {} browsers and {} publishers, seed {}.",
+        args.browsers, args.publishers, args.seed
+    );
+    println!(
+        "Browsers go by the demo profile: {}; the witness is\n\
+         the system's own tally. It shows how things work and hides nobody.\n",
+        client::Profile::demo()
+    );
+}
+
 /// Prints a month.
 pub(super) fn month(month: &Month) {
     println!(
-        "One simulated month: {} keys signed, every service on its own database, all over TLS.",
+        "{} keys signed, every service on its own database, all over TLS.",
         month.keys
     );
     println!(
         "Transfers of {} browsers were pending first, {} paid in two parts, browsers died {} times and\n\
-         went on from their wallets, and one call to the custodian in ten failed.",
+         went on from their wallets, and one call to the custodian in ten failed.\n",
         month.turns.pending, month.turns.in_parts, month.turns.crashes
-    );
-    println!(
-        "The browsers used the demo profile: no notice of keys, no smallest crowd. It shows how things\n\
-         work and hides nobody.\n"
     );
     println!("{}\n", flow(month));
     println!("{}", chart(month));

@@ -64,6 +64,11 @@ impl AttackRow {
 }
 
 impl Report {
+    /// What the process ends with: 1 if anything does not agree, to the last base unit.
+    pub fn exit_code(&self) -> u8 {
+        u8::from(!self.reconciled)
+    }
+
     /// Writes the report as JSON.
     pub fn write(&self, file: &Path) -> anyhow::Result<()> {
         let mut text = serde_json::to_string_pretty(self)?;

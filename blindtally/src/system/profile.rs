@@ -36,6 +36,8 @@ impl Profile {
         profile
             .payments
             .set("directory.key_notice_hours", 0)
+            // Nobody revokes a key, and a month has many minutes.
+            .set("directory.directory_poll_minutes", 60)
             .set_list("publication.publication_slots", &slots)
             .set("publication.publication_min_votes", 1);
         profile
@@ -63,7 +65,8 @@ impl Profile {
         // The first head is witnessed within a minute, not within a quarter of an hour.
         profile
             .payments
-            .set("publication.figures_interval_minutes", 1);
+            .set("publication.figures_interval_minutes", 1)
+            .set("directory.directory_poll_minutes", 1);
         profile.tally.set("event_log.poll_seconds", 2);
         profile
     }

@@ -36,6 +36,12 @@ impl Settings {
         self
     }
 
+    /// The settings, by name, as text.
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &str)> {
+        let settings = self.0.iter();
+        settings.map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The settings as the service's own type.
     pub fn load<T: DeserializeOwned>(&self, service: ServiceName) -> anyhow::Result<T> {
         let sources = Sources::defaults(service.as_str(), service.defaults());

@@ -5,6 +5,10 @@ use std::{
     process::{Command, Output},
 };
 
+use blindtally::{
+    demo::{self, DemoArgs},
+    system::Planted,
+};
 use serde_json::Value;
 
 /// Few enough to be quick, and enough for every kind of wallet.
@@ -34,7 +38,14 @@ fn the_same_seed_gives_the_same_report_byte_for_byte() {
             String::from_utf8_lossy(&output.stdout),
             String::from_utf8_lossy(&output.stderr)
         );
-        assert!(String::from_utf8_lossy(&output.stdout).contains("reconciled: yes"));
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(said.contains("reconciled: yes"));
+        let numbers = "key notice 0, key window 0, anonymity set 0, witnesses 1";
+        let head = said.lines().take(3).collect::<String>();
+        assert!(
+            head.contains(numbers),
+            "the demo profile is printed at start: {head}"
+        );
         // No terminal, no progress bars.
         assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     }
@@ -78,6 +89,41 @@ fn members_are_those_that_were_promised(report: &Value) {
         assert!(attack["tried"].as_u64().unwrap() > 0);
         assert_eq!(attack["tried"], attack["refused"], "{attack}");
     }
+}
+
+/// Set for the process that the test below starts of itself: its demo has a fault that the program cannot be
+/// told to have.
+const PAYS_A_VOTE_TOO_FEW: &str = "BLINDTALLY_PAYS_A_VOTE_TOO_FEW";
+
+#[test]
+fn a_demo_whose_books_do_not_agree_ends_with_one() {
+    if std::env::var_os(PAYS_A_VOTE_TOO_FEW).is_some() {
+        pay_a_vote_too_few();
+    }
+    let this = "demo::a_demo_whose_books_do_not_agree_ends_with_one";
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", this, "--nocapture"])
+        .env(PAYS_A_VOTE_TOO_FEW, "1")
+        .output()
+        .unwrap();
+
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("reconciled: no"), "{said}");
+}
+
+/// Runs the demo with the fault, and ends this process as the program would.
+fn pay_a_vote_too_few() -> ! {
+    let mut planted = Planted::default();
+    planted.tally.votes_to_split = |waiting, _, covered| waiting.min(covered).saturating_sub(1);
+    let args = DemoArgs {
+        browsers: 2,
+        publishers: 2,
+        ..DemoArgs::default()
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let report = runtime.block_on(demo::run_planted(&args, planted)).unwrap();
+    std::process::exit(report.exit_code().into());
 }
 
 #[test]

@@ -6,7 +6,9 @@
     reason = "a test may panic"
 )]
 
+mod defaults;
 mod demo;
 mod pages;
+mod steps;
 mod system;
 mod up;

@@ -15,7 +15,8 @@ use tokio::{
 /// Starting makes keys and databases, on a machine that is busy with other tests.
 const STARTED_WITHIN: Duration = Duration::from_mins(1);
 
-async fn start(data: &Path) -> Child {
+/// Starts it; gives what it printed, too.
+pub(crate) async fn start(data: &Path) -> (Child, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_blindtally"))
         .args(["up", "--data"])
         .arg(data)
@@ -24,20 +25,23 @@ async fn start(data: &Path) -> Child {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
+    let mut printed = String::new();
     let started = async {
         while let Some(line) = lines.next_line().await.unwrap() {
             if line.starts_with("Ctrl-C") {
                 return;
             }
+            printed.push_str(&line);
+            printed.push('\n');
         }
         panic!("it ended before it ran");
     };
     timeout(STARTED_WITHIN, started).await.unwrap();
-    child
+    (child, printed)
 }
 
 /// Ctrl-C.
-async fn interrupt(mut child: Child) {
+pub(crate) async fn interrupt(mut child: Child) {
     let id = child.id().unwrap().to_string();
     let sent = Command::new("kill")
         .args(["-s", "INT", &id])
@@ -84,7 +88,7 @@ async fn read(layout: &Layout, order: &Order, capability: &str) -> Order {
 async fn ctrl_c_stops_it_and_a_new_start_finds_the_order_and_the_money() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
-    let first = start(&data).await;
+    let (first, _) = start(&data).await;
     let layout = Layout::open(&data, Profile::up()).unwrap();
     let sku = layout.sku_token(FundingSource::UserWallet).unwrap();
     let (payments, custodian) = (ServiceName::Payments, ServiceName::SandboxCustodian);
@@ -100,7 +104,7 @@ async fn ctrl_c_stops_it_and_a_new_start_finds_the_order_and_the_money() {
     });
     let transfer = post(&layout, custodian, "/sandbox/transfers", &transfer).await;
     interrupt(first).await;
-    let second = start(&data).await;
+    let (second, _) = start(&data).await;
 
     let capability = order.capability.as_deref().unwrap();
     assert_eq!(read(&layout, &order, capability).await.id, order.id);

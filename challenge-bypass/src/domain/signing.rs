@@ -150,6 +150,7 @@ impl fmt::Debug for SignedBatch {
 mod tests {
     use curve25519_dalek::{RistrettoPoint, Scalar};
     use rand::{SeedableRng as _, rngs::StdRng};
+    use sha2::{Digest as _, Sha256};
 
     use super::*;
 
@@ -238,6 +239,25 @@ mod tests {
         assert_ne!(batch(2).signing_id(&b, &Fixed([1; 32])), id);
         assert_ne!(batch(2).signing_id(&a, &Fixed([2; 32])), id);
         assert_ne!(batch(3).signing_id(&a, &Fixed([1; 32])), id);
+    }
+
+    /// With other bytes under it, what was signed before a release would be counted again after it.
+    #[test]
+    fn the_name_of_a_request_is_a_hash_over_these_bytes() {
+        let batch = BlindedBatch::new(vec![Fixed([5; 32]), Fixed([4; 32])], 9).unwrap();
+        let bytes = [
+            b"\0\0\0\x0cbt/signing/1\0\0\0\x05a.com\0\0\0\x20".as_slice(),
+            &[1; 32],
+            b"\0\0\0\x20",
+            &[5; 32],
+            b"\0\0\0\x20",
+            &[4; 32],
+        ];
+        let expected: [u8; 32] = Sha256::digest(bytes.concat()).into();
+
+        let id = batch.signing_id(&"a.com".parse().unwrap(), &Fixed([1; 32]));
+
+        assert_eq!(id, Fixed(expected));
     }
 
     #[test]

@@ -47,10 +47,10 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/v4/keys/{keyId}/revoke", post(keys::revoke))
         .route("/v4/redemptions", redemptions)
         .route("/v4/key-directory", get(directory::get));
-    let routes = if state.tokens.is_some() {
-        routes.layer(from_fn_with_state(state.clone(), auth::check))
-    } else {
+    let routes = if state.tokens.is_empty() {
         routes
+    } else {
+        routes.layer(from_fn_with_state(state.clone(), auth::check))
     };
     routes.with_state(state)
 }

@@ -79,6 +79,9 @@ pub enum Counted {
     Now,
     /// It had been counted for this key: nothing was written.
     Before(KeyId),
+    /// It had been counted for a key that was revoked, and more of that key's tokens are redeemed than would then be
+    /// left: nothing was written.
+    Inconsistent,
     /// The key was revoked meanwhile: nothing was written.
     Revoked,
 }
@@ -117,7 +120,7 @@ pub trait Store: Send + Sync {
     async fn reseal(&self, sealed: &[(KeyId, SealedKey)]) -> Result<u64, StoreError>;
 
     /// Counts signing requests. Those with the name of an earlier one are not counted again, unless
-    /// that one's key was revoked: its tokens are worth nothing.
+    /// that one's key was revoked: its tokens are worth nothing, and are taken from its total.
     async fn count_signings(&self, batch: &[Signing]) -> Result<Vec<Counted>, StoreError>;
 
     /// What is known about each claim. No transaction: only a claim that is wholly spent or unspent

@@ -43,6 +43,18 @@ async fn only_a_listed_client_certificate_of_our_root_is_let_in() {
     assert!(call(&app, mixed).await.is_err());
 }
 
+/// An edge speaks for everybody behind it: being believed about buckets is no right to call.
+#[tokio::test]
+async fn an_edge_that_may_not_call_is_refused() {
+    let change = |config: &mut challenge_bypass::Config| {
+        config.http.edge_names = vec!["edge".to_owned()];
+    };
+    let app = App::with(change, Rules::default()).await;
+
+    assert!(call(&app, client(&app.pki, Some("edge"))).await.is_err());
+    assert!(call(&app, client(&app.pki, Some("payments"))).await.is_ok());
+}
+
 #[tokio::test]
 async fn without_tls_nothing_is_answered() {
     let app = App::start().await;

@@ -6,6 +6,7 @@ use challenge_bypass::{Config, Deps, Rules, build};
 use chrono::{DateTime, Utc};
 use clock::{Clock, Simulation};
 use messages::{
+    PublicKey,
     challenge_bypass::{
         Issuer, IssuerKey, RedemptionOutcome, RedemptionRequest, RedemptionResponse,
         SigningRequest, SigningResponse,
@@ -194,6 +195,14 @@ impl App {
         issuer.keys
     }
 
+    /// Revokes the issuer's first key.
+    pub(crate) async fn revoke_first_key(&self) {
+        let key = self.keys().await[0].key_id;
+        let path = format!("/v4/keys/{key}/revoke");
+        let answer = self.request(Method::POST, &path).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+    }
+
     pub(crate) async fn directory(&self) -> Directory {
         ok(self.get("/v4/key-directory").await).await
     }
@@ -239,6 +248,12 @@ impl App {
     /// How many tokens of all keys are redeemed.
     pub(crate) async fn redeemed_total(&self) -> u64 {
         self.keys().await.iter().map(|key| key.redeemed_total).sum()
+    }
+
+    pub(crate) async fn signed_by(&self, key: &PublicKey) -> u64 {
+        let keys = self.keys().await;
+        let key = keys.into_iter().find(|one| one.public_key == *key);
+        key.unwrap().signed_total
     }
 
     pub(crate) async fn signed_total(&self) -> u64 {

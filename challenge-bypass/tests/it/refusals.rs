@@ -4,7 +4,10 @@ use messages::{encoding::Fixed, problem::Slug};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
-use crate::app::{App, PATH, problem, redemption};
+use crate::{
+    app::{App, PATH, problem, redemption},
+    tokens::Blinded,
+};
 
 /// A change of a good body, the slug it is refused with, and the field that is named.
 type Case = (fn(&mut Value), Slug, Option<&'static str>);
@@ -157,4 +160,33 @@ async fn unknown_paths_and_methods_are_problems_too() {
     problem(app.get("/v4/nothing").await, Slug::NotFound).await;
     problem(app.get("/v1/issuer").await, Slug::NotFound).await;
     problem(app.get("/v4/redemptions").await, Slug::MethodNotAllowed).await;
+}
+
+/// A list of a struct's values, in the order of its members, is another form of it that nobody is told of.
+#[tokio::test]
+async fn a_list_is_no_object() {
+    let app = App::start().await;
+    let tokens = app.issue(2).await;
+    let good = serde_json::to_value(redemption("payload", &tokens)).unwrap();
+    let token = good["tokens"][0].clone();
+    let values = json!([token["publicKey"], token["t"], token["signature"]]);
+    let whole = json!([good["payload"], good["tokens"], false, 0]);
+    let nested = json!({"payload": "payload", "tokens": [token, values]});
+    let sign = format!("{PATH}/signatures");
+    let batch = json!([Fixed([1; 32]), Blinded::new(1).points()]);
+    let terms = ["user-wallet", "a", "0.25", "BAT", "P30D"];
+    let mut issuer: Vec<serde_json::Value> = terms.map(Into::into).into();
+    issuer.extend([2.into(), "rfc9497".into()]);
+
+    for (answer, field) in [
+        (app.post("/v4/redemptions", &whole).await, ""),
+        (app.post("/v4/redemptions", &nested).await, "/tokens/1"),
+        (app.post(&sign, &batch).await, ""),
+        (app.put("/v4/issuers/a", &issuer.into()).await, ""),
+    ] {
+        assert_eq!(problem(answer, Slug::InvalidBody).await, [field]);
+    }
+
+    assert_eq!(app.redeemed_total().await, 0);
+    problem(app.get("/v4/issuers/a").await, Slug::UnknownIssuer).await;
 }

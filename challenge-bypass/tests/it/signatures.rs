@@ -63,6 +63,54 @@ async fn a_repeat_after_rotation_is_signed_by_the_key_that_signed_first() {
 }
 
 #[tokio::test]
+async fn what_a_revoked_key_had_signed_is_signed_anew_and_counted_for_the_next_key_alone() {
+    let app = App::start().await;
+    let blinded = Blinded::new(8);
+    let lost: SigningResponse = ok(app.sign(1, &blinded).await).await;
+    app.revoke_first_key().await;
+
+    for _ in 0..2 {
+        let anew: SigningResponse = ok(app.sign(1, &blinded).await).await;
+        assert_ne!(anew.public_key, lost.public_key);
+    }
+
+    assert_eq!(app.signed_by(&lost.public_key).await, 0);
+    assert_eq!(app.signed_total().await, 8);
+}
+
+#[tokio::test]
+async fn what_was_redeemed_of_a_revoked_key_is_not_signed_anew() {
+    let app = App::start().await;
+    let blinded = Blinded::new(4);
+    let signed: SigningResponse = ok(app.sign(1, &blinded).await).await;
+    let held = blinded.unblind(&signed).unwrap();
+    app.redeemed("payload", &held[..1]).await;
+    app.revoke_first_key().await;
+
+    problem(app.sign(1, &blinded).await, Slug::RegistryInconsistent).await;
+
+    assert_eq!(app.signed_by(&signed.public_key).await, 4);
+    assert_eq!(app.signed_total().await, 4);
+}
+
+#[tokio::test]
+async fn a_live_key_whose_secret_is_gone_is_no_final_refusal() {
+    let mut app = App::start().await;
+    let held = app.issue(1).await;
+    app.stop().await;
+    app.sql("DELETE FROM sealed_keys").await;
+    app.run_again().await.unwrap();
+
+    let redeemed = app.redeem("payload", &held).await;
+    problem(redeemed, Slug::RegistryInconsistent).await;
+    let signed = app.sign(2, &Blinded::new(1)).await;
+    problem(signed, Slug::RegistryInconsistent).await;
+
+    app.revoke_first_key().await;
+    problem(app.redeem("payload", &held).await, Slug::KeyRevoked).await;
+}
+
+#[tokio::test]
 async fn a_key_does_not_sign_before_its_notice() {
     let mut app = App::with(|_| {}, challenge_bypass::Rules::default()).await;
     app.put_issuer().await;
@@ -164,6 +212,21 @@ async fn each_rule_of_a_signing_request_refuses_what_breaks_it() {
     let unknown = app.post("/v4/issuers/nobody/signatures", &body);
     problem(unknown.await, Slug::UnknownIssuer).await;
     assert_eq!(app.signed_total().await, 0);
+}
+
+#[tokio::test]
+async fn as_many_requests_wait_for_a_core_as_the_settings_say() {
+    let change = |config: &mut challenge_bypass::Config| {
+        config.keys.notice_hours = 0;
+        config.crypto.queue_jobs_per_core = 100.try_into().unwrap();
+    };
+    let app = App::with(change, challenge_bypass::Rules::default()).await;
+    app.put_issuer().await;
+    let blinded = Blinded::new(400);
+
+    let all = futures_util::future::join_all((0..30).map(|id| app.sign(id, &blinded))).await;
+
+    assert!(all.iter().all(|answer| answer.status() == 200));
 }
 
 #[tokio::test]

@@ -3,10 +3,10 @@
 use chrono::{DateTime, Utc};
 use messages::{KeyId, payments::AnonymitySets};
 
-use crate::Profile;
+use crate::{Profile, plan::Window};
 
 /// What to do with the tokens of a key now.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Readiness {
     /// The crowd is too small and the tokens lapse soon: the user decides.
     AskUser,
@@ -32,7 +32,7 @@ pub fn readiness(
     now: DateTime<Utc>,
     profile: &Profile,
 ) -> Readiness {
-    if now >= redeem_until - profile.last_attempt_before_expiry {
+    if Window::of_votes(now, redeem_until, profile).is_none() {
         Readiness::TooLate
     } else if orders >= profile.anonymity_set_min {
         Readiness::Vote

@@ -6,9 +6,10 @@
 
 mod buying;
 mod keys;
+mod planning;
 mod voting;
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use clock::{Busy, Clock};
@@ -17,6 +18,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     Error, Profile,
+    anonymity::Readiness,
     crash::CrashPoints,
     payer::Payer,
     transport::{Answer, Request, Transport},
@@ -24,7 +26,7 @@ use crate::{
 };
 
 pub use buying::Basket;
-pub use voting::{Interest, body_of_vote};
+pub use planning::{Held, Interest, body_of_vote};
 
 /// A server that does not answer is asked again for this long on the calendar, then it is a fault.
 const PATIENCE: TimeDelta = TimeDelta::hours(72);
@@ -34,9 +36,6 @@ const PAUSE_MIN: TimeDelta = TimeDelta::seconds(5);
 
 /// See [`PAUSE_MIN`].
 const PAUSE_MAX: TimeDelta = TimeDelta::minutes(30);
-
-/// How often a browser looks whether a key appeared, a transfer arrived, a crowd grew.
-const LOOK_AGAIN: TimeDelta = TimeDelta::minutes(30);
 
 /// What a browser is told when it starts.
 #[derive(Clone)]
@@ -73,6 +72,8 @@ pub struct Browser {
     settings: Settings,
     wallet: Wallet,
     busy: Busy,
+    /// What the user was told of purchases that are held.
+    told: BTreeSet<(usize, Readiness)>,
 }
 
 /// Shows the settings, never the wallet.
@@ -92,6 +93,7 @@ impl Browser {
             settings,
             wallet,
             busy,
+            told: BTreeSet::new(),
         }
     }
 

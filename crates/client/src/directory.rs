@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use ed25519_dalek::VerifyingKey;
-use messages::directory::{BrokenChain, CHAIN_START, Directory, Entry, Head, check_chain};
+use messages::directory::{BrokenChain, Directory, Entry, Head, check_chain};
 
 pub use memory::Memory;
 
@@ -128,13 +128,7 @@ fn check_heads(directory: &Directory, pinned: &VerifyingKey) -> Result<(), Direc
     for head in &directory.heads {
         let day = head.day;
         let in_order = last.is_none_or(|last| last.day < day && last.size <= head.size);
-        let covered = usize::try_from(head.size).ok().and_then(|size| {
-            let Some(index) = size.checked_sub(1) else {
-                return Some(CHAIN_START);
-            };
-            directory.entries.get(index).map(|entry| entry.hash)
-        });
-        if !in_order || covered != Some(head.hash) {
+        if !in_order || !head.covers(&directory.entries) {
             return Err(DirectoryError::Head { day });
         }
         if !head.is_signed_by(pinned) {

@@ -6,6 +6,7 @@ use crate::{
     crash::Crashed,
     directory::{DirectoryError, rules::Refusal},
     payer::PayError,
+    sku::UnreadableSku,
     tokens::ProofError,
     transport::Answer,
 };
@@ -25,6 +26,9 @@ pub enum Error {
     /// The signatures are under a key that this client does not use.
     #[error("the tokens were signed under a key that is not to be used")]
     Key(#[source] Option<Refusal>),
+    /// The wallet has no such purchase.
+    #[error("the wallet has no purchase {0}")]
+    NoPurchase(usize),
     /// The server sold something else than what was asked for.
     #[error("the order is not the one that was asked for")]
     Order,
@@ -42,6 +46,9 @@ pub enum Error {
         /// The problem's slug.
         slug: Option<String>,
     },
+    /// The SKU token cannot be read.
+    #[error(transparent)]
+    Sku(#[from] UnreadableSku),
     /// It took too long: a key to appear, a transfer to arrive, a server to answer.
     #[error("gave up waiting for {0}")]
     Waited(&'static str),

@@ -15,6 +15,7 @@
 //! | When is the crowd large enough? | [`anonymity`] |
 //! | What is kept on disk? | [`wallet`] |
 //! | By which numbers? | [`Profile`] |
+//! | How is it used from the command line? | [`cli`] |
 //!
 //! # What this crate must never do
 //!
@@ -23,6 +24,7 @@
 
 pub mod anonymity;
 pub mod browser;
+pub mod cli;
 pub mod crash;
 pub mod directory;
 mod error;
@@ -30,6 +32,7 @@ pub mod payer;
 pub mod pin;
 pub mod plan;
 mod profile;
+pub mod sku;
 pub mod tokens;
 pub mod transport;
 pub mod wallet;

@@ -8,17 +8,23 @@
 //!   in which it may be sent: from now until the tokens' last attempt, but at most
 //!   [`Profile::spread_max`]. For a key that sells for 30 days and redeems for 60, a vote's time then makes the
 //!   likeliest buyer ln(58/28) + 1 ≈ 1.7 times as likely as any other of the same key. Waiting for an exponential time,
-//!   which favours the latest buyer, would be worse.
+//!   which favours the latest buyer, would be worse. A vote whose time passed while nothing ran (the
+//!   computer was off) draws a new one in the same way: all that was missed, sent at once, would show what
+//!   belongs together.
 //! * **Shares**: tokens are drawn for publishers by attention, not divided, so that repeated counts
 //!   do not show the exact distribution of somebody's attention.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use rand::Rng;
 
 use crate::Profile;
 
 /// The sizes of votes, largest first. Powers of two are what everybody sends.
 pub const VOTE_SIZES: [usize; 5] = [16, 8, 4, 2, 1];
+
+/// A vote that is later than this was missed, and gets another time. Long enough for a server that
+/// lets each of some votes wait, and too short for many votes to fall into it.
+pub const LATE: TimeDelta = TimeDelta::minutes(5);
 
 /// How much attention a publisher had. Only the proportions matter.
 pub type Attention = u32;
@@ -79,7 +85,8 @@ impl Window {
         redeem_until: DateTime<Utc>,
         profile: &Profile,
     ) -> Option<Self> {
-        let last = redeem_until - profile.last_attempt_before_expiry;
+        // A vote may leave somewhat after its time, and is still begun early enough.
+        let last = redeem_until - profile.last_attempt_before_expiry - LATE;
         let until = last.min(now + profile.spread_max);
         (now < until).then_some(Self { from: now, until })
     }
@@ -103,7 +110,7 @@ impl Window {
 
 #[cfg(test)]
 mod tests {
-    use chrono::{TimeDelta, TimeZone as _};
+    use chrono::TimeZone as _;
     use clock::random::draw;
     use proptest::prelude::*;
 
@@ -200,7 +207,7 @@ mod tests {
         let profile = Profile::default();
 
         let window = Window::of_votes(day(1), day(20), &profile).unwrap();
-        assert_eq!(window.until, day(18));
+        assert_eq!(window.until, day(18) - LATE);
         assert_eq!(Window::of_votes(day(18), day(20), &profile), None);
     }
 }

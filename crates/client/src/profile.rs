@@ -1,5 +1,7 @@
 //! The numbers a client goes by.
 
+use std::fmt;
+
 use chrono::TimeDelta;
 
 /// What a client asks of a key, of a crowd, and of its own patience (contracts §5 and §8).
@@ -32,6 +34,8 @@ pub struct Profile {
     pub spread_max: TimeDelta,
     /// Votes go out at whole multiples of this. Zero: at any second.
     pub slot: TimeDelta,
+    /// How often a browser looks whether a key appeared, a transfer arrived, a crowd grew.
+    pub look_again: TimeDelta,
 }
 
 impl Default for Profile {
@@ -49,6 +53,7 @@ impl Default for Profile {
             last_attempt_before_expiry: TimeDelta::days(2),
             spread_max: TimeDelta::days(60),
             slot: TimeDelta::zero(),
+            look_again: TimeDelta::minutes(30),
         }
     }
 }
@@ -67,5 +72,68 @@ impl Profile {
             slot: TimeDelta::hours(1),
             ..Self::default()
         }
+    }
+
+    /// As the demo, for somebody who tries it by hand and does not want to wait.
+    pub fn by_hand() -> Self {
+        Self {
+            spread_max: TimeDelta::seconds(10),
+            slot: TimeDelta::zero(),
+            look_again: TimeDelta::seconds(2),
+            ..Self::demo()
+        }
+    }
+
+    /// Whether the numbers make the client wait for a crowd at all.
+    pub fn hides_its_user(&self) -> bool {
+        self.anonymity_set_min > 1 && self.key_notice > TimeDelta::zero()
+    }
+}
+
+/// The numbers that decide how well the user is hidden, as they are printed at start (contracts §5).
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "key notice {}, key window {}, anonymity set {}, witnesses {}, votes within {}",
+            Span(self.key_notice),
+            Span(self.key_window_min),
+            self.anonymity_set_min,
+            self.witnesses_min,
+            Span(self.spread_max),
+        )
+    }
+}
+
+/// A time span in its largest whole unit.
+struct Span(TimeDelta);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.num_seconds();
+        match seconds {
+            0 => f.write_str("0"),
+            _ if seconds % 86_400 == 0 => write!(f, "{} d", seconds / 86_400),
+            _ if seconds % 3_600 == 0 => write!(f, "{} h", seconds / 3_600),
+            _ => write!(f, "{seconds} s"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_profile_is_printed_with_what_hides_its_user() {
+        assert_eq!(
+            Profile::default().to_string(),
+            "key notice 1 d, key window 7 d, anonymity set 1024, witnesses 1, votes within 60 d"
+        );
+        assert_eq!(
+            Profile::by_hand().to_string(),
+            "key notice 0, key window 0, anonymity set 0, witnesses 1, votes within 10 s"
+        );
+        assert!(Profile::default().hides_its_user() && !Profile::demo().hides_its_user());
     }
 }

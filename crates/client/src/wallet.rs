@@ -3,9 +3,12 @@
 //! Each state is written whole to a new file, synced, and renamed over the old one: after a crash
 //! at any instant the wallet is as it was before or after a save. A file readable by others would
 //! hand them the tokens, so it is made for its owner only.
+//!
+//! One program at a time works with a wallet: two would each save what the other does not know, and
+//! tokens would be lost. The lock is on a file beside it, because each save replaces the wallet's own.
 
 use std::{
-    fs::{File, OpenOptions, rename},
+    fs::{File, OpenOptions, TryLockError, rename},
     io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
 };
@@ -46,6 +49,8 @@ pub struct Purchase {
     pub quantity: u32,
     /// In how many transfers.
     pub parts: u32,
+    /// The user decided to vote with its tokens, however small their crowd is.
+    pub vote_anyway: bool,
     /// How far it got.
     pub stage: Stage,
 }
@@ -117,8 +122,12 @@ impl std::fmt::Debug for OrderRef {
 /// A vote with its tokens, as it is sent, however often.
 #[derive(Deserialize, Serialize)]
 pub struct PreparedVote {
-    /// When it is sent first.
+    /// When it is sent next.
     pub due: DateTime<Utc>,
+    /// How often it was sent. After the first time it is repeated until it is settled.
+    pub attempts: u32,
+    /// Its tokens are taken until then.
+    pub redeem_until: DateTime<Utc>,
     /// The key of its tokens.
     pub key: PublicKey,
     /// How many tokens it has.
@@ -143,6 +152,8 @@ impl std::fmt::Debug for PreparedVote {
 pub enum Outcome {
     /// It will be counted.
     Counted,
+    /// It was never sent, and there is no time left to begin: its tokens lapse.
+    LeftOver,
     /// It never will be.
     Refused {
         /// The status.
@@ -150,36 +161,53 @@ pub enum Outcome {
         /// The problem's slug.
         slug: Option<String>,
     },
+    /// It was sent, and no answer came for as long as one can be expected. It may be counted or not.
+    Unanswered,
 }
 
-/// The state and the file it is kept in.
+/// The state and the file it is kept in, which nobody else writes while this value lives.
 #[derive(Debug)]
 pub struct Wallet {
     path: PathBuf,
     /// What is in the file, and what will be after [`Self::save`].
     pub state: State,
+    /// Released by the operating system with the last handle, also when the program is killed.
+    _lock: File,
 }
 
 impl Wallet {
     /// Opens the wallet at `path`, or begins one there.
+    ///
+    /// Fails with [`io::ErrorKind::ResourceBusy`] while another program has it open.
     pub fn open(path: impl Into<PathBuf>) -> io::Result<Self> {
         let path = path.into();
-        let state = match File::open(&path) {
+        let lock = lock(&path)?;
+        let state = Self::read(&path)?;
+        Ok(Self {
+            path,
+            state,
+            _lock: lock,
+        })
+    }
+
+    /// What the wallet at `path` holds, also while another program works with it: every file that
+    /// ever stood there is whole.
+    pub fn read(path: &Path) -> io::Result<State> {
+        match File::open(path) {
             Ok(file) => {
                 let mut text = Vec::new();
                 file.take(WALLET_BYTES_MAX).read_to_end(&mut text)?;
-                serde_json::from_slice(&text)?
+                Ok(serde_json::from_slice(&text)?)
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => State::default(),
-            Err(error) => return Err(error),
-        };
-        Ok(Self { path, state })
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(State::default()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Makes the state durable. Nothing that depends on it may be sent before this returns.
     pub fn save(&self) -> io::Result<()> {
         let text = serde_json::to_vec(&self.state)?;
-        let new = self.path.with_extension("new");
+        let new = self.path.with_added_extension("new");
         let mut file = private(&new)?;
         file.write_all(&text)?;
         file.sync_all()?;
@@ -190,6 +218,23 @@ impl Wallet {
             .filter(|path| !path.as_os_str().is_empty());
         // The rename itself is in the folder.
         File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    }
+}
+
+/// Takes the lock of the wallet at `path`. Its file stays: a file that is removed can be locked twice.
+fn lock(path: &Path) -> io::Result<File> {
+    let file = private(&path.with_added_extension("lock"))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::Error(error)) => Err(error),
+        Err(TryLockError::WouldBlock) => Err(io::Error::new(
+            io::ErrorKind::ResourceBusy,
+            format!(
+                "another program works with the wallet {}: wait until it has ended, or end it; \
+                 `status` may be asked at any time",
+                path.display()
+            ),
+        )),
     }
 }
 

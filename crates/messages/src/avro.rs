@@ -5,6 +5,7 @@
 use std::sync::LazyLock;
 
 use apache_avro::{Schema, from_avro_datum, from_value, to_avro_datum, to_value};
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{directory::Head, money::Amount};
@@ -168,8 +169,13 @@ impl TryFrom<DirectoryHead> for Head {
     type Error = NotARecord;
 
     fn try_from(record: DirectoryHead) -> Result<Self, NotARecord> {
+        let day: NaiveDate = record.day.parse().map_err(|_| NotARecord)?;
+        if day.to_string() != record.day {
+            // The parser takes other spellings.
+            return Err(NotARecord);
+        }
         Ok(Self {
-            day: record.day.parse().map_err(|_| NotARecord)?,
+            day,
             size: record.size.try_into().map_err(|_| NotARecord)?,
             hash: record.hash.parse().map_err(|_| NotARecord)?,
             signature: record.signature.parse().map_err(|_| NotARecord)?,
@@ -182,6 +188,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::encoding::Fixed;
 
     fn vote() -> Vote {
         Vote {
@@ -249,6 +256,22 @@ mod tests {
             Vote::decode(&vec![0; RECORD_BYTES_MAX + 1]),
             Err(NotARecord)
         );
+    }
+
+    #[test]
+    fn a_head_is_read_back_as_it_was_and_its_day_has_one_spelling() {
+        let head = Head {
+            day: "2026-01-09".parse().unwrap(),
+            size: 3,
+            hash: Fixed([1; 32]),
+            signature: Fixed([2; 64]),
+        };
+        let record = DirectoryHead::from(&head);
+        assert_eq!(Head::try_from(record.clone()), Ok(head));
+
+        let mut other = record;
+        "2026-1-9".clone_into(&mut other.day);
+        assert_eq!(Head::try_from(other), Err(NotARecord));
     }
 
     proptest! {

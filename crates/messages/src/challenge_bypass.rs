@@ -58,7 +58,7 @@ pub struct Issuer {
     /// Its terms.
     #[serde(flatten)]
     pub terms: IssuerTerms,
-    /// Its keys, oldest first; retired ones are gone.
+    /// All its keys, oldest first: also those that sign and redeem no more.
     pub keys: Vec<IssuerKey>,
 }
 

@@ -137,6 +137,18 @@ impl Head {
         }
     }
 
+    /// Whether this head is over the first of `entries`.
+    pub fn covers(&self, entries: &[Entry]) -> bool {
+        let Ok(size) = usize::try_from(self.size) else {
+            return false;
+        };
+        let hash = match size.checked_sub(1) {
+            None => Some(CHAIN_START),
+            Some(last) => entries.get(last).map(|entry| entry.hash),
+        };
+        hash == Some(self.hash)
+    }
+
     /// Whether `key` signed this head.
     pub fn is_signed_by(&self, key: &VerifyingKey) -> bool {
         let signature = ed25519_dalek::Signature::from_bytes(self.signature.as_bytes());
@@ -164,6 +176,7 @@ pub struct WitnessedHeads {
 #[cfg(test)]
 mod tests {
     use chrono::TimeZone as _;
+    use sha2::{Digest as _, Sha256};
 
     use super::*;
 
@@ -232,6 +245,37 @@ mod tests {
         for changed in [later, longer, other] {
             assert!(!changed.is_signed_by(&public));
         }
+    }
+
+    #[test]
+    fn a_head_is_signed_over_the_hash_of_these_bytes() {
+        let key = SigningKey::from_bytes(&[9; 32]);
+        let entries = entries(2);
+        let bytes = [
+            b"\0\0\0\x13bt/directory-head/1\0\0\0\x0a2026-01-02".as_slice(),
+            b"\0\0\0\x08\0\0\0\0\0\0\0\x02\0\0\0\x20",
+            entries[1].hash.as_bytes(),
+        ];
+        let signature = key.sign(&Sha256::digest(bytes.concat()));
+
+        let head = Head::sign("2026-01-02".parse().unwrap(), &entries, &key);
+
+        assert_eq!(head.signature, Fixed(signature.to_bytes()));
+    }
+
+    #[test]
+    fn a_head_covers_the_entries_that_it_was_signed_over_and_all_that_begin_with_them() {
+        let key = SigningKey::from_bytes(&[9; 32]);
+        let day = NaiveDate::from_ymd_opt(2026, 1, 2).unwrap();
+        let of = |count| Head::sign(day, &entries(count), &key);
+        let mut other = entries(3);
+        other[1].issuer.push('x');
+        other[1] = other[1].clone().chained(&other[0].hash);
+
+        assert!(of(2).covers(&entries(2)) && of(2).covers(&entries(3)));
+        assert!(of(0).covers(&[]) && of(0).covers(&entries(1)));
+        assert!(!of(2).covers(&entries(1)) && !of(2).covers(&other));
+        assert!(of(1).covers(&other));
     }
 
     #[test]

@@ -12,6 +12,7 @@
 //! | What is on the topics? | [`avro`] |
 //! | What can a refusal say? | [`problem`] |
 //! | What may a vote say, and for whom? | [`vote_text`], [`publisher`] |
+//! | In which form is a UUID read? | [`uuid_text`] |
 
 pub mod avro;
 pub mod challenge_bypass;
@@ -24,6 +25,7 @@ pub mod money;
 pub mod payments;
 pub mod problem;
 pub mod publisher;
+pub mod uuid_text;
 pub mod vote_text;
 
 pub use encoding::{

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     BatchProof, BlindedToken, FundingSource, KeyId, Preimage, PublicKey, Signature, SignedToken,
-    money::Amount,
+    money::Amount, uuid_text,
 };
 
 /// `POST /v1/orders`. Unknown members, `email` among them, are ignored.
@@ -118,6 +118,7 @@ pub struct OrderItem {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TransferRequest {
     /// The custodian's id of the transfer.
+    #[serde(deserialize_with = "uuid_text::deserialize")]
     pub external_transaction_id: Uuid,
     /// Sent by existing clients, and ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -129,6 +130,7 @@ pub struct TransferRequest {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CardTransferRequest {
     /// The card.
+    #[serde(deserialize_with = "uuid_text::deserialize")]
     pub payment_id: Uuid,
     /// Base64 of [`SignedTransfer`] as JSON.
     pub transaction: String,
@@ -208,6 +210,7 @@ pub struct Transaction {
 #[serde(rename_all = "camelCase")]
 pub struct CredentialsRequest {
     /// The item they are for.
+    #[serde(deserialize_with = "uuid_text::deserialize")]
     pub item_id: Uuid,
     /// As many blinded tokens as the item's quantity.
     pub blinded_creds: Vec<BlindedToken>,

@@ -123,6 +123,7 @@ slugs! {
     TimedOut = "timed-out", 503, "The request took too long. Try the same request again.";
     TokenAlreadyRedeemed = "token-already-redeemed", 409, "A token was redeemed before, in another request.";
     TooManyRequests = "too-many-requests", 429, "Too many requests. Try again later.";
+    TooManyTransfers = "too-many-transfers", 422, "The order has as many transfers as one may have.";
     TransferAlreadyUsed = "transfer-already-used", 409, "The transfer was used before.";
     TransferNotForThisOrder = "transfer-not-for-this-order", 422, "The transfer does not carry a reference of this order.";
     TransferNotFound = "transfer-not-found", 422, "The custodian knows no such transfer.";

@@ -17,6 +17,28 @@ impl Publisher {
     /// The longest name: a domain name's 253 bytes.
     pub const BYTES_MAX: usize = 253;
 
+    /// Reads a channel that was taken before: from a topic, a database or a ledger.
+    ///
+    /// Its form is checked, and not whether the domain is registrable by today's Public Suffix List: the
+    /// list changes with each release, and what was counted and is owed must not. What a client sends is
+    /// parsed instead.
+    pub fn taken(channel: &str) -> Result<Self, InvalidChannel> {
+        Self::with_domain(channel, is_domain)
+    }
+
+    fn with_domain(channel: &str, is_domain: fn(&str) -> bool) -> Result<Self, InvalidChannel> {
+        let fits = channel.len() <= Self::BYTES_MAX
+            && match channel.split_once('#') {
+                Some((provider, rest)) => is_account(provider, rest),
+                None => is_domain(channel),
+            };
+        if fits {
+            Ok(Self(channel.to_owned()))
+        } else {
+            Err(InvalidChannel)
+        }
+    }
+
     /// The channel as it stands in a vote.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -38,16 +60,7 @@ impl FromStr for Publisher {
     type Err = InvalidChannel;
 
     fn from_str(channel: &str) -> Result<Self, InvalidChannel> {
-        let fits = channel.len() <= Self::BYTES_MAX
-            && match channel.split_once('#') {
-                Some((provider, rest)) => is_account(provider, rest),
-                None => is_registrable_domain(channel),
-            };
-        if fits {
-            Ok(Self(channel.to_owned()))
-        } else {
-            Err(InvalidChannel)
-        }
+        Self::with_domain(channel, is_registrable_domain)
     }
 }
 
@@ -63,9 +76,13 @@ fn is_account(provider: &str, rest: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 }
 
+fn is_domain(name: &str) -> bool {
+    name.contains('.') && name.split('.').all(is_label)
+}
+
 fn is_registrable_domain(name: &str) -> bool {
     // A suffix that is not on the list would make every made-up name a publisher.
-    name.split('.').all(is_label)
+    is_domain(name)
         && psl::suffix(name.as_bytes()).is_some_and(|suffix| suffix.is_known())
         && psl::domain_str(name) == Some(name)
 }
@@ -92,6 +109,9 @@ impl<'de> Deserialize<'de> for Publisher {
         text.parse().map_err(de::Error::custom)
     }
 }
+
+#[cfg(test)]
+pub(crate) mod grammar_tests;
 
 #[cfg(test)]
 mod tests {
@@ -151,19 +171,39 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_was_taken_is_read_back_whatever_the_list_of_suffixes_says_today() {
+        for channel in [
+            "www.example.com",
+            "co.uk",
+            "a.made-up-suffix",
+            "github#user:x",
+        ] {
+            let publisher = Publisher::taken(channel).unwrap();
+            assert_eq!(publisher.as_str(), channel);
+        }
+        let long = format!("{}com", "a.".repeat(126));
+        for channel in [
+            "",
+            "com",
+            "Example.com",
+            "example.com.",
+            "-a.com",
+            "a b.com",
+            "a,b.com",
+            "exämple.com",
+            "myspace#user:x",
+            "youtube#channel:",
+            &long,
+        ] {
+            assert!(Publisher::taken(channel).is_err(), "{channel}");
+        }
+    }
+
     proptest! {
         #[test]
         fn any_text_is_read_or_refused_without_a_panic(text in ".{0,300}") {
-            if let Ok(publisher) = text.parse::<Publisher>() {
-                prop_assert_eq!(publisher.as_str(), text);
-            }
-        }
-
-        #[test]
-        fn no_accepted_channel_needs_escaping_in_json(text in r#"[a-z0-9#:."\\-]{1,40}"#) {
-            if let Ok(publisher) = text.parse::<Publisher>() {
-                prop_assert_eq!(serde_json::to_string(&publisher).unwrap(), format!("\"{text}\""));
-            }
+            let _publisher = text.parse::<Publisher>();
         }
     }
 }

@@ -60,16 +60,10 @@ pub struct VoteText {
 }
 
 impl VoteText {
-    /// The most bytes a vote text may have, before base64 (`vote_text_bytes_max`).
-    pub const BYTES_MAX: usize = 512;
-
-    /// Reads the base64 that a vote request carries.
-    pub fn from_base64(text: &str) -> Result<Self, InvalidVoteText> {
-        if text.len() > Self::BYTES_MAX.div_ceil(3) * 4 {
-            return Err(InvalidVoteText::Form);
-        }
+    /// Reads the base64 that a vote request carries: of up to `bytes_max` bytes.
+    pub fn from_base64(text: &str, bytes_max: usize) -> Result<Self, InvalidVoteText> {
         let bytes = STANDARD.decode(text).map_err(|_| InvalidVoteText::Form)?;
-        if bytes.len() > Self::BYTES_MAX {
+        if bytes.len() > bytes_max {
             return Err(InvalidVoteText::Form);
         }
         let text = std::str::from_utf8(&bytes).map_err(|_| InvalidVoteText::Form)?;
@@ -123,14 +117,17 @@ impl FromStr for VoteText {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
 
     use super::*;
+    use crate::publisher::grammar_tests::channel;
 
     #[test]
     fn a_vote_that_a_browser_sent_is_read() {
         let sent = "eyJjaGFubmVsIjoiZHVja2R1Y2tnby5jb20iLCJ0eXBlIjoiYXV0by1jb250cmlidXRlIn0=";
-        let vote = VoteText::from_base64(sent).unwrap();
+        let vote = VoteText::from_base64(sent, 512).unwrap();
         assert_eq!(vote.publisher.as_str(), "duckduckgo.com");
         assert_eq!(vote.kind, VoteType::AutoContribute);
         assert_eq!(vote.to_base64(), sent);
@@ -167,25 +164,94 @@ mod tests {
             ("", InvalidVoteText::Form),
         ] {
             assert_eq!(
-                VoteText::from_base64(&STANDARD.encode(text)),
+                VoteText::from_base64(&STANDARD.encode(text), 512),
                 Err(why),
                 "{text}"
             );
         }
-        assert_eq!(VoteText::from_base64("!"), Err(InvalidVoteText::Form));
-        let long = STANDARD.encode("a".repeat(VoteText::BYTES_MAX + 1));
-        assert_eq!(VoteText::from_base64(&long), Err(InvalidVoteText::Form));
-        assert_eq!(
-            VoteText::from_base64(&STANDARD.encode([0xFF])),
-            Err(InvalidVoteText::Form)
-        );
+        for text in ["!".to_owned(), STANDARD.encode([0xFF])] {
+            assert_eq!(
+                VoteText::from_base64(&text, 512),
+                Err(InvalidVoteText::Form)
+            );
+        }
+    }
+
+    #[test]
+    fn a_text_is_as_long_as_allowed_and_no_longer() {
+        let text = r#"{"channel":"example.com","type":"oneoff-tip"}"#;
+        let read = |bytes_max| VoteText::from_base64(&STANDARD.encode(text), bytes_max);
+
+        assert!(read(text.len()).is_ok());
+        assert_eq!(read(text.len() - 1), Err(InvalidVoteText::Form));
+    }
+
+    /// A vote's text by a JSON parser: two members, written without a space or an escape, in this order.
+    fn is_vote_by_the_book(text: &str) -> bool {
+        let Ok(members) = serde_json::from_str::<BTreeMap<String, String>>(text) else {
+            return false;
+        };
+        let types = ["auto-contribute", "oneoff-tip", "recurring-tip"];
+        let member = |name| members.get(name).map(String::as_str);
+        members.len() == 2
+            && member("type").is_some_and(|kind| types.contains(&kind))
+            && member("channel").is_some_and(|channel| channel.parse::<Publisher>().is_ok())
+            && serde_json::to_string(&members).unwrap() == text
+    }
+
+    fn text() -> impl Strategy<Value = String> {
+        (channel(), "auto-contribute|oneoff-tip|recurring-tip")
+            .prop_map(|(channel, kind)| format!(r#"{{"channel":"{channel}","type":"{kind}"}}"#))
+    }
+
+    #[test]
+    fn every_other_base64_of_a_vote_is_refused() {
+        // Of a length that is padded, so that there are bits to hide something in.
+        let good = STANDARD.encode(r#"{"channel":"named.com","type":"oneoff-tip"}"#);
+        assert!(VoteText::from_base64(&good, 512).is_ok() && good.ends_with("fQ=="));
+        for other in [
+            good.replace("fQ==", "fQ"),
+            good.replace("fQ==", "fQ="),
+            good.replace("fQ==", "fR=="),
+            format!("{good}="),
+            format!("{good}\n"),
+            format!(" {good}"),
+            format!("{}\r\n{}", &good[..8], &good[8..]),
+        ] {
+            assert_eq!(
+                VoteText::from_base64(&other, 512),
+                Err(InvalidVoteText::Form),
+                "{other:?}"
+            );
+        }
     }
 
     proptest! {
         #[test]
-        fn one_vote_has_one_text(text in r#"\{"channel":"[a-z]{1,5}\.com","type":"[a-z-]{1,15}"\}.?"#) {
-            if let Ok(vote) = text.parse::<VoteText>() {
-                prop_assert_eq!(vote.to_string(), text);
+        fn what_the_grammar_makes_is_read_and_is_the_one_text_of_its_vote(text in text()) {
+            let vote = text.parse::<VoteText>().unwrap();
+            prop_assert_eq!(vote.to_string(), &text[..]);
+            prop_assert_eq!(VoteText::from_base64(&vote.to_base64(), 512), Ok(vote));
+            prop_assert!(is_vote_by_the_book(&text));
+        }
+
+        #[test]
+        fn a_changed_text_is_read_if_a_parser_of_json_finds_the_same(
+            text in text(), at in any::<usize>(), removed in 0_usize..2, inserted in "[ -~]?|[ \"\\\\:,{}]|.|\\\\u0061"
+        ) {
+            // All of the text is ASCII.
+            let at = at % text.len();
+            let changed = format!("{}{inserted}{}", &text[..at], &text[at + removed..]);
+            prop_assert_eq!(changed.parse::<VoteText>().is_ok(), is_vote_by_the_book(&changed), "{}", changed);
+        }
+
+        #[test]
+        fn no_two_base64_texts_are_the_same_vote(text in text(), at in any::<usize>(), removed in 0_usize..2, inserted in "[ -~\n]?") {
+            let good = STANDARD.encode(&text);
+            let at = at % good.len();
+            let changed = format!("{}{inserted}{}", &good[..at], &good[at + removed..]);
+            if let Ok(vote) = VoteText::from_base64(&changed, 512) {
+                prop_assert_eq!(vote.to_base64(), changed);
             }
         }
     }

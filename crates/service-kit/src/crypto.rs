@@ -7,17 +7,24 @@
 use std::{
     collections::VecDeque,
     fmt, io,
+    num::NonZeroUsize,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
 };
 
+use serde::Deserialize;
 use tokio::sync::oneshot;
 
 use crate::problem::{Problem, RetryAfter, Slug};
 
-/// Waiting jobs for each thread. At some 6 ms for the largest job, the last one waits 24 ms.
-const QUEUE_PER_THREAD: usize = 4;
+/// The section `[crypto]` of a service's settings.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CryptoSettings {
+    /// How many jobs may wait for each core.
+    pub queue_jobs_per_core: NonZeroUsize,
+}
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -53,16 +60,19 @@ struct Waiting {
 
 impl Pool {
     /// A pool with a thread for each core.
-    pub fn for_this_machine() -> io::Result<Self> {
+    pub fn for_this_machine(settings: CryptoSettings) -> io::Result<Self> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        Self::new(cores, cores * QUEUE_PER_THREAD)
+        Self::new(
+            cores,
+            cores.saturating_mul(settings.queue_jobs_per_core.get()),
+        )
     }
 
     /// A pool of `threads` that lets `queue` jobs wait.
     pub fn new(threads: usize, queue: usize) -> io::Result<Self> {
         let queue = Arc::new(Queue {
             waiting: Mutex::new(Waiting {
-                jobs: VecDeque::with_capacity(queue),
+                jobs: VecDeque::new(),
                 closed: false,
             }),
             changed: Condvar::new(),

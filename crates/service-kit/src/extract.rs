@@ -3,6 +3,7 @@
 mod body;
 mod json;
 mod nesting;
+mod objects;
 mod path;
 mod query;
 

@@ -4,9 +4,8 @@
 //! |---|---|
 //! | How is a refusal said? | [`problem`], [`extract`] |
 //! | How does a service start, serve and stop? | [`service`], [`shutdown`], [`jobs`] |
-//! | Who is at the other end, and how much may they ask? | [`peer`], [`tls`], [`limits`] |
+//! | Who is at the other end, and how much may they ask? | [`peer`], [`tls`], [`bearer`], [`limits`] |
 //! | Where do settings and secrets come from? | [`config`], [`secret`] |
-//! | Where is it kept, and how does it reach the others? | [`db`], [`outbox`], [`event_log`], [`lease`] |
 //! | Where does heavy arithmetic run? | [`crypto`] |
 //! | What is written and counted? | [`telemetry`] |
 //! | Where are things kept, and how do they reach other services? | [`db`], [`outbox`], [`event_log`], [`lease`] |
@@ -17,6 +16,7 @@
 //! Log, keep or forward anything about a single request: not its address, its headers, its body or
 //! that it came (threat U4).
 
+pub mod bearer;
 pub mod config;
 pub mod crypto;
 pub mod db;

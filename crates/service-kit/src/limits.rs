@@ -10,7 +10,7 @@ use std::{
     hash::{BuildHasher as _, RandomState},
     net::IpAddr,
     num::NonZeroU32,
-    sync::Arc,
+    sync::{Arc, LazyLock},
     time::Duration,
 };
 
@@ -18,7 +18,8 @@ use axum::{
     body::Body, extract::FromRequestParts, response::IntoResponse as _, response::Response,
 };
 use governor::{
-    clock::{Clock as _, DefaultClock},
+    NotUntil,
+    clock::{Clock as _, DefaultClock, QuantaInstant},
     middleware::NoOpMiddleware,
 };
 use http::{HeaderMap, Request, request::Parts};
@@ -29,9 +30,14 @@ use tower_governor::{
     key_extractor::KeyExtractor,
 };
 
+mod route;
+
+pub use route::RouteLimit;
+
 use crate::{
     peer::Peer,
     problem::{Problem, RetryAfter, Slug},
+    telemetry::SlowCounter,
 };
 
 /// The header in which an edge says which of its buckets a client is in.
@@ -53,22 +59,21 @@ pub struct RateLimit {
     pub burst: u32,
 }
 
-type Limiter = SharedRateLimiter<u64, NoOpMiddleware<governor::clock::QuantaInstant>>;
-type Config = GovernorConfig<Key, NoOpMiddleware<governor::clock::QuantaInstant>>;
-type Layer = GovernorLayer<Key, NoOpMiddleware<governor::clock::QuantaInstant>, Body>;
+type Limiter = SharedRateLimiter<u64, NoOpMiddleware<QuantaInstant>>;
+type Config = GovernorConfig<Key, NoOpMiddleware<QuantaInstant>>;
+type Layer = GovernorLayer<Key, NoOpMiddleware<QuantaInstant>, Body>;
 
 /// The limiter of one service.
 #[derive(Clone)]
 pub(crate) struct Limits {
     config: Option<Arc<Config>>,
     burst: u32,
-    edges: Arc<[String]>,
     secret: RandomState,
 }
 
 impl Limits {
-    /// A limiter that believes the peers named in `edges` about buckets.
-    pub(crate) fn new(limit: RateLimit, edges: &[String]) -> Self {
+    /// A limiter that has seen nobody yet.
+    pub(crate) fn new(limit: RateLimit) -> Self {
         let period = Duration::from_mins(1).checked_div(limit.units_per_minute);
         let config = period.and_then(|period| {
             GovernorConfigBuilder::default()
@@ -80,7 +85,6 @@ impl Limits {
         Self {
             config: config.map(Arc::new),
             burst: limit.burst.max(1),
-            edges: edges.into(),
             secret: RandomState::new(),
         }
     }
@@ -93,11 +97,14 @@ impl Limits {
 
     /// What a request's handler charges its further units to.
     pub(crate) fn units(&self, peer: &Peer, headers: &HeaderMap) -> Units {
-        Units(self.config.as_ref().map(|config| Account {
+        let account = self.config.as_ref().map(|config| Account {
             limiter: Arc::clone(config.limiter()),
-            key: self.key(peer, headers),
             burst: self.burst,
-        }))
+        });
+        Units {
+            client: self.key(peer, headers),
+            account,
+        }
     }
 
     /// Forgets the keys whose quota is full.
@@ -109,10 +116,7 @@ impl Limits {
     }
 
     fn key(&self, peer: &Peer, headers: &HeaderMap) -> u64 {
-        let is_edge = peer
-            .name()
-            .is_some_and(|name| self.edges.iter().any(|edge| edge == name));
-        match bucket(headers).filter(|_| is_edge) {
+        match bucket(headers).filter(|_| peer.is_edge()) {
             Some(bucket) => self.secret.hash_one(("bucket", bucket)),
             None => self.secret.hash_one(("address", network(peer.address()))),
         }
@@ -153,9 +157,8 @@ impl KeyExtractor for Key {
 
     fn extract<T>(&self, request: &Request<T>) -> Result<u64, GovernorError> {
         let units = request.extensions().get::<Units>();
-        let account = units.and_then(|units| units.0.as_ref());
-        account
-            .map(|account| account.key)
+        units
+            .map(|units| units.client)
             .ok_or(GovernorError::UnableToExtractKey)
     }
 }
@@ -169,21 +172,34 @@ fn refuse(error: &GovernorError) -> Response {
     .into_response()
 }
 
+fn wait(until: &NotUntil<QuantaInstant>) -> Problem {
+    too_many(
+        until
+            .wait_time_from(DefaultClock::default().now())
+            .as_secs(),
+    )
+}
+
 fn too_many(wait_seconds: u64) -> Problem {
-    metrics::counter!("blindtally_refused_total", "why" => "rate").increment(1);
+    static REFUSED: LazyLock<SlowCounter> = LazyLock::new(|| {
+        SlowCounter::new(metrics::counter!("blindtally_refused_total", "why" => "rate"))
+    });
+    REFUSED.increment();
     // The limiter cuts fractions off: coming back then would be a moment too early.
     Problem::new(Slug::TooManyRequests).retry_after(RetryAfter::at_least(wait_seconds + 1))
 }
 
-/// What a request costs beyond the unit that every request does. Taken by handlers once they have
-/// parsed the body and know.
+/// The client that a request is charged to, and what it costs beyond the unit that every request does.
+/// Taken by handlers once they have parsed the body and know.
 #[derive(Clone)]
-pub struct Units(Option<Account>);
+pub struct Units {
+    client: u64,
+    account: Option<Account>,
+}
 
 #[derive(Clone)]
 struct Account {
     limiter: Limiter,
-    key: u64,
     burst: u32,
 }
 
@@ -191,7 +207,7 @@ impl Units {
     /// Charges a request that is for `items` things: one unit each, the first of which was charged
     /// when the request came in.
     pub fn charge(&self, items: usize) -> Result<(), Problem> {
-        let Some(account) = &self.0 else {
+        let Some(account) = &self.account else {
             return Ok(());
         };
         let items = u32::try_from(items).unwrap_or(u32::MAX);
@@ -199,12 +215,9 @@ impl Units {
         let Some(more) = NonZeroU32::new(items.min(account.burst).saturating_sub(1)) else {
             return Ok(());
         };
-        match account.limiter.check_key_n(&account.key, more) {
+        match account.limiter.check_key_n(&self.client, more) {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(until)) => {
-                let wait = until.wait_time_from(DefaultClock::default().now());
-                Err(too_many(wait.as_secs()))
-            }
+            Ok(Err(until)) => Err(wait(&until)),
             Err(_more_than_the_burst) => Err(too_many(u64::from(u16::MAX))),
         }
     }
@@ -213,8 +226,8 @@ impl Units {
 impl fmt::Debug for Units {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Units")
-            .field("limited", &self.0.is_some())
-            .finish()
+            .field("limited", &self.account.is_some())
+            .finish_non_exhaustive()
     }
 }
 
@@ -222,7 +235,11 @@ impl<S: Sync> FromRequestParts<S> for Units {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        Ok(parts.extensions.get().cloned().unwrap_or(Self(None)))
+        let units = parts.extensions.get().cloned();
+        Ok(units.unwrap_or(Self {
+            client: 0,
+            account: None,
+        }))
     }
 }
 
@@ -231,7 +248,7 @@ mod tests {
     use super::*;
 
     fn peer(address: &str) -> Peer {
-        Peer::new(address.parse().unwrap(), None)
+        Peer::new(address.parse().unwrap(), None, false)
     }
 
     fn limits(units_per_minute: u32) -> Limits {
@@ -239,7 +256,7 @@ mod tests {
             units_per_minute,
             burst: 2,
         };
-        Limits::new(limit, &[])
+        Limits::new(limit)
     }
 
     #[test]

@@ -12,16 +12,27 @@ use http::request::Parts;
 pub struct Peer {
     address: IpAddr,
     name: Option<Arc<str>>,
+    is_edge: bool,
 }
 
 impl Peer {
-    pub(crate) fn new(address: IpAddr, name: Option<Arc<str>>) -> Self {
-        Self { address, name }
+    pub(crate) fn new(address: IpAddr, name: Option<Arc<str>>, is_edge: bool) -> Self {
+        Self {
+            address,
+            name,
+            is_edge,
+        }
     }
 
-    /// The DNS name in the peer's verified client certificate that the settings allow.
+    /// The DNS name in the peer's verified client certificate that may call: one of
+    /// `http.tls.client_names`. An edge has none by being an edge, for it speaks for everybody.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
+    }
+
+    /// Whether it is believed about its clients' buckets, and about nothing else.
+    pub(crate) fn is_edge(&self) -> bool {
+        self.is_edge
     }
 
     pub(crate) fn address(&self) -> IpAddr {
@@ -43,7 +54,7 @@ impl<S: Sync> FromRequestParts<S> for Peer {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
         let peer = parts.extensions.get().cloned();
-        Ok(peer.unwrap_or_else(|| Self::new(Ipv4Addr::UNSPECIFIED.into(), None)))
+        Ok(peer.unwrap_or_else(|| Self::new(Ipv4Addr::UNSPECIFIED.into(), None, false)))
     }
 }
 
@@ -54,7 +65,7 @@ mod tests {
     #[test]
     fn a_peer_shows_its_name_and_never_its_address() {
         let address = "192.0.2.77".parse().unwrap();
-        let peer = Peer::new(address, Some("payments".into()));
+        let peer = Peer::new(address, Some("payments".into()), false);
 
         let shown = format!("{peer:?}");
 

@@ -17,7 +17,7 @@ use clock::Clock;
 use futures_util::future::BoxFuture;
 use utoipa::openapi::OpenApi;
 
-use crate::{jobs::Job, shutdown::Shutdown};
+use crate::{jobs::Job, limits::RouteLimit, shutdown::Shutdown};
 
 pub use readiness::Readiness;
 pub use running::Running;
@@ -41,6 +41,8 @@ pub struct Service {
     pub jobs: Vec<Arc<dyn Job>>,
     /// What must work before it says that it is ready.
     pub readiness: Readiness,
+    /// The limits that routes have of their own.
+    pub route_limits: Vec<RouteLimit>,
     /// The order to stop. The handlers' long tasks are spawned on it.
     pub shutdown: Shutdown,
     at_end: AtEnd,
@@ -68,6 +70,7 @@ impl Service {
             clock,
             jobs: Vec::new(),
             readiness: Readiness::default(),
+            route_limits: Vec::new(),
             shutdown: Shutdown::default(),
             at_end: AtEnd::default(),
         }
@@ -91,6 +94,13 @@ impl Service {
     #[must_use]
     pub fn readiness(mut self, readiness: Readiness) -> Self {
         self.readiness = readiness;
+        self
+    }
+
+    /// Has a route's own limit forget the clients whose quota is full.
+    #[must_use]
+    pub fn route_limit(mut self, limit: RouteLimit) -> Self {
+        self.route_limits.push(limit);
         self
     }
 

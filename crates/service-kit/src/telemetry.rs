@@ -1,7 +1,10 @@
 //! The log and the metrics of a process.
 //!
-//! Nothing is written per request. Metrics are shown as they were at the end of the last interval:
-//! a counter that moves with each request would tell when somebody voted.
+//! Nothing is written per request. Metrics are shown as they were at the end of the last interval, and what counts
+//! requests moves more seldom still ([`SlowCounter`]): it would tell when somebody voted.
+
+mod alarm;
+mod slow;
 
 use std::{
     io::IsTerminal as _,
@@ -12,6 +15,9 @@ use std::{
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::{EnvFilter, fmt};
+
+pub use alarm::Alarm;
+pub use slow::{COUNTERS_INTERVAL, SlowCounter};
 
 /// How often `/metrics` changes what it shows.
 pub const METRICS_INTERVAL: Duration = Duration::from_mins(1);
@@ -69,21 +75,28 @@ fn recorder() -> Option<&'static PrometheusHandle> {
         .as_ref()
 }
 
-/// What `/metrics` shows, in Prometheus's text format.
-pub(crate) fn metrics_page() -> String {
-    static PAGE: Mutex<Option<(Instant, String)>> = Mutex::new(None);
-    let mut page = PAGE.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((made, text)) = &*page
-        && made.elapsed() < METRICS_INTERVAL
-    {
-        return text.clone();
+/// What one service's `/metrics` shows.
+#[derive(Default)]
+pub(crate) struct MetricsPage(Mutex<Option<(Instant, String)>>);
+
+impl MetricsPage {
+    /// The page, in Prometheus's text format.
+    pub(crate) fn text(&self) -> String {
+        let mut page = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((made, text)) = &*page
+            && made.elapsed() < METRICS_INTERVAL
+        {
+            return text.clone();
+        }
+        let now = Instant::now();
+        slow::show(now);
+        let text = recorder().map_or_else(String::new, |handle| {
+            handle.run_upkeep();
+            handle.render()
+        });
+        *page = Some((now, text.clone()));
+        text
     }
-    let text = recorder().map_or_else(String::new, |handle| {
-        handle.run_upkeep();
-        handle.render()
-    });
-    *page = Some((Instant::now(), text.clone()));
-    text
 }
 
 /// Makes sure that what is counted from now on is kept.

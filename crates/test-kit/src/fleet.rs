@@ -1,73 +1,66 @@
 //! The services as real processes, to be killed.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    process::Output,
+    time::Duration,
+};
 
-use blindtally::system::{Layout, Planted, Profile, ServiceName};
+use anyhow::Context as _;
+use blindtally::system::{Layout, Profile, ServiceName};
+use chrono::{TimeDelta, Timelike as _};
 use clock::Clock;
-use service_kit::outbox::Schedule;
-use uuid::Uuid;
 
-use crate::process::{Process, Program};
-
-/// A fleet publishes so often: a test that lasts a minute must see many publications.
-const PUBLISH_EVERY: chrono::TimeDelta = chrono::TimeDelta::milliseconds(200);
+use crate::{
+    process::{Process, Program},
+    programs,
+};
 
 /// Whoever is killed while it publishes holds up its successor for so long.
 const LEASE_SECONDS: u64 = 2;
 
-/// So many event ids there are in a fleet that loses events.
-const EVENT_IDS: u8 = 16;
-
-/// What is wrong with a fleet.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, clap::ValueEnum)]
-pub enum Plant {
-    /// There are few event ids, so that of the votes that share one only the first is counted.
-    LostEvents,
-    /// Nothing.
-    #[default]
-    Nothing,
-}
-
-impl Plant {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::LostEvents => "lost-events",
-            Self::Nothing => "nothing",
-        }
-    }
-}
+/// So many minutes of a day can be slots of publication.
+const SLOTS: i64 = 96;
 
 /// One process for each service, over one folder.
 #[derive(Debug)]
 pub struct Fleet {
     layout: Layout,
+    programs: PathBuf,
     processes: Vec<(ServiceName, Process)>,
 }
 
 impl Fleet {
-    /// Starts the services in `dir`. `program` is this crate's `test-service`.
-    pub async fn start(dir: &Path, program: &Path, plant: Plant) -> anyhow::Result<Self> {
-        let layout = Layout::open(dir, profile())?;
+    /// Starts the services' programs in `dir`.
+    pub async fn start(dir: &Path) -> anyhow::Result<Self> {
+        Self::with(dir, profile()).await
+    }
+
+    /// Starts the services' programs in `dir`, with other settings than [`profile`].
+    pub async fn with(dir: &Path, profile: Profile) -> anyhow::Result<Self> {
+        let layout = Layout::open(dir, profile)?;
+        let programs = programs::build().await?;
         let mut processes = Vec::new();
         for service in ServiceName::ALL {
+            let settings = programs::settings_file(&layout, service)?;
             let process = Process::start(Program {
                 name: service.as_str(),
-                path: program.to_owned(),
-                arguments: vec![
-                    service.as_str().into(),
-                    layout.dir().into(),
-                    plant.as_str().into(),
-                ],
+                path: programs::program(&programs, service),
+                arguments: vec!["--config".into(), settings.into()],
                 admin: layout.listen(service).admin,
-                log: log(&layout, service),
+                log: layout.file(&format!("{service}.log")),
             });
             processes.push((service, process.await?));
         }
-        let mut fleet = Self { layout, processes };
+        let mut fleet = Self {
+            layout,
+            programs,
+            processes,
+        };
         fleet.layout.until_it_sells().await?;
         // A payments that starts publishes what waits: clients need the first head on the topic, and
         // a fleet cannot wait for the next regular turn.
-        fleet.kill_and_restart(ServiceName::Payments).await?;
+        fleet.kill_and_restart(ServiceName::Payments, None).await?;
         Ok(fleet)
     }
 
@@ -76,20 +69,46 @@ impl Fleet {
         &self.layout
     }
 
-    /// Kills a service wherever it is, and starts it again.
-    pub async fn kill_and_restart(&mut self, service: ServiceName) -> anyhow::Result<()> {
+    /// Kills a service wherever it is, and starts it again. With `again` it is killed once more, so long
+    /// after its start: in the middle of putting right what the first kill left.
+    pub async fn kill_and_restart(
+        &mut self,
+        service: ServiceName,
+        again: Option<Duration>,
+    ) -> anyhow::Result<()> {
         for (name, process) in &mut self.processes {
             if *name == service {
                 process.kill().await?;
+                if let Some(after) = again {
+                    process.respawn()?;
+                    tokio::time::sleep(after).await;
+                    process.kill().await?;
+                }
                 process.restart().await?;
             }
         }
         Ok(())
     }
 
+    /// How much memory a service's process has, in bytes.
+    pub async fn resident_bytes(&self, service: ServiceName) -> anyhow::Result<u64> {
+        let mut found = self.processes.iter();
+        let process = found.find(|(name, _)| *name == service);
+        let (_, process) = process.context("every service has its process")?;
+        process.resident_bytes().await
+    }
+
+    /// Runs another command of a service's program, with the service's settings.
+    pub async fn run(&self, service: ServiceName, command: &[&str]) -> anyhow::Result<Output> {
+        let settings = self.layout.file(&format!("{service}.toml"));
+        let mut program = tokio::process::Command::new(programs::program(&self.programs, service));
+        program.arg("--config").arg(settings).args(command);
+        Ok(program.output().await?)
+    }
+
     /// Stops all services in order, and says which did not end well.
-    pub async fn stop(mut self) -> anyhow::Result<()> {
-        for (name, process) in self.processes.iter_mut().rev() {
+    pub async fn stop(&mut self) -> anyhow::Result<()> {
+        for (name, mut process) in self.processes.drain(..).rev() {
             let status = process.stop("TERM").await?;
             anyhow::ensure!(status.success(), "{name} ended with {status}");
         }
@@ -97,40 +116,23 @@ impl Fleet {
     }
 }
 
-/// Where a service's messages go.
-fn log(layout: &Layout, service: ServiceName) -> PathBuf {
-    layout.file(&format!("{service}.log"))
-}
-
-/// The settings of a fleet: the demo's, and leases that lapse soon after a kill.
-fn profile() -> Profile {
+/// The settings of a fleet: the demo's, leases that lapse soon after a kill, and a slot of publication in
+/// each of the next minutes, since a test that lasts a minute must see many.
+pub fn profile() -> Profile {
     let mut profile = Profile::demo();
+    let now = Clock::system().now();
+    let slots = (1..=SLOTS).map(|minutes| {
+        let slot = now + TimeDelta::minutes(minutes);
+        format!("\"{:02}:{:02}\"", slot.hour(), slot.minute())
+    });
+    let slots = slots.collect::<Vec<_>>().join(", ");
     profile
         .payments
+        .set("publication.publication_slots", format!("[{slots}]"))
         .set("publication.lease_seconds", LEASE_SECONDS);
     profile
         .tally
         .set("event_log.lease_seconds", LEASE_SECONDS)
         .set("event_log.poll_seconds", 1);
     profile
-}
-
-/// What a process of a fleet does: it is one service of the folder, with votes published often.
-pub async fn serve(service: &str, dir: &Path, plant: Plant) -> anyhow::Result<()> {
-    let name = ServiceName::ALL
-        .into_iter()
-        .find(|name| name.as_str() == service);
-    let name = name.ok_or_else(|| anyhow::anyhow!("there is no service {service}"))?;
-    service_kit::telemetry::init("warn")?;
-    let mut planted = Planted::default();
-    planted.payments.votes.schedule = |_slots| Schedule::Every(PUBLISH_EVERY);
-    if plant == Plant::LostEvents {
-        planted.payments.votes.event_id = |vote| {
-            let [first, ..] = vote.0;
-            Uuid::from_u128(u128::from(first % EVENT_IDS))
-        };
-    }
-    let layout = Layout::open(dir, profile())?;
-    let (service, _sandbox) = layout.build(name, Clock::system(), &planted).await?;
-    service.run_until_signal().await
 }

@@ -3,18 +3,20 @@
 //! | Question | Module |
 //! |---|---|
 //! | How does a test get a whole system, and time that passes at will? | [`world`] |
-//! | How does it get real processes that it can kill? | [`fleet`], [`process`] |
+//! | How does it get real processes that it can kill? | [`fleet`], [`process`], [`programs`] |
 //! | Who uses them meanwhile? | [`load`] |
-//! | What did the system store? | [`stored`] |
+//! | What did the system store, and what does it say that it did? | [`stored`], [`books`] |
 //! | Where does a service fail inside? | [`faults`] |
 //! | How does a connection between two services break? | [`proxy`] |
 
+pub mod books;
 pub mod card;
 pub mod faults;
 pub mod fleet;
 mod http;
 pub mod load;
 pub mod process;
+pub mod programs;
 pub mod proxy;
 pub mod stored;
 pub mod world;

@@ -16,7 +16,7 @@ use client::{
     browser::{Basket, Interest},
     payer::{Custodian, Payer, SandboxAccount},
     transport::{Request, Transport},
-    wallet::{Outcome, Wallet},
+    wallet::{Outcome, PreparedVote, Wallet},
 };
 use clock::{Clock, Simulation};
 use messages::{FundingSource, money::Amount, vote_text::VoteType};
@@ -39,6 +39,8 @@ const TICK: Duration = Duration::from_millis(2);
 pub struct Done {
     /// By browser: its publisher, and the tokens of votes that were accepted.
     pub accepted: Vec<(String, u64)>,
+    /// Votes that were accepted.
+    pub votes: u64,
     /// What was refused for good, which nothing should be.
     pub refused: Vec<Outcome>,
     /// How many purchases there were.
@@ -87,6 +89,7 @@ impl Load {
         while let Some(done) = self.browsers.join_next().await {
             let done = done??;
             all.accepted.extend(done.accepted);
+            all.votes += done.votes;
             all.refused.extend(done.refused);
             all.purchases += done.purchases;
             all.paid = all.paid.checked_add(done.paid).unwrap_or(Amount::MAX);
@@ -141,10 +144,8 @@ impl User {
             };
             let purchase = browser.begin(basket)?;
             browser.buy(purchase, payer.as_ref()).await?;
-            browser
-                .plan_votes(&interests, VoteType::AutoContribute)
-                .await?;
-            browser.vote().await?;
+            let held = browser.vote(&interests, VoteType::AutoContribute).await?;
+            anyhow::ensure!(held.is_empty(), "a browser keeps tokens");
             if *told.borrow() {
                 break;
             }
@@ -205,16 +206,16 @@ impl User {
 /// What a browser's wallet says it did.
 fn done(browser: &Browser, channel: String) -> Done {
     let state = &browser.wallet().state;
-    let counted = state
-        .votes
-        .iter()
-        .filter(|vote| vote.outcome == Some(Outcome::Counted));
-    let tokens = counted.map(|vote| vote.tokens as u64).sum();
+    let is_counted = |vote: &&PreparedVote| vote.outcome == Some(Outcome::Counted);
+    let counted = || state.votes.iter().filter(is_counted);
+    let votes = counted().count() as u64;
+    let tokens = counted().map(|vote| vote.tokens as u64).sum();
     let refused = state.votes.iter().filter_map(|vote| vote.outcome.clone());
     let purchases = state.purchases.len() as u64;
     let price = Amount::from_base_units(Amount::ONE.base_units() / 4).unwrap_or_default();
     Done {
         accepted: vec![(channel, tokens)],
+        votes,
         refused: refused
             .filter(|outcome| *outcome != Outcome::Counted)
             .collect(),

@@ -99,10 +99,27 @@ impl Process {
             .context("the process cannot be killed")
     }
 
-    /// Starts the same program again, after it ended.
+    /// Starts the same program again, after it ended, and does not wait.
+    pub fn respawn(&mut self) -> anyhow::Result<()> {
+        *self = Self::spawn(self.program.clone())?;
+        Ok(())
+    }
+
+    /// Starts the same program again, after it ended, and waits until it is ready.
     pub async fn restart(&mut self) -> anyhow::Result<()> {
         *self = Self::start(self.program.clone()).await?;
         Ok(())
+    }
+
+    /// How much memory the process has, in bytes.
+    pub async fn resident_bytes(&self) -> anyhow::Result<u64> {
+        let id = self.child.id().context("the process has ended")?;
+        let asked = Command::new("ps")
+            .args(["-o", "rss=", "-p", &id.to_string()])
+            .output()
+            .await?;
+        let kibibytes: u64 = String::from_utf8(asked.stdout)?.trim().parse()?;
+        Ok(kibibytes * 1_024)
     }
 
     /// Sends `signal` (`INT` or `TERM`), and waits for the end.

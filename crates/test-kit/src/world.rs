@@ -287,13 +287,9 @@ impl World {
             })
         });
         let interests: Vec<Interest> = interests.collect::<anyhow::Result<_>>()?;
-        let voting = async {
-            browser
-                .plan_votes(&interests, VoteType::AutoContribute)
-                .await?;
-            browser.vote().await
-        };
-        Ok(self.live(voting).await?)
+        let held = self.live(browser.vote(&interests, VoteType::AutoContribute));
+        anyhow::ensure!(held.await?.is_empty(), "the browser keeps tokens");
+        Ok(())
     }
 
     /// Every value in every database and topic. Best of a stopped system.

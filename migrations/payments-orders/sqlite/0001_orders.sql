@@ -132,12 +132,22 @@ CREATE TABLE paid_day_orders (
     orders  INTEGER NOT NULL CHECK (orders > 0)
 ) WITHOUT ROWID;
 
--- What was received and sold since the beginning; no surplus.
+-- What was received and sold since the beginning; no surplus. Votes of items that were written off are
+-- taken off as others are sold, so that no published total falls (docs/decisions/0004).
 CREATE TABLE funds_totals (
-    source      TEXT NOT NULL,
-    value       TEXT NOT NULL,
-    currency    TEXT NOT NULL,
-    received    TEXT NOT NULL,
-    votes_sold  INTEGER NOT NULL,
+    source            TEXT NOT NULL,
+    value             TEXT NOT NULL,
+    currency          TEXT NOT NULL,
+    received          TEXT NOT NULL,
+    votes_sold        INTEGER NOT NULL CHECK (votes_sold >= votes_published),
+    -- What the last record said was sold.
+    votes_published   INTEGER NOT NULL DEFAULT 0 CHECK (votes_published >= 0),
+    -- Votes that were written off and are still in the totals.
+    votes_to_set_off  INTEGER NOT NULL DEFAULT 0 CHECK (votes_to_set_off BETWEEN 0 AND votes_sold),
     PRIMARY KEY (source, value)
+) WITHOUT ROWID;
+
+-- Every SKU that was ever ordered: its issuer has to stay configured, since its tokens are out there.
+CREATE TABLE known_skus (
+    sku  TEXT NOT NULL PRIMARY KEY
 ) WITHOUT ROWID;

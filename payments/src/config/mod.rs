@@ -4,7 +4,9 @@ mod orders;
 mod votes;
 
 use serde::Deserialize;
-use service_kit::{secret::SecretFile, service::HttpSettings, tls::ClientTls};
+use service_kit::{
+    crypto::CryptoSettings, secret::SecretFile, service::HttpSettings, tls::ClientTls,
+};
 use url::Url;
 
 pub use orders::{
@@ -44,6 +46,8 @@ pub struct Config {
     pub transfers: Transfers,
     /// Bounds on credentials.
     pub credentials: Credentials,
+    /// Bounds on arithmetic.
+    pub crypto: CryptoSettings,
     /// How long things are kept.
     pub retention: Retention,
     /// Who moves the money.

@@ -25,6 +25,13 @@ pub struct SkuSettings {
     pub key_period: String,
     /// For how many periods a key redeems.
     pub redeemable_periods: u32,
+    /// Whether it is sold. If not, what was ordered before is still paid, signed and counted.
+    #[serde(default = "on_sale")]
+    pub on_sale: bool,
+}
+
+fn on_sale() -> bool {
+    true
 }
 
 impl From<&SkuSettings> for Sku {
@@ -35,6 +42,7 @@ impl From<&SkuSettings> for Sku {
             currency: settings.currency.clone(),
             description: settings.description.clone(),
             funding_source: settings.funding_source,
+            on_sale: settings.on_sale,
         }
     }
 }
@@ -45,8 +53,12 @@ impl From<&SkuSettings> for Sku {
 pub struct Orders {
     /// The quantities that are sold.
     pub order_quantities: Vec<u32>,
+    /// The largest of them that may be configured.
+    pub order_quantity_max: u32,
     /// The most items of one order.
     pub order_items_max: usize,
+    /// The most transfers of one order.
+    pub order_transfers_max: u32,
     /// The most orders without a transfer.
     pub orders_unpaid_max: u64,
     /// The most idempotency keys that are remembered.

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::domain::publication::Slots;
+use crate::domain::{publication::Slots, vote::VoteLimits};
 
 /// Bounds on votes.
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -10,14 +10,24 @@ use crate::domain::publication::Slots;
 pub struct Votes {
     /// The most credentials of one vote.
     pub vote_credentials_max: usize,
+    /// The longest text of a vote, before base64.
+    pub vote_text_bytes_max: usize,
     /// The largest body of a vote, in bytes.
     pub body_bytes_max: usize,
     /// The most votes that are redeemed and recorded at once.
     pub votes_in_work_max: usize,
     /// How long after its key's last day a vote's id is kept: as long as challenge-bypass keeps redemptions, and a day.
     pub vote_retention_days: u32,
-    /// How often what was counted is shown.
-    pub counters_interval_minutes: u32,
+}
+
+impl Votes {
+    /// The bounds on what one vote says.
+    pub fn limits(self) -> VoteLimits {
+        VoteLimits {
+            credentials_max: self.vote_credentials_max,
+            text_bytes_max: self.vote_text_bytes_max,
+        }
+    }
 }
 
 /// When things are published.
@@ -44,4 +54,6 @@ pub struct Publication {
 pub struct DirectorySettings {
     /// How long before its first day a key must be published, or else nothing is sold under it.
     pub key_notice_hours: u32,
+    /// How often its entries are fetched: for so long a key that was revoked may still be sold under.
+    pub directory_poll_minutes: u32,
 }

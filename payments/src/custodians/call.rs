@@ -150,3 +150,7 @@ async fn bounded_body(mut response: reqwest::Response) -> Result<Vec<u8>, Unread
     }
     Ok(body)
 }
+
+#[cfg(test)]
+#[path = "call_tests.rs"]
+mod tests;

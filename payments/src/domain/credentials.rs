@@ -141,6 +141,7 @@ pub enum Credentials {
 mod tests {
     use curve25519_dalek::{RistrettoPoint, Scalar};
     use messages::encoding::Fixed;
+    use sha2::{Digest as _, Sha256};
 
     use super::*;
 
@@ -155,6 +156,26 @@ mod tests {
         let (a, b) = (Uuid::from_u128(1), Uuid::from_u128(2));
         assert_ne!(points.request_id(a), points.request_id(b));
         assert!(!format!("{points:?}").contains('['), "{points:?}");
+    }
+
+    /// With other bytes under it, what was being signed during a release would be counted twice.
+    #[test]
+    fn the_name_of_a_signing_is_a_hash_over_these_bytes() {
+        let points = Points::stored(vec![Fixed([5; 32]), Fixed([4; 32])]);
+        let bytes = [
+            b"\0\0\0\x0cbt/signing/1\0\0\0\x10".as_slice(),
+            &[9; 16],
+            b"\0\0\0\x20",
+            &[5; 32],
+            b"\0\0\0\x20",
+            &[4; 32],
+        ];
+        let expected: [u8; 32] = Sha256::digest(bytes.concat()).into();
+
+        assert_eq!(
+            points.request_id(Uuid::from_bytes([9; 16])),
+            Fixed(expected)
+        );
     }
 
     #[test]

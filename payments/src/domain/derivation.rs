@@ -74,7 +74,10 @@ impl fmt::Debug for OrderSecret {
 mod tests {
     use std::collections::BTreeSet;
 
+    use sha2::Digest as _;
+
     use super::*;
+    use crate::domain::macaroons::{Content, mint};
 
     #[test]
     fn every_derived_value_is_another_one() {
@@ -98,6 +101,47 @@ mod tests {
             one.transfer_hash("uphold", b"x"),
             one.transfer_hash("gemini", b"x")
         );
+    }
+
+    /// With other bytes under these, a used transfer could be claimed again after a release, and no
+    /// capability or reference of an order would be its own.
+    #[test]
+    fn what_is_derived_is_derived_with_these_bytes() {
+        let secret = OrderSecret::new([1; 32]);
+        let order = Uuid::from_bytes([9; 16]);
+        let expanded = |info: &[&[u8]]| {
+            let mut out = [0; 32];
+            let info = Sha256::digest(info.concat());
+            Hkdf::<Sha256>::new(Some(b"bt/orders"), &[1; 32])
+                .expand(&info, &mut out)
+                .unwrap();
+            out
+        };
+
+        let numbered = b"\0\0\0\x04\0\0\0\x02";
+        let reference = [
+            b"\0\0\0\x0ebt/reference/1\0\0\0\x10".as_slice(),
+            &[9; 16],
+            numbered,
+        ];
+        assert_eq!(secret.reference(order, 2), uuid_v8(expanded(&reference)));
+        let item = [
+            b"\0\0\0\x09bt/item/1\0\0\0\x10".as_slice(),
+            &[9; 16],
+            numbered,
+        ];
+        assert_eq!(secret.item_id(order, 2), uuid_v8(expanded(&item)));
+        let transfer: [&[u8]; 1] = [b"\0\0\0\x0dbt/transfer/1\0\0\0\x06uphold\0\0\0\x03tx1"];
+        assert_eq!(secret.transfer_hash("uphold", b"tx1"), expanded(&transfer));
+        let capability = [b"\0\0\0\x0fbt/capability/1\0\0\0\x10".as_slice(), &[9; 16]];
+        let content = Content {
+            location: "here".to_owned(),
+            identifier: "it".to_owned(),
+            caveats: vec![],
+        };
+        let minted = |key: &RootKey| mint(&content, key).unwrap();
+        let expected = minted(&RootKey::new(expanded(&capability)));
+        assert_eq!(minted(&secret.capability_key(order)), expected);
     }
 
     #[test]

@@ -22,6 +22,7 @@ fn sku(name: &str, price: &str, funding_source: FundingSource) -> Sku {
         },
         description: String::new(),
         funding_source,
+        on_sale: true,
     }
 }
 
@@ -146,4 +147,19 @@ proptest! {
         let next = Uuid::from_u128(key.as_u128() ^ 1);
         prop_assert_ne!(idempotency_hash(&key, &body), idempotency_hash(&next, &body));
     }
+}
+
+#[test]
+fn an_order_of_a_sku_that_is_sold_no_more_is_made_again_all_the_same() {
+    let terms = ask(&[("wallet", 40)]).unwrap();
+    let mut skus = catalogue().skus().to_vec();
+    for sku in &mut skus {
+        sku.on_sale = false;
+    }
+    let off_sale = Catalogue::new(skus, vec![root()], vec![]).unwrap();
+    let secret = OrderSecret::new([1; 32]);
+
+    let made = Order::of_terms(Uuid::nil(), &terms, &off_sale, &secret, (now(), now()));
+
+    assert_eq!(made.unwrap().total, terms.total);
 }

@@ -29,6 +29,8 @@ pub struct Sku {
     pub description: String,
     /// Whose money buys it.
     pub funding_source: FundingSource,
+    /// Whether new orders may have it. What was ordered before goes on all the same.
+    pub on_sale: bool,
 }
 
 impl Sku {
@@ -83,7 +85,7 @@ pub enum InvalidCatalogue {
 #[error("not a SKU token of this environment")]
 pub struct NotSold;
 
-/// What is sold, and how a SKU token proves itself.
+/// What is sold or was, and how a SKU token proves itself.
 #[derive(Clone)]
 pub struct Catalogue {
     skus: Vec<Sku>,
@@ -126,14 +128,17 @@ impl Catalogue {
         &self.skus
     }
 
-    /// The SKU of that name.
+    /// The SKU of that name, also one that is not on sale.
     pub fn by_name(&self, name: &str) -> Option<&Sku> {
         self.skus.iter().find(|sku| sku.name == name)
     }
 
     /// The SKU that a token sells.
     pub fn accept(&self, token: &str) -> Result<&Sku, NotSold> {
-        let sold = |index: usize| self.skus.get(index).ok_or(NotSold);
+        let sold = |index: usize| {
+            let sku = self.skus.get(index).filter(|sku| sku.on_sale);
+            sku.ok_or(NotSold)
+        };
         if let Some((_, index)) = self.legacy.iter().find(|(text, _)| text == token) {
             return sold(*index);
         }

@@ -15,6 +15,7 @@ fn sku(name: &str, funding_source: FundingSource) -> Sku {
         currency: "BAT".to_owned(),
         description: String::new(),
         funding_source,
+        on_sale: true,
     }
 }
 
@@ -46,6 +47,21 @@ const EXACT: [&str; 5] = [
     "description=",
     "credential_type=single-use",
 ];
+
+#[test]
+fn a_sku_that_is_not_on_sale_is_known_and_sold_to_nobody() {
+    let mut skus = skus();
+    skus[0].on_sale = false;
+    let (off, on) = (skus[0].clone(), skus[1].clone());
+    let legacy = off.mint(&RootKey::from_secret(b"elsewhere")).unwrap();
+    let catalogue = Catalogue::new(skus, vec![root()], vec![legacy.clone()]).unwrap();
+
+    for token in [off.mint(&root()).unwrap(), legacy] {
+        assert_eq!(catalogue.accept(&token), Err(NotSold));
+    }
+    assert_eq!(catalogue.accept(&on.mint(&root()).unwrap()), Ok(&on));
+    assert_eq!(catalogue.by_name(&off.name), Some(&off));
+}
 
 #[test]
 fn a_token_of_each_root_secret_is_accepted() {
@@ -92,6 +108,38 @@ fn only_exactly_the_caveats_of_a_sku_are_accepted() {
         minted(&[]),
     ] {
         assert_eq!(catalogue().accept(&wrong), Err(NotSold));
+    }
+}
+
+/// What accepts the token of a SKU that describes itself in so many characters, and that token.
+fn described_in(characters: usize) -> (Catalogue, String) {
+    let mut long = skus().remove(0);
+    long.description = "a".repeat(characters);
+    // Whoever holds the secret can write longer ones than are minted here.
+    let mut content = long.content();
+    let last = content.caveats.pop().unwrap();
+    let short = macaroons::mint(&content, &root()).unwrap();
+    let token = macaroons::narrow(&short, &[&last]).unwrap();
+    let catalogue = Catalogue {
+        skus: vec![long],
+        roots: vec![root()],
+        legacy: Vec::new(),
+    };
+    (catalogue, token)
+}
+
+#[test]
+fn a_token_of_one_kibibyte_is_read_and_a_longer_one_is_not() {
+    let of_length = |bytes: usize| {
+        let fits = |made: &(Catalogue, String)| STANDARD.decode(&made.1).unwrap().len() == bytes;
+        (780..900).map(described_in).find(fits).unwrap()
+    };
+    let (catalogue, longest) = of_length(1_024);
+    assert_eq!(catalogue.accept(&longest), Ok(&catalogue.skus()[0]));
+
+    for bytes in [1_025, 1_026, 1_027] {
+        let (catalogue, longer) = of_length(bytes);
+        assert_eq!(catalogue.accept(&longer), Err(NotSold), "{bytes}");
     }
 }
 

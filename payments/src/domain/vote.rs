@@ -38,16 +38,26 @@ pub struct Vote {
     credentials: Vec<VoteCredential>,
 }
 
+/// What one vote may hold.
+#[derive(Clone, Copy, Debug)]
+pub struct VoteLimits {
+    /// The most credentials.
+    pub credentials_max: usize,
+    /// The longest text, in bytes before base64.
+    pub text_bytes_max: usize,
+}
+
 impl Vote {
-    /// Checks the form of a request with at most `credentials_max` credentials.
-    pub fn new(request: VoteRequest, credentials_max: usize) -> Result<Self, InvalidVote> {
+    /// Checks the form of a request.
+    pub fn new(request: VoteRequest, limits: VoteLimits) -> Result<Self, InvalidVote> {
         let VoteRequest {
             vote: payload,
             credentials,
         } = request;
-        let text = VoteText::from_base64(&payload).map_err(InvalidVote::Text)?;
-        if credentials.len() > credentials_max {
-            return Err(InvalidVote::TooManyCredentials(credentials_max));
+        let text =
+            VoteText::from_base64(&payload, limits.text_bytes_max).map_err(InvalidVote::Text)?;
+        if credentials.len() > limits.credentials_max {
+            return Err(InvalidVote::TooManyCredentials(limits.credentials_max));
         }
         let key = the_one_key(&credentials)?;
         if let Some(index) = repeated_token(&credentials) {
@@ -235,8 +245,14 @@ pub(crate) mod tests {
     use messages::Preimage;
     use messages::encoding::Fixed;
     use proptest::prelude::*;
+    use sha2::{Digest as _, Sha256};
 
     use super::*;
+
+    const LIMITS: VoteLimits = VoteLimits {
+        credentials_max: 20,
+        text_bytes_max: 512,
+    };
 
     /// A credential whose bytes are all made from two numbers; its signature is none.
     pub(crate) fn credential(key: u8, t: u8) -> VoteCredential {
@@ -258,7 +274,7 @@ pub(crate) mod tests {
             vote: text.to_base64(),
             credentials: credentials.to_vec(),
         };
-        Vote::new(request, 20)
+        Vote::new(request, LIMITS)
     }
 
     #[test]
@@ -320,6 +336,27 @@ pub(crate) mod tests {
         }
     }
 
+    /// With other bytes under it, a vote that is sent again after a release would be another one.
+    #[test]
+    fn the_id_of_a_vote_is_a_hash_over_these_bytes() {
+        let key = *KeyId::of(&Fixed([1; 32])).as_bytes();
+        let bytes = [
+            b"\0\0\0\x09bt/vote/1\0\0\0\x32".as_slice(),
+            br#"{"channel":"example.com","type":"auto-contribute"}"#,
+            b"\0\0\0\x50",
+            &key,
+            &[3; 64],
+            b"\0\0\0\x50",
+            &key,
+            &[9; 64],
+        ];
+        let expected: [u8; 32] = Sha256::digest(bytes.concat()).into();
+
+        let vote = vote_for("example.com", &[credential(1, 9), credential(1, 3)]).unwrap();
+
+        assert_eq!(vote.id().0, expected);
+    }
+
     #[test]
     fn an_answer_about_another_issuer_makes_no_redeemed_vote() {
         let vote = vote_for("example.com", &[credential(1, 1)]).unwrap();
@@ -358,7 +395,7 @@ pub(crate) mod tests {
             let credentials = tokens.into_iter().map(|t| VoteCredential {
                 public_key: Fixed([1; 32]), t: Preimage::from(Fixed([t; 64])), signature: Fixed([0; 64]),
             }).collect();
-            if let Err(refused) = Vote::new(VoteRequest { vote, credentials }, 20) {
+            if let Err(refused) = Vote::new(VoteRequest { vote, credentials }, LIMITS) {
                 prop_assert!(refused.field().starts_with('/'));
             }
         }

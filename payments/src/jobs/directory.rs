@@ -1,16 +1,19 @@
-//! Signs the day's head of the key directory, shortly after midnight UTC.
+//! Keeps the key directory: fetches its entries every few minutes, and signs the day's head shortly after midnight UTC.
 //!
 //! Entries come from challenge-bypass, which has the keys and not the directory key: whoever holds only one of the two
-//! cannot show a client a key of its own (threat T12). What does not extend the published directory is refused.
+//! cannot show a client a key of its own (threat T12). What does not extend the directory that is known is refused.
+//! Clients use a key when a head covers it; payments sells nothing under a revoked one from the next fetch on.
 //!
-//! Head, new entries and the record for the topic are stored in one transaction, so dying at any point means doing it
-//! again. A service that was down at midnight signs when it starts; a day that passed without it has no head.
+//! Head and record for the topic are stored in one transaction, so dying at any point means doing it again. A service
+//! that was down at midnight signs when it starts; a day that passed without it has no head.
+
+mod heads;
 
 use std::{fmt, sync::Arc};
 
 use anyhow::Context as _;
 use async_trait::async_trait;
-use chrono::TimeDelta;
+use chrono::{NaiveDate, TimeDelta};
 use clock::Clock;
 use ed25519_dalek::SigningKey;
 use messages::{
@@ -19,9 +22,12 @@ use messages::{
     directory::{Directory, Head},
 };
 use service_kit::{
+    event_log::EventLog,
     jobs::{Job, Next, next_daily},
     outbox::Row,
 };
+
+pub use heads::{DirectoryHealth, Disagreement};
 
 use crate::{
     challenge_bypass::Issuers,
@@ -48,44 +54,74 @@ pub struct DirectoryJob {
     pub issuers: Vec<IssuerSpec>,
     /// The directory key, which clients have pinned.
     pub key: SigningKey,
+    /// Where heads are published.
+    pub log: Arc<dyn EventLog>,
     /// The topic of the heads.
     pub topic: String,
+    /// Whether the heads on the topic are ours.
+    pub health: DirectoryHealth,
+    /// How long after a fetch the next one comes.
+    pub poll: TimeDelta,
     /// The calendar.
     pub clock: Clock,
 }
 
 impl DirectoryJob {
-    /// Signs and stores the head of today over what challenge-bypass has.
-    async fn sign_head(&self, known: &Directory) -> anyhow::Result<bool> {
+    /// Stores what challenge-bypass has added to the directory, and returns all of it.
+    async fn fetch(&self) -> anyhow::Result<Directory> {
+        let known = self.store.directory().await?;
         let fetched = self
             .keeper
             .directory()
             .await
             .context("the key directory cannot be fetched")?;
         let new = extension(&known.entries, &fetched.entries)?;
-        if known.heads.is_empty() && !self.has_all_issuers(&fetched) {
-            return Ok(false);
+        if new.is_empty() {
+            return Ok(known);
         }
-        let head = Head::sign(self.clock.today(), &fetched.entries, &self.key);
+        // Whether we or another process appended: what is stored is served.
+        self.store.append_entries(new).await?;
+        Ok(self.store.directory().await?)
+    }
+
+    /// Puts heads back that were published and that a database from a backup lacks.
+    async fn put_back(&self, known: Directory) -> anyhow::Result<Directory> {
+        let published = heads::published(&*self.log, &self.topic)
+            .await
+            .context("the published heads cannot be read")?;
+        let missing = heads::missing(published, &known, &self.key.verifying_key());
+        self.health.note(missing.as_ref().err().copied());
+        let missing = missing?;
+        if missing.is_empty() {
+            return Ok(known);
+        }
+        tracing::warn!(
+            heads = missing.len(),
+            "published heads were missing and are put back"
+        );
+        self.store.restore_heads(&missing).await?;
+        Ok(self.store.directory().await?)
+    }
+
+    /// Signs and stores the head of `day` over `known`, and returns the directory with it.
+    async fn sign_head(&self, day: NaiveDate, known: &Directory) -> anyhow::Result<Directory> {
+        let head = Head::sign(day, &known.entries, &self.key);
         let row = Row {
             id: H::new("bt/directory-row/1")
-                .part(head.day.to_string().as_bytes())
+                .part(day.to_string().as_bytes())
                 .finish(),
             topic: self.topic.clone(),
-            // One key, so that all heads are in one partition, in order.
-            key: b"head".to_vec(),
+            key: heads::RECORD_KEY.to_vec(),
             value: DirectoryHead::from(&head).encode(),
         };
-        // Whether we or another process appended: what is stored is served.
-        self.store.append_head(new, &head, &row).await?;
-        self.published.replace(self.store.directory().await?);
-        Ok(true)
+        self.store.append_head(&head, &row).await?;
+        Ok(self.store.directory().await?)
     }
 
     /// A head without them would put the first sale off by a day.
-    fn has_all_issuers(&self, fetched: &Directory) -> bool {
+    fn has_all_issuers(&self, known: &Directory) -> bool {
         let listed = |issuer: &IssuerSpec| {
-            fetched
+            known
                 .entries
                 .iter()
                 .any(|entry| entry.issuer == issuer.name)
@@ -101,7 +137,10 @@ impl Job for DirectoryJob {
     }
 
     async fn run_once(&self) -> anyhow::Result<Next> {
-        let known = self.store.directory().await?;
+        let mut known = self.fetch().await?;
+        if !self.published.was_fetched() {
+            known = self.put_back(known).await?;
+        }
         let now = self.clock.now();
         let (hour, minute) = HOUR_AND_MINUTE;
         let last = known.heads.last().map(|head| head.day);
@@ -109,14 +148,15 @@ impl Job for DirectoryJob {
         // Not before the hour of today, unless nothing was ever signed.
         let is_time = tomorrow.date_naive() > now.date_naive();
         let is_due = last.is_none_or(|day| is_time && day < now.date_naive());
-        if is_due {
-            if !self.sign_head(&known).await? {
-                return Ok(Next::After(FIRST_KEYS_PAUSE));
-            }
-        } else {
-            self.published.replace(known);
+        let waits = known.heads.is_empty() && !self.has_all_issuers(&known);
+        if is_due && !waits {
+            known = self.sign_head(now.date_naive(), &known).await?;
         }
-        Ok(Next::At(tomorrow))
+        self.published.replace(known);
+        if waits {
+            return Ok(Next::After(FIRST_KEYS_PAUSE));
+        }
+        Ok(Next::At(tomorrow.min(now + self.poll)))
     }
 }
 

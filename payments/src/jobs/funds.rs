@@ -1,7 +1,8 @@
 //! Records what was received and sold, half an hour after the end of a day (contracts §3).
 //!
 //! A record is cumulative and has an id made from its day, so dying at any point means doing it again, and a day that
-//! passed without a record is contained in the next one.
+//! passed without a record is contained in the next one. Each turn compares what was signed with what was sold, whether
+//! a record is due or not: after a restore that is where lost orders show.
 
 use std::sync::Arc;
 
@@ -23,21 +24,23 @@ use service_kit::{
 use crate::{
     challenge_bypass::Issuers,
     domain::{
-        funds::{FundsTotal, last_complete_day, next_check, record_is_due, week_start},
+        funds::{FundsTotal, Statement, last_complete_day, next_check, record_is_due, week_start},
         issuer::{FundsKind, IssuerSpec, funds_kinds},
     },
-    store::{figures::Figures, publications::Publications},
+    store::figures::Figures,
 };
+
+pub use health::{FundsHealth, SignedAboveSold};
+
+mod health;
 
 /// The job.
 #[derive(Debug)]
 pub struct FundsJob {
     /// Who knows how many tokens each key signed and redeemed.
     pub keeper: Arc<dyn Issuers>,
-    /// What orders paid and bought.
+    /// What orders paid and bought, and where records wait to be published.
     pub figures: Arc<dyn Figures>,
-    /// Where records wait to be published.
-    pub store: Arc<dyn Publications>,
     /// The issuers: each funding source and value of theirs gets a record.
     pub issuers: Vec<IssuerSpec>,
     /// The environment, which is part of a record's id.
@@ -46,11 +49,23 @@ pub struct FundsJob {
     pub topic: String,
     /// The calendar.
     pub clock: Clock,
+    /// Whether so many tokens can have been signed: `(signed, sold)` (threat T19).
+    pub signed_fits: fn(u64, u64) -> bool,
+    /// What the service's readiness asks.
+    pub health: FundsHealth,
+}
+
+/// What there is to say of one funding source and vote value.
+struct Line {
+    kind: FundsKind,
+    currency: String,
+    keys: Vec<IssuerKey>,
+    total: Option<FundsTotal>,
 }
 
 impl FundsJob {
     async fn is_due(&self, day: NaiveDate) -> sqlx::Result<bool> {
-        let last = self.store.last_funds_day().await?;
+        let last = self.figures.last_funds_day().await?;
         let from = week_start(day);
         let orders = self.figures.orders_paid_by_day(from, day).await?;
         let on = |day| {
@@ -64,30 +79,59 @@ impl FundsJob {
         Ok(record_is_due(day, last, quietest.unwrap_or(0)))
     }
 
-    async fn append(&self, day: NaiveDate) -> anyhow::Result<()> {
-        // Before the totals of the orders: a token is never signed before it is sold, so this way round no record says
-        // that more was redeemed than was paid for.
-        let kinds = funds_kinds(&self.issuers);
-        let mut keys = Vec::with_capacity(kinds.len());
-        for (_, names) in kinds.values() {
-            keys.push(self.keys_of(names).await?);
+    /// All lines as they are now.
+    async fn lines(&self) -> anyhow::Result<Vec<Line>> {
+        // Keys before the totals of the orders: a token is never signed before it is sold, so this way round nothing
+        // says that more was signed or redeemed than was paid for.
+        let mut lines = Vec::new();
+        for (kind, (currency, names)) in funds_kinds(&self.issuers) {
+            lines.push(Line {
+                kind,
+                currency,
+                keys: self.keys_of(&names).await?,
+                total: None,
+            });
         }
         let totals = self.figures.funds_totals().await?;
-        let records = kinds
-            .into_iter()
-            .zip(keys)
-            .map(|((kind, (currency, _)), keys)| {
-                let total = totals
-                    .iter()
-                    .find(|total| (total.source, total.value) == kind);
-                self.record(day, kind, currency, total, keys)
-            });
-        let rows = records.collect::<anyhow::Result<Vec<_>>>()?;
-        self.store.append_funds(day, &rows).await?;
+        for line in &mut lines {
+            let own = |total: &&FundsTotal| (total.source, total.value) == line.kind;
+            line.total = totals.iter().find(own).cloned();
+        }
+        Ok(lines)
+    }
+
+    /// Stops when more was signed than sold: a record would say what cannot be.
+    fn compare(&self, lines: &[Line]) -> anyhow::Result<()> {
+        let above = |line: &Line| {
+            let signed = line.keys.iter().map(|key| key.signed_total);
+            let signed = signed.fold(0, u64::saturating_add);
+            let signable = line.total.as_ref().map_or(0, FundsTotal::votes_signable);
+            let (source_of_funds, value) = line.kind;
+            (!(self.signed_fits)(signed, signable)).then_some(SignedAboveSold {
+                source_of_funds,
+                value,
+                signed,
+                signable,
+            })
+        };
+        self.health.note(lines.iter().find_map(above));
+        self.health.check()
+    }
+
+    async fn append(&self, day: NaiveDate, lines: Vec<Line>) -> anyhow::Result<()> {
+        let (mut statements, mut rows) = (Vec::new(), Vec::new());
+        for line in lines {
+            let stated = line.total.as_ref().map(FundsTotal::statement);
+            let stated = stated.map(|stated| stated.context("the totals contradict each other"));
+            let stated = stated.transpose()?;
+            rows.push(self.record(day, &line, stated.as_ref())?);
+            statements.extend(stated);
+        }
+        self.figures.append_funds(day, &statements, &rows).await?;
         Ok(())
     }
 
-    async fn keys_of(&self, issuers: &[String]) -> anyhow::Result<Vec<FundsKey>> {
+    async fn keys_of(&self, issuers: &[String]) -> anyhow::Result<Vec<IssuerKey>> {
         let mut keys = Vec::new();
         for name in issuers {
             let issuer = self
@@ -95,9 +139,7 @@ impl FundsJob {
                 .get(name)
                 .await
                 .with_context(|| format!("issuer {name} cannot be read"))?;
-            for key in &issuer.keys {
-                keys.push(funds_key(key)?);
-            }
+            keys.extend(issuer.keys);
         }
         Ok(keys)
     }
@@ -105,11 +147,10 @@ impl FundsJob {
     fn record(
         &self,
         day: NaiveDate,
-        (source, value): FundsKind,
-        currency: String,
-        total: Option<&FundsTotal>,
-        keys: Vec<FundsKey>,
+        line: &Line,
+        stated: Option<&Statement>,
     ) -> anyhow::Result<Row> {
+        let (source, value) = line.kind;
         let id = H::new("bt/funds/1")
             .parts([self.environment.as_str(), source.as_str()])
             .parts([value.to_string(), day.to_string()])
@@ -119,10 +160,10 @@ impl FundsJob {
             day: day.to_string(),
             funding_source: source.to_string(),
             base_vote_value: value,
-            currency,
-            received_total: total.map_or(Amount::ZERO, |total| total.received),
-            votes_sold_total: i64::try_from(total.map_or(0, |total| total.votes_sold))?,
-            keys,
+            currency: line.currency.clone(),
+            received_total: stated.map_or(Amount::ZERO, |stated| stated.received),
+            votes_sold_total: i64::try_from(stated.map_or(0, |stated| stated.votes_sold))?,
+            keys: line.keys.iter().map(funds_key).collect::<Result<_, _>>()?,
             restatement: false,
         };
         Ok(Row {
@@ -158,8 +199,10 @@ impl Job for FundsJob {
     async fn run_once(&self) -> anyhow::Result<Next> {
         let now = self.clock.now();
         let day = last_complete_day(now);
+        let lines = self.lines().await?;
+        self.compare(&lines)?;
         if self.is_due(day).await? {
-            self.append(day).await?;
+            self.append(day, lines).await?;
         }
         Ok(Next::At(next_check(now)))
     }

@@ -7,7 +7,6 @@ pub mod log_retention;
 pub mod retention;
 pub mod signing;
 pub mod transfers;
-pub mod vote_counters;
 pub mod vote_retention;
 
 #[cfg(test)]

@@ -3,14 +3,13 @@
 //! Each step is a transaction over a bounded number of rows, so that requests are not held up. Dying
 //! half-way leaves rows for the next turn.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use async_trait::async_trait;
 use chrono::{Days, TimeDelta};
-use clock::Clock;
 use service_kit::jobs::{Job, Next};
 
-use crate::{config::Retention, store::orders::Store};
+use crate::{config::Retention, transfers::Transfers};
 
 /// How many rows one transaction touches.
 const ROWS: u32 = 500;
@@ -23,12 +22,10 @@ const PAUSE: TimeDelta = TimeDelta::hours(1);
 
 /// The job.
 pub struct RetentionJob {
-    /// Where orders are.
-    pub store: Arc<dyn Store>,
+    /// Where orders are, and who asks about their transfers before they are canceled.
+    pub transfers: Transfers,
     /// How long things are kept.
     pub kept: Retention,
-    /// The calendar.
-    pub clock: Clock,
 }
 
 /// Repeats a step until it finds fewer rows than it may touch.
@@ -51,7 +48,8 @@ impl Job for RetentionJob {
     }
 
     async fn run_once(&self) -> anyhow::Result<Next> {
-        let (store, kept, now) = (&self.store, self.kept, self.clock.now());
+        let (store, kept) = (&self.transfers.store, self.kept);
+        let now = self.transfers.clock.now();
         let days = |days: u32| TimeDelta::days(days.into());
         let day_before = |days: u32| now.date_naive() - Days::new(days.into());
         let unpaid = now - TimeDelta::hours(kept.unpaid_order_hours.into());
@@ -62,14 +60,15 @@ impl Job for RetentionJob {
 
         let mut done = store.forget_idempotency(now).await?;
         repeat!(done, store.forget_unpaid(unpaid, ROWS));
-        repeat!(done, store.cancel_partly_paid(partly_paid, now, ROWS));
-        repeat!(done, store.cancel_unclaimed(unclaimed, now, ROWS));
+        repeat!(done, store.write_off_unclaimed(unclaimed, now, ROWS));
         repeat!(done, store.erase_credentials(credentials, ROWS));
         repeat!(done, store.erase_transfer_ids(credentials, ROWS));
         repeat!(done, store.forget_closed(closed, ROWS));
         if done > 0 {
             store.forget_deleted().await?;
         }
+        // Last, since custodians may take their time.
+        self.transfers.cancel_overdue(partly_paid).await?;
         Ok(Next::After(PAUSE))
     }
 }

@@ -3,11 +3,13 @@
 //! challenge-bypass may have been down, or the process may have died in between. The request's id is
 //! made from the item and the points, so asking again is not counted again.
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use service_kit::jobs::{Job, Next};
 
-use crate::{error::Error, signing::Signing};
+use crate::{challenge_bypass, error::Error, signing::Signing};
 
 /// How many items are read at once.
 const PAGE: u32 = 50;
@@ -34,27 +36,33 @@ impl Job for SigningJob {
     async fn run_once(&self) -> anyhow::Result<Next> {
         let mut after = None;
         let mut next = Next::After(IDLE);
+        let mut unanswered = HashSet::new();
         loop {
             let page = self.signing.store.unsigned(after, PAGE).await?;
             let Some(last) = page.last() else { break };
             after = Some(last.item);
-            for unsigned in &page {
-                match self.signing.finish(unsigned).await {
-                    Ok(()) => {}
-                    // One that is down answers none of the others either.
-                    Err(Error::Signing(crate::challenge_bypass::Error::Unreachable(_))) => {
-                        return Ok(Next::After(PAUSE));
-                    }
-                    Err(error) => {
-                        next = Next::After(PAUSE);
-                        tracing::error!(
-                            error = &error as &dyn std::error::Error,
-                            "tokens that were paid for could not be signed and will be tried again"
-                        );
-                    }
+            for unsigned in page {
+                if unanswered.contains(&unsigned.sku) {
+                    continue;
+                }
+                let Err(error) = self.signing.finish(&unsigned).await else {
+                    continue;
+                };
+                next = Next::After(PAUSE);
+                if let Error::Signing(challenge_bypass::Error::Unreachable(_)) = error {
+                    // An issuer without a key answers for none of its items; the others may have one.
+                    unanswered.insert(unsigned.sku);
+                } else {
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "tokens that were paid for could not be signed and will be tried again"
+                    );
                 }
             }
         }
         Ok(next)
     }
 }
+
+#[cfg(test)]
+mod tests;

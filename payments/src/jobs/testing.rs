@@ -1,12 +1,15 @@
-//! What the jobs' tests stand on: a keeper of issuers, sums over orders, and a database.
+//! What the jobs' tests stand on: a keeper of issuers, and a database.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use async_trait::async_trait;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use clock::Clock;
 use messages::{
     FundingSource, KeyId,
@@ -16,18 +19,21 @@ use messages::{
     problem::Slug,
 };
 use reqwest::StatusCode;
-use service_kit::{db::Sqlite, outbox::Outbox as _};
-use sqlx::migrate::Migrator;
+use service_kit::{
+    event_log::{self, EventLog, TopicSettings},
+    outbox::Outbox as _,
+};
 
 use crate::{
     challenge_bypass::{Error, Issuers, Unusable},
-    domain::{funds::FundsTotal, issuer::IssuerSpec},
-    store::{figures::Figures, publications::SqlitePublications},
+    domain::issuer::IssuerSpec,
+    store::{orders::SqliteOrders, publications::SqlitePublications},
 };
 
-static MIGRATOR: Migrator = sqlx::migrate!("../migrations/payments-orders/sqlite");
-
 pub(super) const ISSUER: &str = "brave.com?sku=user-wallet-vote";
+
+/// The topic of heads.
+pub(super) const HEADS: &str = "test.payment.directory";
 
 pub(super) fn spec(name: &str, source: FundingSource, price: &str) -> IssuerSpec {
     IssuerSpec {
@@ -50,6 +56,8 @@ pub(super) struct Keeper {
     pub(super) down: AtomicBool,
     pub(super) issuers: Mutex<Vec<IssuerSpec>>,
     pub(super) entries: Mutex<Vec<Entry>>,
+    /// How many tokens each issuer's key signed.
+    pub(super) signed: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 impl Keeper {
@@ -90,6 +98,8 @@ impl Issuers for Keeper {
         let issuers = self.issuers.lock().unwrap();
         let issuer = issuers.iter().find(|issuer| issuer.name == name);
         let issuer = issuer.ok_or(Error::Refused(Slug::UnknownIssuer))?;
+        let signed = self.signed.lock().unwrap().get(name).copied();
+        let signed = signed.unwrap_or_default();
         let public_key = Fixed([u8::try_from(name.len()).unwrap(); 32]);
         let key = IssuerKey {
             key_id: KeyId::of(&public_key),
@@ -98,8 +108,8 @@ impl Issuers for Keeper {
             sign_until: "2026-02-02T00:00:00Z".parse().unwrap(),
             redeem_until: "2026-03-04T00:00:00Z".parse().unwrap(),
             revoked: false,
-            signed_total: 40,
-            redeemed_total: 12,
+            signed_total: signed,
+            redeemed_total: signed.min(12),
         };
         Ok(Issuer {
             name: name.to_owned(),
@@ -117,42 +127,12 @@ impl Issuers for Keeper {
     }
 }
 
-/// Sums that a test sets.
-#[derive(Debug, Default)]
-pub(super) struct Sums {
-    pub(super) totals: Mutex<Vec<FundsTotal>>,
-    pub(super) paid: Mutex<Vec<(NaiveDate, u64)>>,
-}
-
-#[async_trait]
-impl Figures for Sums {
-    async fn orders_signed_by_day(&self) -> sqlx::Result<Vec<(KeyId, NaiveDate, u64)>> {
-        Ok(Vec::new())
-    }
-
-    async fn funds_totals(&self) -> sqlx::Result<Vec<FundsTotal>> {
-        Ok(self.totals.lock().unwrap().clone())
-    }
-
-    async fn orders_paid_by_day(
-        &self,
-        from: NaiveDate,
-        to: NaiveDate,
-    ) -> sqlx::Result<Vec<(NaiveDate, u64)>> {
-        let paid = self.paid.lock().unwrap();
-        Ok(paid
-            .iter()
-            .copied()
-            .filter(|(day, _)| (from..=to).contains(day))
-            .collect())
-    }
-}
-
 /// A database with what is published, and a calendar that a test sets.
 pub(super) struct Bench {
     pub(super) store: Arc<SqlitePublications>,
+    pub(super) orders: Arc<SqliteOrders>,
     pub(super) keeper: Arc<Keeper>,
-    pub(super) sums: Arc<Sums>,
+    pub(super) log: Arc<dyn EventLog>,
     _folder: tempfile::TempDir,
 }
 
@@ -160,13 +140,44 @@ impl Bench {
     pub(super) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("orders.db").display());
-        let db = Sqlite::open(&url, &MIGRATOR).await.unwrap();
+        let orders = SqliteOrders::open(&url).await.unwrap();
+        let log = folder.path().join("log.db");
+        let log = event_log::open(&format!("embedded:{}", log.display())).await;
+        let log = log.unwrap();
+        let settings = TopicSettings {
+            partitions: 3,
+            retention: TimeDelta::days(400),
+        };
+        log.ensure_topic(HEADS, settings).await.unwrap();
         Self {
-            store: Arc::new(SqlitePublications::new(db)),
+            log,
+            store: Arc::new(SqlitePublications::new(orders.db().clone())),
+            orders: Arc::new(orders),
             keeper: Arc::default(),
-            sums: Arc::default(),
             _folder: folder,
         }
+    }
+
+    /// Lets so many votes of 0.25 have been sold in all; fewer than before is what a restore leaves.
+    pub(super) async fn sold(&self, votes: u32) {
+        let received = f64::from(votes) / 4.0;
+        let set = "INSERT INTO funds_totals (source, value, currency, received, votes_sold)
+             VALUES ('user-wallet', '0.25', 'BAT', ?1, ?2)
+             ON CONFLICT (source, value) DO UPDATE SET received = ?1, votes_sold = ?2,
+                 votes_published = min(votes_published, ?2)";
+        let mut tx = self.orders.db().begin().await.unwrap();
+        let query = sqlx::query(set).bind(received.to_string()).bind(votes);
+        query.execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// Lets so many orders have become paid on a day.
+    pub(super) async fn paid(&self, day: NaiveDate, orders: u32) {
+        let set = "INSERT INTO paid_day_orders (day, orders) VALUES (?1, ?2)";
+        let mut tx = self.orders.db().begin().await.unwrap();
+        let query = sqlx::query(set).bind(day.to_string()).bind(orders);
+        query.execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
     }
 
     /// How many rows wait to be published.

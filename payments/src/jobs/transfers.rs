@@ -7,7 +7,6 @@ use std::{collections::HashSet, fmt, sync::Mutex};
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use messages::payments::OrderStatus;
 use service_kit::jobs::{Job, Next};
 
 use crate::{
@@ -31,13 +30,13 @@ pub struct TransfersJob {
     pub transfers: Transfers,
     /// For how long a transfer is asked for often; afterwards once a day.
     pub often: TimeDelta,
-    /// For how long it is asked for at all.
+    /// How old its order may get while it is asked for at all.
     pub ever: TimeDelta,
     schedule: Mutex<Schedule>,
 }
 
 impl TransfersJob {
-    /// The job, which asks often for `often` and never after `ever`.
+    /// The job, which asks often for `often`, and not about orders older than `ever`.
     pub fn new(transfers: Transfers, often: TimeDelta, ever: TimeDelta) -> Self {
         Self {
             transfers,
@@ -47,14 +46,15 @@ impl TransfersJob {
         }
     }
 
-    async fn ask(&self, transfer: Transfer) {
+    async fn ask(&self, transfer: Transfer, now: DateTime<Utc>) {
         let order = match self.transfers.store.order(transfer.order_id).await {
             Ok(Some(order)) => order,
             Ok(None) => return,
             Err(error) => return failed(&error.into()),
         };
-        // A canceled order takes no more money. What arrives anyway is seen when its payer names it again.
-        if order.status == OrderStatus::Canceled {
+        // A quote lapses within hours of its last try, so it is asked for until it has.
+        let is_quote = transfer.status == TransferStatus::Quoted;
+        if !is_quote && now - order.kept_from >= self.ever {
             return;
         }
         match self.transfers.refresh(&order, transfer).await {
@@ -67,12 +67,6 @@ impl TransfersJob {
         self.schedule
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-
-    fn is_due(&self, transfer: &Transfer, now: DateTime<Utc>) -> bool {
-        // A quote that was stored by a process that died waits for nobody else.
-        let age = now - transfer.created_at;
-        age < self.ever && self.lock().is_due(transfer.id, now)
     }
 }
 
@@ -93,9 +87,9 @@ impl Job for TransfersJob {
                 let now = self.transfers.clock.now();
                 let (id, is_late) = (transfer.id, now - transfer.created_at >= self.often);
                 pending.insert(id);
-                if self.is_due(&transfer, now) {
+                if self.lock().is_due(id, now) {
                     let is_quote = transfer.status == TransferStatus::Quoted;
-                    self.ask(transfer).await;
+                    self.ask(transfer, now).await;
                     self.lock().asked(id, now, is_late && !is_quote);
                 }
             }

@@ -56,7 +56,7 @@ pub(super) async fn submit(
 ) -> Result<Json<OrderCredentials>, Problem> {
     units.charge(request.blinded_creds.len())?;
     let signed = submitted(&state, &allowed, request).await;
-    signed.map(Json).map_err(|error| error.logged())
+    state.alarms.hear(signed).map(Json)
 }
 
 async fn submitted(
@@ -68,9 +68,9 @@ async fn submitted(
     let item = order.items.iter().find(|item| item.id == request.item_id);
     let item = item.ok_or(Error::NotFound)?;
     match order.status {
-        OrderStatus::Canceled => return Err(Error::OrderCanceled),
         OrderStatus::Pending => return Err(Error::OrderNotPaid),
-        OrderStatus::Fulfilled | OrderStatus::Paid => {}
+        // Of a canceled order, the store knows whether it was paid and written off.
+        OrderStatus::Canceled | OrderStatus::Fulfilled | OrderStatus::Paid => {}
     }
     let quantity = item.quantity;
     if request.blinded_creds.len() > state.limits.blinded_tokens_max {
@@ -130,9 +130,13 @@ async fn signed_item(
 pub(super) async fn list(
     State(state): State<OrdersState>,
     Holder(allowed, _): Holder<Read>,
-) -> Result<Response, Error> {
+) -> Result<Response, Problem> {
+    state.alarms.hear(listed(&state, &allowed).await)
+}
+
+async fn listed(state: &OrdersState, allowed: &Allowed) -> Result<Response, Error> {
     let stored = state.store.credentials(allowed.order()).await?;
-    let shown = |one: &ItemCredentials| shown(&state, allowed.order(), one);
+    let shown = |one: &ItemCredentials| shown(state, allowed.order(), one);
     let signed: Vec<_> = stored.iter().filter_map(shown).collect();
     if !signed.is_empty() {
         return Ok(Json(signed).into_response());
@@ -162,10 +166,14 @@ pub(super) async fn show(
     State(state): State<OrdersState>,
     Holder(allowed, _): Holder<Read>,
     ItemId(item): ItemId,
-) -> Result<Response, Error> {
+) -> Result<Response, Problem> {
+    state.alarms.hear(shown_item(&state, &allowed, item).await)
+}
+
+async fn shown_item(state: &OrdersState, allowed: &Allowed, item: Uuid) -> Result<Response, Error> {
     let stored = state.store.credentials(allowed.order()).await?;
     let stored = stored.iter().find(|one| one.item == item);
-    match stored.and_then(|one| shown(&state, allowed.order(), one)) {
+    match stored.and_then(|one| shown(state, allowed.order(), one)) {
         Some(signed) => Ok(Json(signed).into_response()),
         None => answer_without(stored.map(|one| &one.credentials)),
     }

@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use http::{HeaderMap, header::AUTHORIZATION, request::Parts};
+use messages::uuid_text;
 use service_kit::{Problem, problem::Slug};
 use uuid::Uuid;
 
@@ -74,10 +75,7 @@ async fn path_id(parts: &mut Parts, state: &OrdersState, name: &str) -> Result<U
         .iter()
         .find(|(key, _)| *key == name)
         .map(|(_, value)| value);
-    let id = text.and_then(|text| {
-        let id: Uuid = text.parse().ok()?;
-        (id.to_string() == text).then_some(id)
-    });
+    let id = text.and_then(|text| uuid_text::read(text).ok());
     id.ok_or_else(invalid)
 }
 

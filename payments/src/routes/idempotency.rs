@@ -9,6 +9,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use http::{HeaderMap, Method};
+use messages::uuid_text;
 use service_kit::Problem;
 use uuid::Uuid;
 
@@ -39,9 +40,9 @@ pub(super) fn key(headers: &HeaderMap) -> Result<Option<Uuid>, Error> {
         return Ok(None);
     };
     let text = value.to_str().map_err(|_| invalid())?;
-    let key: Uuid = text.parse().map_err(|_| invalid())?;
+    let key = uuid_text::read(text).map_err(|_| invalid())?;
     let is_random = key.get_version_num() == 4 && key.get_variant() == uuid::Variant::RFC4122;
-    if values.next().is_some() || !is_random || key.to_string() != text {
+    if values.next().is_some() || !is_random {
         return Err(invalid());
     }
     Ok(Some(key))

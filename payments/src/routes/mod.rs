@@ -1,5 +1,6 @@
 //! The public API.
 
+pub mod alarms;
 mod anonymity_sets;
 mod credentials;
 mod health;

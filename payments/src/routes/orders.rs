@@ -69,6 +69,31 @@ async fn placed(
     key: Option<Uuid>,
 ) -> Result<(Order, String), Error> {
     let now = state.clock.now();
+    let remembered = key.map(|key| remembered(state, &key, request, now));
+    let placed = match before(state, remembered.as_ref()).await? {
+        Some(before) => before,
+        None => new(state, request, remembered, now).await?,
+    };
+    let terms = terms_of(&placed);
+    let capability = state.capabilities.mint(placed.id, &terms);
+    // Only a description in the configuration could be too long, and that is checked at start.
+    Ok((placed, capability.map_err(|_| Error::NotFound)?))
+}
+
+/// The order that the same request was given before: what may be sold by now is no matter for it.
+async fn before(state: &OrdersState, key: Option<&Idempotency>) -> sqlx::Result<Option<Order>> {
+    match key {
+        Some(key) => state.store.placed_under(key).await,
+        None => Ok(None),
+    }
+}
+
+async fn new(
+    state: &OrdersState,
+    request: &OrderRequest,
+    remembered: Option<Idempotency>,
+    now: DateTime<Utc>,
+) -> Result<Order, Error> {
     let limits = Limits {
         quantities: &state.limits.quantities,
         items_max: state.limits.items_max,
@@ -81,16 +106,12 @@ async fn placed(
     let id = Uuid::new_v4();
     let new = Order::of_terms(id, &terms, &state.catalogue, &state.secret, (now, now));
     let new = new.ok_or(Error::NoConfirmedKey)?;
-    let remembered = key.map(|key| remembered(state, &key, request, now));
     let placed = state
         .store
         .place(&new, remembered, state.limits.place)
         .await?;
     state.rules.fault.at("order-placed")?;
-    let terms = terms_of(&placed);
-    let capability = state.capabilities.mint(placed.id, &terms);
-    // Only a description in the configuration could be too long, and that is checked at start.
-    Ok((placed, capability.map_err(|_| Error::NotFound)?))
+    Ok(placed)
 }
 
 /// Whether every SKU has a key that clients can have confirmed, before any money moves.

@@ -12,7 +12,7 @@ use service_kit::{crypto::Pool, extract::body_limit};
 use utoipa::OpenApi;
 use uuid::Uuid;
 
-use super::{credentials, orders, transactions};
+use super::{alarms::CredentialAlarms, credentials, orders, transactions};
 use crate::{
     domain::{
         capability::{Allowed, Capabilities},
@@ -54,6 +54,8 @@ pub struct OrdersParts {
     pub clock: Clock,
     /// Bounds.
     pub limits: OrderLimits,
+    /// What an operator hears about the routes of credentials.
+    pub alarms: CredentialAlarms,
     /// The rules.
     pub rules: Rules,
 }

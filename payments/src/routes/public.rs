@@ -14,6 +14,7 @@ use utoipa::OpenApi;
 
 use super::{anonymity_sets, health, key_directory, votes};
 use crate::{
+    domain::vote::VoteLimits,
     published::PublishedDirectory,
     store::figures::Figures,
     votes::{Intake, VoteCounters, VoteRules},
@@ -24,10 +25,10 @@ use crate::{
 pub struct PublicState {
     /// Takes votes.
     pub intake: Intake,
-    /// The most credentials of a vote.
-    pub vote_credentials_max: usize,
+    /// What one vote may hold.
+    pub vote_limits: VoteLimits,
     /// Counts votes.
-    pub counters: Arc<VoteCounters>,
+    pub counters: VoteCounters,
     /// The key directory.
     pub directory: Arc<PublishedDirectory>,
     /// What orders add up to.

@@ -17,7 +17,6 @@ use super::{
 };
 use crate::{
     domain::{
-        capability::Allowed,
         card::CardTransaction,
         transfer::{Custodian, Transfer},
     },
@@ -45,56 +44,47 @@ pub(super) async fn list(
     Ok(Json(transfers.into_iter().map(shown).collect()))
 }
 
-/// Names a transfer of an Uphold user.
-#[utoipa::path(
-    post,
-    path = "/v1/orders/{orderId}/transactions/uphold",
-    operation_id = "nameUpholdTransfer",
-    params(("orderId" = Uuid, Path, description = "The order.")),
-    security(("capability" = [])),
-    request_body = TransferRequest,
-    responses(
-        (status = 200, description = "It was recorded before; its status was read again.", body = Transaction),
-        (status = 201, description = "It is recorded.", body = Transaction),
-        (status = 401, description = "No capability, or not one for this.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "It was used for another order.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "It does not pay this order.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 502, description = "The custodian's answer cannot be understood.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The custodian cannot be reached.", body = ProblemBody, content_type = "application/problem+json"),
-    ),
-)]
-pub(super) async fn uphold(
-    State(state): State<OrdersState>,
-    Holder(allowed, _): Holder<Pay>,
-    Json(request): Json<TransferRequest>,
-) -> Result<Response, Error> {
-    name(&state, &allowed, Custodian::Uphold, &request).await
+/// Makes the route of a custodian whose users name their transfers: these differ in the custodian alone.
+macro_rules! users_transfers {
+    ($(#[$doc:meta])* $handler:ident, $custodian:ident, $path:tt, $operation:tt) => {
+        $(#[$doc])*
+        #[utoipa::path(
+            post,
+            path = $path,
+            operation_id = $operation,
+            params(("orderId" = Uuid, Path, description = "The order.")),
+            security(("capability" = [])),
+            request_body = TransferRequest,
+            responses(
+                (status = 200, description = "It was recorded before; its status was read again.", body = Transaction),
+                (status = 201, description = "It is recorded.", body = Transaction),
+                (status = 401, description = "No capability, or not one for this.", body = ProblemBody, content_type = "application/problem+json"),
+                (status = 409, description = "It was used for another order.", body = ProblemBody, content_type = "application/problem+json"),
+                (status = 422, description = "It does not pay this order.", body = ProblemBody, content_type = "application/problem+json"),
+                (status = 502, description = "The custodian's answer cannot be understood.", body = ProblemBody, content_type = "application/problem+json"),
+                (status = 503, description = "The custodian cannot be reached.", body = ProblemBody, content_type = "application/problem+json"),
+            ),
+        )]
+        pub(super) async fn $handler(
+            State(state): State<OrdersState>,
+            Holder(allowed, _): Holder<Pay>,
+            Json(request): Json<TransferRequest>,
+        ) -> Result<Response, Error> {
+            let order = state.order(&allowed).await?;
+            let (custodian, id) = (Custodian::$custodian, request.external_transaction_id);
+            Ok(answer(state.transfers.name(&order, custodian, id).await?))
+        }
+    };
 }
 
-/// Names a payment of a Gemini user.
-#[utoipa::path(
-    post,
-    path = "/v1/orders/{orderId}/transactions/gemini",
-    operation_id = "nameGeminiPayment",
-    params(("orderId" = Uuid, Path, description = "The order.")),
-    security(("capability" = [])),
-    request_body = TransferRequest,
-    responses(
-        (status = 200, description = "It was recorded before; its status was read again.", body = Transaction),
-        (status = 201, description = "It is recorded.", body = Transaction),
-        (status = 401, description = "No capability, or not one for this.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "It was used for another order.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "It does not pay this order.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 502, description = "The custodian's answer cannot be understood.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The custodian cannot be reached.", body = ProblemBody, content_type = "application/problem+json"),
-    ),
-)]
-pub(super) async fn gemini(
-    State(state): State<OrdersState>,
-    Holder(allowed, _): Holder<Pay>,
-    Json(request): Json<TransferRequest>,
-) -> Result<Response, Error> {
-    name(&state, &allowed, Custodian::Gemini, &request).await
+users_transfers! {
+    /// Names a transfer of an Uphold user.
+    uphold, Uphold, "/v1/orders/{orderId}/transactions/uphold", "nameUpholdTransfer"
+}
+
+users_transfers! {
+    /// Names a payment of a Gemini user.
+    gemini, Gemini, "/v1/orders/{orderId}/transactions/gemini", "nameGeminiPayment"
 }
 
 /// Hands over a card's signed transfer, which is carried out here.
@@ -125,17 +115,6 @@ pub(super) async fn anonymous_card(
         .map_err(|malformed| Error::Transaction(malformed.0))?;
     let order = state.order(&allowed).await?;
     Ok(answer(state.transfers.name_card(&order, &card).await?))
-}
-
-async fn name(
-    state: &OrdersState,
-    allowed: &Allowed,
-    custodian: Custodian,
-    request: &TransferRequest,
-) -> Result<Response, Error> {
-    let order = state.order(allowed).await?;
-    let id = request.external_transaction_id;
-    Ok(answer(state.transfers.name(&order, custodian, id).await?))
 }
 
 fn answer(named: Named) -> Response {

@@ -61,7 +61,7 @@ pub(super) async fn cast(
 
 async fn take(state: &PublicState, units: &Units, request: VoteRequest) -> Result<(), Problem> {
     units.charge(request.credentials.len())?;
-    let vote = Vote::new(request, state.vote_credentials_max).map_err(invalid)?;
+    let vote = Vote::new(request, state.vote_limits).map_err(invalid)?;
     state
         .intake
         .take(vote)

@@ -1,12 +1,11 @@
-//! What the orders side publishes to everybody: the key directory's heads and the records of funds.
+//! What the orders side publishes to everybody: the key directory and its heads.
 //!
-//! Both lie in the orders' database and leave through its outbox; what must happen together, the head and its row,
-//! happens in one transaction.
+//! It lies in the orders' database and leaves through its outbox, as the records of funds do; what must happen
+//! together, the head and its row, happens in one transaction.
 
 use std::fmt;
 
 use async_trait::async_trait;
-use chrono::NaiveDate;
 use messages::directory::{Directory, Entry, Head};
 use service_kit::outbox::Row;
 
@@ -23,14 +22,14 @@ pub trait Publications: fmt::Debug + Send + Sync {
     /// The directory with all heads.
     async fn directory(&self) -> sqlx::Result<Directory>;
 
-    /// Appends `entries` and the day's `head`, and leaves `row` to be published. `false`, and nothing is written:
-    /// another process was first, with this day's head or with entries.
-    async fn append_head(&self, entries: &[Entry], head: &Head, row: &Row) -> sqlx::Result<bool>;
+    /// Appends `entries`. `false`, and nothing is written: another process was first, and they do not go on from what
+    /// is stored.
+    async fn append_entries(&self, entries: &[Entry]) -> sqlx::Result<bool>;
 
-    /// The last day that has records of funds.
-    async fn last_funds_day(&self) -> sqlx::Result<Option<NaiveDate>>;
+    /// Appends the day's `head` over all stored entries, and leaves `row` to be published. `false`, and nothing is
+    /// written: another process was first, with this day's head or with entries.
+    async fn append_head(&self, head: &Head, row: &Row) -> sqlx::Result<bool>;
 
-    /// Leaves `rows` to be published as the records of `day`. `false`, and nothing is written: there are records of
-    /// this day or of a later one.
-    async fn append_funds(&self, day: NaiveDate, rows: &[Row]) -> sqlx::Result<bool>;
+    /// Puts `heads` back that were published before, and are not stored. Those days that have a head keep it.
+    async fn restore_heads(&self, heads: &[Head]) -> sqlx::Result<()>;
 }

@@ -47,6 +47,7 @@ impl Transfers {
             names: vec![octets, by_id],
             reference: Some(order.references_used),
             card_amount: Some(self.rules.card_amount),
+            transfers_max: self.order_transfers_max,
             transfer,
         };
         let recording = self.store.record(order, &new, self.clock.now()).await?;
@@ -78,7 +79,13 @@ impl Transfers {
         }
     }
 
+    /// Has a stored quote carried out, unless its order has come to wait for no money: then the quote
+    /// is left to lapse.
     async fn commit(&self, order: &Order, transfer: Transfer) -> Result<Transfer, Error> {
+        let stored = self.store.order(order.id).await?;
+        if stored.is_none_or(|stored| stored.status != OrderStatus::Pending) {
+            return self.lapsed(transfer).await;
+        }
         let (Some(id), Some(card)) = (transfer.external_id.clone(), transfer.payment_id) else {
             return Ok(transfer);
         };
@@ -112,8 +119,8 @@ impl Transfers {
         }
     }
 
-    /// A quote that the custodian does not know is over when it has had time to forget it: one that was
-    /// just committed must not be taken for lost.
+    /// A quote that the custodian does not know, or that is not to be carried out, is over when there was
+    /// time for that: one that was just committed must not be taken for lost.
     async fn lapsed(&self, transfer: Transfer) -> Result<Transfer, Error> {
         if self.clock.now() - transfer.created_at < UNKNOWN_QUOTE_AGE {
             return Ok(transfer);

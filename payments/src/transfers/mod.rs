@@ -4,11 +4,13 @@
 //! |---|---|
 //! | A user's transfer at Uphold or Gemini | here |
 //! | A card's signed transfer, in two steps | `card` |
+//! | An order that waited long enough | `cancel` |
 //! | When is a pending transfer asked for again? | [`schedule`] |
 //!
 //! A crash at any point loses nothing: what was asked of a custodian is found again by its id, and what
 //! is recorded is recorded once.
 
+mod cancel;
 mod card;
 pub mod schedule;
 
@@ -42,6 +44,8 @@ pub struct Transfers {
     pub secret: OrderSecret,
     /// Whether a transfer must carry a reference of its order.
     pub require_reference: bool,
+    /// The most transfers of one order.
+    pub order_transfers_max: u32,
     /// The calendar.
     pub clock: Clock,
     /// The checks.
@@ -84,6 +88,7 @@ impl Transfers {
             names: vec![name],
             reference: position(&references, carried),
             card_amount: None,
+            transfers_max: self.order_transfers_max,
             transfer: self.transfer(order, custodian, answer, None),
         };
         let recording = self.store.record(order, &new, self.clock.now()).await?;
@@ -168,6 +173,7 @@ impl Transfers {
             }
             Recording::NotOwed => Err(Misfit::Amount.into()),
             Recording::Stale => Err(Misfit::Reference.into()),
+            Recording::TooMany => Err(Error::TooManyTransfers),
             Recording::Used => Err(Error::TransferUsed),
         }
     }

@@ -111,6 +111,18 @@ mod tests {
     }
 
     #[test]
+    fn what_was_named_together_is_not_asked_for_together() {
+        let mut schedule = Schedule::default();
+        let now = DateTime::UNIX_EPOCH;
+        for n in 0..20 {
+            schedule.asked(Uuid::from_u128(n), now, false);
+        }
+
+        let times: HashSet<_> = schedule.0.values().map(|turn| turn.next).collect();
+        assert!(times.len() > 10, "{times:?}");
+    }
+
+    #[test]
     fn what_is_settled_is_forgotten() {
         let mut schedule = Schedule::default();
         let now = DateTime::UNIX_EPOCH;

@@ -8,9 +8,9 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use service_kit::telemetry::Alarm;
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
-use super::alarm::Alarm;
 use crate::{domain::vote::RedeemedVote, store::votes::Store};
 
 /// The most votes in one transaction: its lock is held for some milliseconds, not for seconds.

@@ -13,10 +13,10 @@ use messages::{
     challenge_bypass::{RedemptionRequest, RedemptionResponse},
     problem::Slug,
 };
-use service_kit::{Shutdown, fault::FaultPoints};
+use service_kit::{Shutdown, fault::FaultPoints, telemetry::Alarm};
 use tokio::sync::Semaphore;
 
-use super::{VoteRules, alarm::Alarm, commit::Committer};
+use super::{VoteRules, commit::Committer};
 use crate::{
     challenge_bypass::{self, Client},
     domain::{
@@ -81,6 +81,8 @@ pub struct Intake {
 struct Alarms {
     not_looked_up: Alarm,
     redemption_refused: Alarm,
+    registry_behind: Alarm,
+    registry_inconsistent: Alarm,
     unreachable: Alarm,
 }
 
@@ -115,7 +117,9 @@ impl Intake {
             committer: Arc::new(Committer::new(Arc::clone(&parts.store))),
             alarms: Arc::new(Alarms {
                 not_looked_up: Alarm::new("votes-not-looked-up"),
-                redemption_refused: Alarm::new("redemption-registry"),
+                redemption_refused: Alarm::new("redemption-refused"),
+                registry_behind: Alarm::new("registry-behind"),
+                registry_inconsistent: Alarm::new("registry-inconsistent"),
                 unreachable: Alarm::new("challenge-bypass-unreachable"),
             }),
             in_work: Arc::new(Semaphore::new(parts.in_work_max)),
@@ -146,11 +150,14 @@ impl Intake {
             faults,
             ..
         } = &self.parts;
+        let unknown = if directory.was_fetched() {
+            Refusal::Final(Slug::UnknownIssuerKey)
+        } else {
+            // Good tokens would be thrown away over what only we have not heard of yet.
+            Refusal::TryAgain(Slug::NotReady)
+        };
         let published = directory.current();
-        let key = published
-            .keys
-            .get(vote.key())
-            .ok_or(Refusal::Final(Slug::UnknownIssuerKey))?;
+        let key = published.keys.get(vote.key()).ok_or(unknown)?;
         let standing = store
             .standing(vote.id(), vote.key())
             .await
@@ -195,8 +202,21 @@ impl Intake {
                 challenge_bypass::Error::Refused(Slug::RegistryInconsistent),
             )
         })?;
-        self.alarms.unreachable.clear();
-        self.alarms.redemption_refused.clear();
+        let Alarms {
+            not_looked_up: _,
+            redemption_refused,
+            registry_behind,
+            registry_inconsistent,
+            unreachable,
+        } = &*self.alarms;
+        for alarm in [
+            redemption_refused,
+            registry_behind,
+            registry_inconsistent,
+            unreachable,
+        ] {
+            alarm.clear();
+        }
         Ok(redeemed)
     }
 
@@ -221,13 +241,13 @@ impl Intake {
             ) => Refusal::Final(*slug),
             // Not a matter of this vote: the registry cannot be trusted, or we are not understood.
             challenge_bypass::Error::Refused(slug) => {
-                self.alarms.redemption_refused.raise(&error);
-                let named = matches!(slug, Slug::RegistryBehind | Slug::RegistryInconsistent);
-                Refusal::TryAgain(if named {
-                    *slug
-                } else {
-                    Slug::IssuerUnavailable
-                })
+                let (alarm, told) = match slug {
+                    Slug::RegistryBehind => (&self.alarms.registry_behind, *slug),
+                    Slug::RegistryInconsistent => (&self.alarms.registry_inconsistent, *slug),
+                    _ => (&self.alarms.redemption_refused, Slug::IssuerUnavailable),
+                };
+                alarm.raise(&error);
+                Refusal::TryAgain(told)
             }
             challenge_bypass::Error::Unreachable(_) => {
                 self.alarms.unreachable.raise(&error);

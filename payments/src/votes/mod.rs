@@ -4,8 +4,7 @@
 //! |---|---|
 //! | What happens to a vote, in which order? | [`intake`] |
 //! | How do many votes share one write to the disk? | [`commit`] |
-//! | What is counted, and when is it shown? | [`counters`] |
-//! | What does an operator hear of trouble? | [`alarm`] |
+//! | What is counted? | [`counters`] |
 //! | Which rules can a test replace? | [`rules`] |
 //!
 //! # What this module must never do
@@ -13,7 +12,6 @@
 //! Record a vote whose tokens were not redeemed, keep a time finer than a day beside a vote, or log anything of a
 //! single vote.
 
-pub mod alarm;
 pub mod commit;
 pub mod counters;
 pub mod intake;

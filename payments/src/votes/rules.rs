@@ -53,3 +53,20 @@ impl Default for VoteRules {
 pub fn event_id(vote: VoteId) -> Uuid {
     uuid_v8(H::new("bt/event/1").part(&vote.0).finish())
 }
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest as _, Sha256};
+
+    use super::*;
+
+    /// With other bytes under it, a vote that is published again after a release would count twice.
+    #[test]
+    fn the_id_of_an_event_is_a_hash_over_these_bytes() {
+        let bytes = [b"\0\0\0\x0abt/event/1\0\0\0\x20".as_slice(), &[7; 32]];
+
+        let expected = uuid_v8(Sha256::digest(bytes.concat()).into());
+
+        assert_eq!(event_id(VoteId([7; 32])), expected);
+    }
+}

@@ -143,14 +143,16 @@ impl Bench {
     }
 
     pub(crate) fn parts(&self) -> IntakeParts {
-        let directory = directory(
+        let stored = directory(
             &[(1, Event::Added), (2, Event::Added)],
             &[("2026-01-01", 2)],
         );
+        let directory = PublishedDirectory::new(stored.clone(), TimeDelta::zero());
+        directory.replace(stored);
         IntakeParts {
             store: Arc::new(self.store.clone()),
             redeemer: Arc::clone(&self.registry) as Arc<dyn Redeemer>,
-            directory: Arc::new(PublishedDirectory::new(directory, TimeDelta::zero())),
+            directory: Arc::new(directory),
             clock: self.clock.clone(),
             shutdown: self.shutdown.clone(),
             in_work_max: 1024,

@@ -1,6 +1,13 @@
 //! The client of challenge-bypass, against a server that answers all sorts of things.
 
-use std::time::{Duration, Instant};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use axum::{Router, body::Body, response::Response, routing::any};
 use blindtally::pki::Pki;
@@ -20,11 +27,21 @@ use crate::house::client_tls;
 struct Liar {
     client: Client,
     running: Running,
+    asked: Arc<AtomicUsize>,
     _folder: tempfile::TempDir,
 }
 
 impl Liar {
     async fn answering(status: u16, body: Vec<u8>) -> Self {
+        let answer = move || {
+            let answer = Response::builder().status(status);
+            let answer = answer.header("location", "/elsewhere");
+            answer.body(Body::from(body.clone())).unwrap()
+        };
+        Self::with(answer).await
+    }
+
+    async fn with(answer: impl Fn() -> Response + Clone + Send + Sync + 'static) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let pki = Pki::open(&folder.path().join("pki")).unwrap();
         let identity = pki.identity("challenge-bypass");
@@ -33,14 +50,14 @@ impl Liar {
         http.admin_listen.set_port(0);
         http.tls.certificate_file = identity.certificate;
         http.tls.key_file = identity.key;
-        let answer = move || async move {
-            Response::builder()
-                .status(status)
-                .header("location", "/elsewhere")
-                .body(Body::from(body))
-                .unwrap()
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&asked);
+        let count = move || {
+            counter.fetch_add(1, Ordering::SeqCst);
+            let answer = answer();
+            async move { answer }
         };
-        let api = Router::new().route("/{*path}", any(answer));
+        let api = Router::new().route("/{*path}", any(count));
         let service = Service::new("liar", api, http, Clock::system());
         let running = service.start().await.unwrap();
         let url = format!("https://{}", running.api_addr);
@@ -48,11 +65,17 @@ impl Liar {
         Self {
             client: Client::new(url.parse().unwrap(), &tls).unwrap(),
             running,
+            asked,
             _folder: folder,
         }
     }
 
     async fn redeem(self) -> Error {
+        self.redeem_counted().await.0
+    }
+
+    /// Redeems, and counts how often the server was asked.
+    async fn redeem_counted(self) -> (Error, usize) {
         let request = RedemptionRequest {
             payload: String::new(),
             tokens: Vec::new(),
@@ -61,7 +84,7 @@ impl Liar {
         };
         let error = self.client.redeem(&request).await.unwrap_err();
         self.running.stop().await.unwrap();
-        error
+        (error, self.asked.load(Ordering::SeqCst))
     }
 }
 
@@ -106,6 +129,23 @@ async fn an_answer_that_says_nothing_certain_is_no_refusal() {
             matches!(error, Error::Unreachable(Unusable::Status(_))),
             "{status} {body} {error:?}"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_redemption_is_tried_once_whatever_becomes_of_it() {
+    let problem = problem(Slug::Overloaded, |_| {});
+    let refused = Liar::answering(503, problem).await;
+    // The head of an answer, and then a connection that breaks.
+    let cut = Liar::with(|| {
+        let body = [Ok("{"), Err(io::Error::other("cut"))];
+        Response::new(Body::from_stream(futures_util::stream::iter(body)))
+    });
+
+    for liar in [refused, cut.await] {
+        let (error, asked) = liar.redeem_counted().await;
+        assert!(matches!(error, Error::Unreachable(_)), "{error:?}");
+        assert_eq!(asked, 1);
     }
 }
 

@@ -278,3 +278,39 @@ async fn a_crash_at_any_step_is_mended_by_the_client_or_by_the_job_and_counted_o
         }
     }
 }
+
+#[tokio::test]
+async fn what_is_signed_anew_after_a_revocation_stands_in_the_books_once() {
+    let crashes = AtomicBool::new(true);
+    let plan = move |name| {
+        let dies = name == "credentials-signed" && crashes.swap(false, Ordering::SeqCst);
+        if dies { Err(Crashed(name)) } else { Ok(()) }
+    };
+    let mut wish = Wish::default();
+    wish.rules.fault = FaultPoints::planned(plan);
+    let mut shop = Shop::with(wish).await;
+    let bought = shop.wallet(8).await;
+    shop.pay("uphold", &bought).await;
+    let (_, points) = Shop::points(&bought);
+    assert_eq!(shop.submit(&bought, &points).await.refusal(), "internal");
+    let signed = |issuer: messages::challenge_bypass::Issuer| {
+        let keys = issuer.keys.into_iter().filter(|key| key.signed_total > 0);
+        keys.map(|key| (key.key_id, key.signed_total))
+            .collect::<Vec<_>>()
+    };
+    let of_wallet = crate::house::WALLET;
+    let [(lost, 8)] = signed(shop.house.issuer.issuer(of_wallet).await.unwrap())[..] else {
+        panic!("one key signed what nobody received");
+    };
+
+    shop.house.operate(&format!("/v4/keys/{lost}/revoke")).await;
+    shop.house.simulation.run_for(TimeDelta::hours(1)).await;
+    assert_eq!(shop.submit(&bought, &points).await.status, 200);
+
+    let [(other, 8)] = signed(shop.house.issuer.issuer(of_wallet).await.unwrap())[..] else {
+        panic!("it is signed anew, and counted there alone");
+    };
+    assert_ne!(other, lost);
+    shop.house.simulation.run_for(TimeDelta::days(2)).await;
+    assert_eq!(shop.house.admin("/readyz").await.status, 200);
+}

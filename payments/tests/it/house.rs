@@ -45,7 +45,8 @@ pub(crate) struct Wish {
 /// A running house.
 pub(crate) struct House {
     pub(crate) simulation: Simulation,
-    pub(crate) payments: Running,
+    /// `None` while it is down.
+    pub(crate) payments: Option<Running>,
     /// `None` while it is down.
     pub(crate) challenge_bypass: Option<Running>,
     /// Calls challenge-bypass as payments does.
@@ -87,7 +88,7 @@ impl House {
             http: http_client(&no_certificate(layout.pki()), CALL_TIMEOUT * 4).unwrap(),
             challenge_bypass: Some(challenge_bypass),
             simulation,
-            payments,
+            payments: Some(payments),
             layout,
             clock,
             _folder: folder,
@@ -98,6 +99,21 @@ impl House {
             .run_for(chrono::TimeDelta::minutes(1))
             .await;
         house
+    }
+
+    fn payments(&self) -> &Running {
+        self.payments.as_ref().unwrap()
+    }
+
+    /// Stops payments.
+    pub(crate) async fn stop_payments(&mut self) {
+        self.payments.take().unwrap().stop().await.unwrap();
+    }
+
+    /// Starts it again, where it was.
+    pub(crate) async fn start_payments(&mut self) {
+        let (name, planted) = (ServiceName::Payments, Planted::default());
+        self.payments = Some(run(&self.layout, name, &self.clock, &planted).await);
     }
 
     /// Stops challenge-bypass.
@@ -149,7 +165,7 @@ impl House {
 
     /// Asks the admin listener.
     pub(crate) async fn admin(&self, path: &str) -> Answer {
-        let url = format!("http://{}{path}", self.payments.admin_addr);
+        let url = format!("http://{}{path}", self.payments().admin_addr);
         let tls = client_config(&no_certificate(self.layout.pki())).unwrap();
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
@@ -201,6 +217,23 @@ impl House {
         database.close().await.unwrap();
     }
 
+    /// Lets so many votes have been sold to users, without anybody having paid.
+    pub(crate) async fn sold(&self, votes: u32) {
+        let file = self.layout.file("payments-orders.db");
+        let url = format!("sqlite:{}", file.display());
+        let mut database = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        sqlx::query(
+            "INSERT INTO funds_totals (source, value, currency, received, votes_sold)
+             VALUES ('user-wallet', '0.25', 'BAT', ?1, ?2)",
+        )
+        .bind((f64::from(votes) / 4.0).to_string())
+        .bind(votes)
+        .execute(&mut database)
+        .await
+        .unwrap();
+        database.close().await.unwrap();
+    }
+
     /// How many tokens challenge-bypass has spent.
     pub(crate) async fn redeemed(&self) -> u64 {
         let mut total = 0;
@@ -216,7 +249,10 @@ impl House {
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("https://127.0.0.1:{}{path}", self.payments.api_addr.port())
+        format!(
+            "https://127.0.0.1:{}{path}",
+            self.payments().api_addr.port()
+        )
     }
 }
 
@@ -290,7 +326,10 @@ fn profile(wish: &Wish) -> Profile {
     profile.every.set("http.rate_limit.units_per_minute", 0);
     profile.every.set("http.connections_per_client_max", 1_024);
     profile.challenge_bypass.set("keys.notice_hours", 0);
-    profile.payments.set("directory.key_notice_hours", 0);
+    profile
+        .payments
+        .set("directory.key_notice_hours", 0)
+        .set("directory.directory_poll_minutes", 60);
     for (name, value) in &wish.settings {
         profile.payments.set(name, value);
     }

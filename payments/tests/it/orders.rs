@@ -114,6 +114,8 @@ async fn what_is_not_sold_is_refused() {
             items(json!([{"sku": sku, "quantity": 4}, {"sku": shop.sku(card), "quantity": 4}])),
             "mixed-items",
         ),
+        (items(json!([[sku, 4]])), "invalid-body"),
+        (json!([[{"sku": sku, "quantity": 4}]]), "invalid-body"),
     ] {
         let refused = shop.place(&body).await;
         assert_eq!(refused.refusal(), slug, "{body:.200}");
@@ -164,7 +166,11 @@ async fn a_planted_quantity_rule_is_seen() {
     assert_eq!(placed.status, 201, "397 is no common size");
 }
 
-async fn with_key(shop: &Shop, key: &str, body: &serde_json::Value) -> crate::house::Answer {
+pub(crate) async fn with_key(
+    shop: &Shop,
+    key: &str,
+    body: &serde_json::Value,
+) -> crate::house::Answer {
     let call = shop.house.http.post(shop.house.url("/v1/orders"));
     let call = call
         .header("content-type", "application/json")

@@ -7,7 +7,7 @@ use service_kit::event_log::{self, Record};
 use crate::house::{CARD, House, WALLET, Wish, vote};
 
 /// All records of a topic.
-async fn topic(house: &House, name: &str) -> Vec<Record> {
+pub(crate) async fn topic(house: &House, name: &str) -> Vec<Record> {
     let topic = format!("development.payment.{name}");
     let log = event_log::open(&house.layout.event_log()).await.unwrap();
     let partitions = log.partitions(&topic).await.unwrap();
@@ -116,6 +116,7 @@ async fn a_vote_after_the_last_slot_belongs_to_the_next_day() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_day_has_its_head_and_each_quiet_week_its_funds_on_the_topics() {
     let mut house = House::start().await;
+    house.sold(4).await;
     cast(&house, WALLET, "example.com", 4).await;
 
     house.simulation.run_for(TimeDelta::days(8)).await;
@@ -152,4 +153,31 @@ async fn each_day_has_its_head_and_each_quiet_week_its_funds_on_the_topics() {
         .find(|record| record.day == "2026-01-11" && record.funding_source == "user-wallet");
     let [key] = last.unwrap().keys.clone().try_into().unwrap();
     assert_eq!((key.signed_total, key.redeemed_total), (4, 4));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_more_is_signed_than_sold_the_service_is_not_ready_and_records_no_funds() {
+    let mut house = House::start().await;
+    assert_eq!(house.admin("/readyz").await.status, 200);
+    cast(&house, WALLET, "example.com", 4).await;
+
+    house.simulation.run_for(TimeDelta::days(8)).await;
+
+    assert_eq!(house.admin("/readyz").await.status, 503);
+    assert_eq!(
+        topic(&house, "funds").await.len(),
+        2,
+        "those of the first day"
+    );
+    let metrics = house.admin("/metrics").await;
+    let metrics = String::from_utf8(metrics.body).unwrap();
+    assert!(
+        metrics.contains(r#"blindtally_alarm{name="signed-above-sold"} 1"#),
+        "{metrics}"
+    );
+
+    // What was lost is found.
+    house.sold(4).await;
+    house.simulation.run_for(TimeDelta::hours(1)).await;
+    assert_eq!(house.admin("/readyz").await.status, 200);
 }

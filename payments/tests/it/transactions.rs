@@ -1,7 +1,9 @@
 //! Paying orders, by all three ways.
 
+mod cards;
+mod custodians;
+
 use chrono::TimeDelta;
-use http::Method;
 use messages::{
     FundingSource,
     payments::{OrderStatus, Transaction},
@@ -43,43 +45,6 @@ async fn a_user_pays_at_either_custodian() {
         let listed: Vec<Transaction> = shop.get(&bought, "/transactions").await.read(200);
         assert_eq!(listed.len(), 1);
     }
-}
-
-#[tokio::test]
-async fn a_card_pays_and_its_signed_transfer_pays_one_order_only() {
-    let shop = Shop::open().await;
-    let card = shop.card().await;
-    let bought = shop.buy(FundingSource::AnonymousCard, 40).await;
-    let other = shop.buy(FundingSource::AnonymousCard, 40).await;
-    let signed = shop.signed(&card, &bought, |_| ()).await;
-
-    let first: Transaction = shop.name_card(&bought, &signed).await.read(201);
-    let again: Transaction = shop.name_card(&bought, &signed).await.read(200);
-    let stolen = shop.name_card(&other, &signed).await;
-
-    assert_eq!(
-        (first.kind.as_str(), first.status.as_str()),
-        ("anonymous-card", "completed")
-    );
-    assert_eq!(first.id, again.id);
-    assert_eq!(stolen.refusal(), "transfer-already-used");
-    assert_eq!(shop.status(&bought).await, OrderStatus::Paid);
-    assert_eq!(shop.status(&other).await, OrderStatus::Pending);
-}
-
-#[tokio::test]
-async fn a_slow_card_transfer_is_finished_without_its_client() {
-    let mut shop = Shop::open().await;
-    let card = shop.slow_card(7200).await;
-    let bought = shop.buy(FundingSource::AnonymousCard, 40).await;
-    let signed = shop.signed(&card, &bought, |_| ()).await;
-    let named: Transaction = shop.name_card(&bought, &signed).await.read(201);
-    assert_eq!(named.status, "processing");
-    assert_eq!(shop.status(&bought).await, OrderStatus::Pending);
-
-    shop.house.simulation.run_for(TimeDelta::hours(4)).await;
-
-    assert_eq!(shop.status(&bought).await, OrderStatus::Paid);
 }
 
 #[tokio::test]
@@ -242,93 +207,6 @@ async fn bad_bodies_are_refused() {
     }
 }
 
-#[tokio::test]
-async fn card_transfers_that_do_not_fit_move_no_money() {
-    let shop = Shop::open().await;
-    let (card, stranger) = (shop.card().await, shop.card().await);
-    let bought = shop.buy(FundingSource::AnonymousCard, 40).await;
-    let other = shop.buy(FundingSource::AnonymousCard, 40).await;
-    let theirs = other.order.transfer_reference.to_string();
-
-    let signed = shop
-        .signed(&card, &bought, |one| one.message = theirs)
-        .await;
-    let refused = shop.name_card(&bought, &signed).await;
-    assert_eq!(refused.refusal(), "transfer-not-for-this-order");
-    let signed = shop
-        .signed(&card, &bought, |one| one.destination = "user".to_owned())
-        .await;
-    assert_eq!(
-        shop.name_card(&bought, &signed).await.refusal(),
-        "wrong-destination"
-    );
-    let usd = |one: &mut messages::payments::CardTransfer| {
-        one.denomination.currency = "USD".to_owned();
-    };
-    let signed = shop.signed(&card, &bought, usd).await;
-    assert_eq!(
-        shop.name_card(&bought, &signed).await.refusal(),
-        "wrong-currency"
-    );
-    for units in ["0", "9", "11", "1000000"] {
-        let less = |one: &mut messages::payments::CardTransfer| {
-            one.denomination.amount = amount(units);
-        };
-        let signed = shop.signed(&card, &bought, less).await;
-        assert_eq!(
-            shop.name_card(&bought, &signed).await.refusal(),
-            "wrong-amount",
-            "{units}"
-        );
-    }
-    // Signed by another card's key: its custodian refuses, and nothing of the order is used up.
-    let mut forged = shop.signed(&stranger, &bought, |_| ()).await;
-    forged["paymentId"] = json!(card.id);
-    assert_eq!(
-        shop.name_card(&bought, &forged).await.refusal(),
-        "invalid-transaction"
-    );
-    assert_eq!(
-        shop.now(&bought).await.transfer_reference,
-        bought.order.transfer_reference
-    );
-    let before = shop
-        .at_custodian(Method::GET, "/sandbox/balances", &json!(null))
-        .await;
-    let before: Value = before.read(200);
-    assert_eq!(before["balances"][card.id.to_string()]["BAT"], "1000");
-
-    let signed = shop.signed(&card, &bought, |_| ()).await;
-    assert_eq!(shop.name_card(&bought, &signed).await.status, 201);
-}
-
-#[tokio::test]
-async fn of_many_card_transfers_for_one_order_at_once_one_moves_money() {
-    let shop = Shop::open().await;
-    let bought = shop.buy(FundingSource::AnonymousCard, 40).await;
-    let mut signed = Vec::new();
-    for _ in 0..10 {
-        let card = shop.card().await;
-        signed.push(shop.signed(&card, &bought, |_| ()).await);
-    }
-
-    let named = signed.iter().map(|signed| shop.name_card(&bought, signed));
-    let named = futures_util::future::join_all(named).await;
-
-    assert_eq!(
-        named.iter().filter(|answer| answer.status == 201).count(),
-        1
-    );
-    let address = &shop.config.custodians.anonymous_card.settlement_address;
-    let balances = shop
-        .at_custodian(Method::GET, "/sandbox/balances", &json!(null))
-        .await;
-    assert_eq!(
-        balances.read::<Value>(200)["balances"][address]["BAT"],
-        "10"
-    );
-}
-
 async fn claims(wish: Wish) -> (usize, usize) {
     let shop = Shop::with(wish).await;
     let mut orders = Vec::new();
@@ -360,74 +238,4 @@ async fn of_100_orders_that_claim_one_transfer_at_once_one_wins() {
         won, 100,
         "a transfer that is unique within its order only is seen"
     );
-}
-
-#[tokio::test]
-async fn a_custodian_that_is_down_or_lies_gets_nothing_recorded() {
-    let mut wish = Wish::default();
-    wish.settings
-        .push(("transfers.breaker_failures", "100".to_owned()));
-    wish.settings
-        .push(("transfers.timeout_seconds", "1".to_owned()));
-    let mut shop = Shop::with(wish).await;
-    let bought = shop.wallet(40).await;
-    let id = shop.transfer("uphold", &bought, |_| ()).await;
-    for (lie, slug) in [
-        ("garbage", "custodian-answer-invalid"),
-        ("wrong-id", "custodian-answer-invalid"),
-        ("other-currency", "wrong-currency"),
-        ("other-destination", "wrong-destination"),
-        ("server-error", "custodian-unavailable"),
-        ("slow", "custodian-unavailable"),
-    ] {
-        let path = format!("/sandbox/transfers/uphold/{id}/lie");
-        let told = shop
-            .at_custodian(Method::PUT, &path, &json!({"lie": lie}))
-            .await;
-        assert_eq!(told.status, 204);
-        let refused = shop.name("uphold", &bought, id).await;
-        assert_eq!(refused.refusal(), slug, "{lie}");
-        let told = shop
-            .at_custodian(Method::PUT, &path, &json!({"lie": null}))
-            .await;
-        assert_eq!(told.status, 204);
-    }
-    shop.stop_custodian().await;
-    let refused = shop.name("uphold", &bought, id).await;
-    assert_eq!(refused.refusal(), "custodian-unavailable");
-    assert_eq!(refused.headers["retry-after"], "5");
-    let listed: Vec<Transaction> = shop.get(&bought, "/transactions").await.read(200);
-    assert_eq!(listed.len(), 0);
-
-    shop.start_custodian().await;
-    assert_eq!(shop.name("uphold", &bought, id).await.status, 201);
-}
-
-#[tokio::test]
-async fn one_custodian_call_in_ten_may_fail() {
-    let shop = Shop::open().await;
-    let faults = json!({"seed": 7, "failuresPerMille": 100});
-    assert_eq!(
-        shop.at_custodian(Method::PUT, "/sandbox/faults", &faults)
-            .await
-            .status,
-        204
-    );
-    for _ in 0..20 {
-        let card = shop.card().await;
-        let bought = shop.buy(FundingSource::AnonymousCard, 4).await;
-        let signed = shop.signed(&card, &bought, |_| ()).await;
-        let named = shop.name_card(&bought, &signed).await;
-        assert!(
-            named.status == 201 || named.status == 503,
-            "{}",
-            named.status
-        );
-        while shop.status(&bought).await != OrderStatus::Paid {
-            assert!(matches!(
-                shop.name_card(&bought, &signed).await.status,
-                200 | 201 | 503
-            ));
-        }
-    }
 }

@@ -28,8 +28,17 @@ fn malformed(good: &Value) -> Vec<(Value, &'static str)> {
         .as_str()
         .unwrap();
     let one = good.pointer("/credentials/0").unwrap();
+    let values: Vec<_> = ["publicKey", "t", "signature"]
+        .map(|name| &one[name])
+        .into();
+    let member = |name: &str| &good[name];
     vec![
         (json!([]), ""),
+        (json!([member("vote"), member("credentials")]), ""),
+        (
+            with("/credentials", json!([one, values])).0,
+            "/credentials/1",
+        ),
         (json!({}), "/vote"),
         (json!({"credentials": []}), "/vote"),
         (json!({"vote": ""}), "/credentials"),
@@ -162,6 +171,24 @@ async fn a_text_in_any_other_form_is_refused_although_its_tokens_sign_it() {
         let taken = house.post("/v1/votes", &vote(channel, &tokens)).await;
         assert_eq!(taken.status, 200, "{channel}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_settings_say_how_long_a_text_may_be() {
+    let longest = r#"{"channel":"example.com","type":"auto-contribute"}"#.len();
+    let house = House::with(Wish {
+        settings: vec![("votes.vote_text_bytes_max", longest.to_string())],
+        ..Wish::default()
+    })
+    .await;
+    let tokens = house.tokens(WALLET, 2).await;
+
+    let longer = vote("examples.com", &tokens[..1]);
+    let refused = house.post("/v1/votes", &longer).await;
+    let taken = house.post("/v1/votes", &vote("example.com", &tokens)).await;
+
+    assert_eq!(refused.slug(), Some(Slug::InvalidVote));
+    assert_eq!(taken.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -50,8 +50,7 @@ impl FromStr for Account {
             "fees" if text == "fees" => Ok(Self::Fees),
             "funds" => source().map(Self::Funds),
             "pool" => source().map(Self::Pool),
-            "publisher" => name
-                .parse()
+            "publisher" => Publisher::taken(name)
                 .map(Self::Publisher)
                 .map_err(|_| UnknownAccount),
             "revoked" => name.parse().map(Self::Revoked).map_err(|_| UnknownAccount),

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use messages::{
     FundingSource, KeyId,
     avro::{Funds, FundsKey, Record as _},
     money::Amount,
 };
 
-use super::Refusal;
+use super::{Refusal, day::read_day};
 
 /// Names a line of funds: one source, one value of a vote.
 pub type Line = (FundingSource, Amount);
@@ -57,10 +57,7 @@ impl FundsTotals {
             .funding_source
             .parse()
             .map_err(|_| Refusal::BadSource)?;
-        let day: NaiveDate = funds.day.parse().map_err(|_| Refusal::BadDay)?;
-        if day.to_string() != funds.day || day > today + TimeDelta::days(1) {
-            return Err(Refusal::BadDay);
-        }
+        let day = read_day(&funds.day, today)?;
         if funds.base_vote_value.is_zero() {
             return Err(Refusal::BadValue);
         }
@@ -133,25 +130,29 @@ pub enum Change {
 }
 
 /// What `totals` changes after `known`. A total that falls is refused: only a restatement that an
-/// operator has `accepted` may lower one.
+/// operator has `accepted` may lower one. `signed` of a revoked key may fall by itself: what it signed and
+/// nobody received is signed anew by the next key, and counted there.
 pub fn change(
     totals: &FundsTotals,
     known: Option<&KnownFunds>,
     accepted: bool,
 ) -> Result<Change, Refusal> {
+    if known.is_some_and(|known| totals.day <= known.day) && !accepted {
+        return Ok(Change::Nothing);
+    }
+    if !is_bounded(totals, known) {
+        return Err(Refusal::TooLarge);
+    }
     let Some(known) = known else {
         return Ok(Change::Grow(totals.received));
     };
-    if totals.day <= known.day && !accepted {
-        return Ok(Change::Nothing);
-    }
     if totals.currency != known.currency {
         return Err(Refusal::OtherCurrency);
     }
     let key_fell = totals.keys.iter().any(|(id, key)| {
         let before = known.keys.get(id);
         before.is_some_and(|before| {
-            key.signed < before.signed
+            (key.signed < before.signed && !key.revoked)
                 || key.redeemed < before.redeemed
                 || (before.revoked && !key.revoked)
         })
@@ -169,6 +170,18 @@ pub fn change(
                 .unwrap_or_default(),
         ),
     })
+}
+
+/// Whether the tokens of all keys of the line, also those of earlier records, can be added up, and their
+/// worth, too: what is taken here is added up at every closing, and must never stop one.
+fn is_bounded(totals: &FundsTotals, known: Option<&KnownFunds>) -> bool {
+    let of_others = known.into_iter().flat_map(|known| &known.keys);
+    let of_others = of_others.filter(|(id, _)| !totals.keys.contains_key(*id));
+    let mut keys = totals.keys.iter().chain(of_others);
+    let signed = keys.try_fold(0_u64, |sum, (_, key)| sum.checked_add(key.signed));
+    // A database holds a sum as a signed number.
+    let signed = signed.filter(|sum| i64::try_from(*sum).is_ok());
+    signed.is_some_and(|sum| totals.line.1.times(sum).is_some())
 }
 
 #[cfg(test)]

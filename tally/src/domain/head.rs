@@ -141,7 +141,13 @@ pub fn witness_hash(previous: &Fixed<32>, head: &directory::Head) -> Fixed<32> {
 
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest as _, Sha256};
+
     use super::*;
+
+    fn sha256(parts: &[&[u8]]) -> [u8; 32] {
+        Sha256::digest(parts.concat()).into()
+    }
 
     #[test]
     fn a_head_is_valid_only_as_it_was_signed_and_by_whom() {
@@ -168,6 +174,49 @@ mod tests {
             change(&mut other);
             assert!(!other.is_signed_by(&key.public_key()));
         }
+    }
+
+    #[test]
+    fn a_head_is_signed_over_the_hash_of_these_bytes() {
+        let key = HeadKey::from_bytes(&[3; 32]);
+        let expected = sha256(&[
+            b"\0\0\0\x10bt/ledger-head/1\0\0\0\x0a2026-01-31\0\0\0\x08\0\0\0\0\0\0\0\x07",
+            b"\0\0\0\x20",
+            &[1; 32],
+            b"\0\0\0\x08\0\0\0\0\0\0\0\x02\0\0\0\x20",
+            &[2; 32],
+        ]);
+
+        let head = key.sign(HeadBody {
+            day: "2026-01-31".parse().unwrap(),
+            size: 7,
+            hash: Fixed([1; 32]),
+            witnessed: 2,
+            witnessed_hash: Fixed([2; 32]),
+        });
+
+        assert_eq!(head.signature, Fixed(key.0.sign(&expected).to_bytes()));
+    }
+
+    #[test]
+    fn the_chain_of_witnessed_heads_is_hashed_over_these_bytes() {
+        let expected = sha256(&[
+            b"\0\0\0\x0cbt/witness/1\0\0\0\x20",
+            &[1; 32],
+            b"\0\0\0\x0a2026-01-31\0\0\0\x08\0\0\0\0\0\0\0\x07\0\0\0\x20",
+            &[2; 32],
+            b"\0\0\0\x40",
+            &[4; 64],
+        ]);
+
+        let head = directory::Head {
+            day: "2026-01-31".parse().unwrap(),
+            size: 7,
+            hash: Fixed([2; 32]),
+            signature: Fixed([4; 64]),
+        };
+
+        assert_eq!(witness_hash(&Fixed([1; 32]), &head), Fixed(expected));
     }
 
     #[test]

@@ -2,9 +2,11 @@
 
 pub mod account;
 pub mod closing;
+pub mod day;
 pub mod funds;
 pub mod head;
 pub mod ledger;
+pub mod mark;
 pub mod month;
 pub mod refusal;
 pub mod split;
@@ -13,6 +15,7 @@ pub mod vote;
 pub use account::Account;
 pub use head::{HeadKey, LedgerHead};
 pub use ledger::{Entry, Transfer};
+pub use mark::RecordMark;
 pub use month::Month;
 pub use refusal::Refusal;
 pub use vote::CountedVote;

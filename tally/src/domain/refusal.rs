@@ -45,6 +45,9 @@ pub enum Refusal {
     /// Older than event ids are kept: whether it was counted before cannot be known.
     #[error("too-old")]
     TooOld,
+    /// A sum would be larger than the ledger can hold.
+    #[error("too-large")]
+    TooLarge,
     /// A cumulative total is lower than it was.
     #[error("total-fell")]
     TotalFell,
@@ -54,9 +57,11 @@ impl Refusal {
     /// Whether somebody must look at it: it cannot come from a healthy system.
     pub fn is_alarm(self) -> bool {
         match self {
-            Self::BadSignature | Self::OtherHead | Self::RedeemedAboveSigned | Self::TotalFell => {
-                true
-            }
+            Self::BadSignature
+            | Self::OtherHead
+            | Self::RedeemedAboveSigned
+            | Self::TooLarge
+            | Self::TotalFell => true,
             Self::BadChannel
             | Self::BadCount
             | Self::BadDay

@@ -1,6 +1,6 @@
 //! A vote event as it is counted.
 
-use chrono::{NaiveDate, TimeDelta};
+use chrono::NaiveDate;
 use messages::{
     FundingSource,
     avro::{Record as _, Vote},
@@ -10,7 +10,7 @@ use messages::{
 };
 use uuid::Uuid;
 
-use super::{Month, Refusal};
+use super::{Month, Refusal, day::read_day};
 
 /// The most tokens in one vote: what payments takes in its most permissive setting.
 pub const VOTE_TALLY_MAX: u32 = 400;
@@ -35,6 +35,12 @@ pub struct CountedVote {
     pub votes: u32,
 }
 
+/// The first month whose votes are counted on `today`, where events are remembered for `id_months`.
+/// Whoever forgets events asks here, too: an event that is forgotten must be too old to come again.
+pub fn first_counted(today: NaiveDate, id_months: u32) -> Month {
+    Month::of(today).before(id_months).next()
+}
+
 impl CountedVote {
     /// Reads a record of the topic, as of `today`; event ids are kept for `id_months`.
     pub fn read(bytes: &[u8], today: NaiveDate, id_months: u32) -> Result<Self, Refusal> {
@@ -49,12 +55,8 @@ impl CountedVote {
             .created_at
             .strip_suffix(MIDNIGHT)
             .ok_or(Refusal::BadDay)?;
-        let day: NaiveDate = day.parse().map_err(|_| Refusal::BadDay)?;
-        // A day of tolerance: the publisher's clock may be a little ahead of ours at midnight.
-        if day > today + TimeDelta::days(1) {
-            return Err(Refusal::BadDay);
-        }
-        if Month::of(day) <= Month::of(today).before(id_months) {
+        let day = read_day(day, today)?;
+        if Month::of(day) < first_counted(today, id_months) {
             return Err(Refusal::TooOld);
         }
         let value: Amount = vote
@@ -76,7 +78,7 @@ impl CountedVote {
                 .parse()
                 .map_err(|_| Refusal::BadSource)?,
             value,
-            channel: vote.channel.parse().map_err(|_| Refusal::BadChannel)?,
+            channel: Publisher::taken(&vote.channel).map_err(|_| Refusal::BadChannel)?,
             votes,
         })
     }
@@ -128,11 +130,15 @@ mod tests {
             (read(|v| v.id = v.id.replace('-', "")), Refusal::BadId),
             (read(|v| v.kind = "oneoff".to_owned()), Refusal::BadType),
             (
-                read(|v| v.channel = "www.example.com".to_owned()),
+                read(|v| v.channel = "Example.com".to_owned()),
                 Refusal::BadChannel,
             ),
             (
                 read(|v| v.created_at = "2026-01-29T00:00:01Z".to_owned()),
+                Refusal::BadDay,
+            ),
+            (
+                read(|v| v.created_at = "2026-1-29T00:00:00Z".to_owned()),
                 Refusal::BadDay,
             ),
             (
@@ -167,6 +173,8 @@ mod tests {
             CountedVote::read(b"", "2026-02-10".parse().unwrap(), 13),
             Err(Refusal::NotARecord)
         );
+        // Registrable by the list that payments had, and not by ours.
+        assert!(read(|v| v.channel = "www.example.com".to_owned()).is_ok());
         assert!(read(|v| v.created_at = "2025-02-01T00:00:00Z".to_owned()).is_ok());
         assert!(read(|v| v.created_at = "2026-02-11T00:00:00Z".to_owned()).is_ok());
     }

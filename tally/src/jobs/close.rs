@@ -38,6 +38,7 @@ impl Job for CloseJob {
                 tokio::time::sleep(LOOK_AGAIN).await;
                 Ok(Next::After(TimeDelta::zero()))
             }
+            NotYet::Stopped => Ok(Next::Never),
             NotYet::NothingYet | NotYet::TooEarly { .. } => Ok(Next::At(tomorrow)),
             NotYet::FundsTooOld { .. } | NotYet::NoFunds(_) | NotYet::Restated(_) => {
                 tracing::warn!(why = %not_yet, "a month is due and does not close yet");

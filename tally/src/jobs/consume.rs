@@ -31,6 +31,7 @@ impl Job for ConsumeJob {
                 tokio::time::sleep(LOOK_AGAIN).await;
                 Ok(Next::After(TimeDelta::zero()))
             }
+            Ok(Reached::Stopped) => Ok(Next::Never),
             Err(error) => Err(error.into()),
         }
     }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use clock::Clock;
 use service_kit::jobs::{Job, Next, next_daily};
 
-use crate::{domain::Month, store::Store};
+use crate::{domain::vote::first_counted, store::Store};
 
 /// The job.
 #[derive(Debug)]
@@ -27,10 +27,115 @@ impl Job for ForgetJob {
 
     async fn run_once(&self) -> anyhow::Result<Next> {
         let now = self.clock.now();
-        // One month more than a vote may be old: its refusal must come first.
-        let first_kept = Month::of(now.date_naive()).before(self.event_id_months);
+        // One month more than a vote may be old: its refusal must come first, also where another clock
+        // is a little behind this one.
+        let first_kept = first_counted(now.date_naive(), self.event_id_months).before(1);
         let count = self.store.forget_events(first_kept).await?;
         tracing::debug!(count, "old events were forgotten");
         Ok(Next::At(next_daily(now, 3, 10)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use chrono::{Days, NaiveDate, NaiveTime};
+    use messages::{
+        FundingSource,
+        avro::{Record as _, Vote},
+    };
+    use service_kit::lease::{Claim, Holder};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        domain::{CountedVote, Month},
+        store::{Place, Raw, Read, Span, SqliteStore, Taken},
+    };
+
+    const MONTHS: u32 = 13;
+
+    /// A vote that was published on `day`, whose event has the day's number.
+    fn published(day: NaiveDate) -> Vec<u8> {
+        let number = day.signed_duration_since(NaiveDate::MIN).num_days();
+        let vote = Vote {
+            id: Uuid::from_u128(number.unsigned_abs().into()).to_string(),
+            kind: "auto-contribute".to_owned(),
+            channel: "example.com".to_owned(),
+            created_at: format!("{day}T00:00:00Z"),
+            base_vote_value: "0.25".to_owned(),
+            vote_tally: 1,
+            funding_source: FundingSource::UserWallet.to_string(),
+        };
+        vote.encode()
+    }
+
+    fn place() -> Place {
+        Place {
+            topic: "test".to_owned(),
+            partition: 0,
+        }
+    }
+
+    /// Has the store count the records, as the intake does; the answer: how many of them were new.
+    async fn count(store: &dyn Store, from: u64, records: &[Vec<u8>], today: NaiveDate) -> u64 {
+        let votes: Vec<_> = (from..)
+            .zip(records)
+            .map(|(offset, value)| Read {
+                raw: Raw {
+                    offset,
+                    key: Vec::new(),
+                    value: value.clone(),
+                },
+                said: CountedVote::read(value, today, MONTHS),
+            })
+            .collect();
+        let span = Span {
+            place: place(),
+            from,
+            to: from + votes.len() as u64,
+        };
+        match store.count_votes(&span, &votes).await.unwrap() {
+            Taken::Moved(effect) => effect.applied,
+            Taken::Overtaken => panic!("nobody else reads"),
+        }
+    }
+
+    /// The first and the last day of each month of three years.
+    fn days() -> Vec<NaiveDate> {
+        let first = Month::of("2026-01-01".parse().unwrap());
+        (0..36)
+            .flat_map(|n| [first.after(n).first_day(), first.after(n).last_day()])
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn an_event_that_comes_again_is_known_or_too_old_whatever_was_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("tally.db").display());
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&url).await.unwrap());
+        let claim = Claim::now(Holder::random(), Duration::from_secs(10));
+        store.claim(&place(), claim).await.unwrap().unwrap();
+        let mut so_far: Vec<Vec<u8>> = Vec::new();
+        let mut offset = 0;
+        for today in days() {
+            so_far.push(published(today));
+            let new = count(&*store, offset, &so_far, today).await;
+            assert_eq!(new, 1, "of {} events by {today}", so_far.len());
+            offset += so_far.len() as u64;
+
+            let (clock, _) = Clock::simulated(today.and_time(NaiveTime::MIN).and_utc());
+            let job = ForgetJob {
+                store: Arc::clone(&store),
+                event_id_months: MONTHS,
+                clock,
+            };
+            let _next = job.run_once().await.unwrap();
+        }
+
+        let much_later = Month::of(days().pop().unwrap() + Days::new(4_000));
+        let kept = store.forget_events(much_later).await.unwrap();
+        assert_eq!(kept, 2 * (u64::from(MONTHS) + 1), "two of each month");
     }
 }

@@ -72,16 +72,21 @@ pub(crate) async fn entries(
     Query(page): Query<Page>,
 ) -> Result<Json<Entries>, Error> {
     let limit = page.limit(&state)?;
-    let after = page.after.as_deref().map(str::parse::<u32>);
-    let after = after
-        .transpose()
-        .map_err(|_| Error::InvalidQuery("after"))?;
-    let from = after.map_or(0, |after| u64::from(after) + 1);
+    let after = page.after.as_deref().map(index).transpose()?;
+    let from = after.map_or(0, |after| after + 1);
     let entries = state.store.entries(from, limit).await?;
     let is_full = u32::try_from(entries.len()).is_ok_and(|rows| rows == limit);
     let next = entries.last().filter(|_| is_full).map(|entry| entry.index);
     let entries = entries.into_iter().map(EntryBody::from).collect();
     Ok(Json(Entries { entries, next }))
+}
+
+/// The index of an entry: no database holds more of them than 2^63.
+fn index(after: &str) -> Result<u64, Error> {
+    let index = after.parse().ok();
+    index
+        .filter(|index| i64::try_from(*index).is_ok_and(|index| index < i64::MAX))
+        .ok_or(Error::InvalidQuery("after"))
 }
 
 /// The last signed head. Whoever keeps it can hold the ledger to it: `tally verify --head FILE`.

@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use http::{HeaderMap, HeaderValue, header};
-use messages::{FundingSource, money::Amount};
+use messages::{FundingSource, money::Amount, publisher::Publisher};
 use serde::Serialize;
 use service_kit::extract::{Json, Path, Query};
 use utoipa::ToSchema;
@@ -102,21 +102,43 @@ fn key(after: &str) -> Result<PayoutKey, Error> {
     else {
         return Err(invalid);
     };
-    match (source.parse(), value.parse()) {
-        (Ok(source), Ok(value)) => Ok((source, value, channel.to_owned())),
+    match (source.parse(), value.parse(), Publisher::taken(channel)) {
+        (Ok(source), Ok(value), Ok(channel)) => Ok((source, value, channel)),
         _ => Err(invalid),
     }
 }
 
+/// Whether the caller names CSV, and likes it no less than JSON.
 fn wants_csv(headers: &HeaderMap) -> bool {
-    let accept = headers
-        .get(header::ACCEPT)
-        .and_then(|value| value.to_str().ok());
-    accept.is_some_and(|accept| {
-        accept
-            .split(',')
-            .any(|kind| kind.trim().starts_with("text/csv"))
-    })
+    let csv = weight(headers, "text/csv");
+    csv > 0 && csv >= weight(headers, "application/json")
+}
+
+/// How much the caller likes `kind`, in thousandths; zero where it is not named. Ranges such as `*/*`
+/// name nothing: who sends one gets JSON.
+fn weight(headers: &HeaderMap, kind: &str) -> u16 {
+    let lists = headers.get_all(header::ACCEPT).iter();
+    let ranges = lists
+        .filter_map(|list| list.to_str().ok())
+        .flat_map(|list| list.split(','));
+    let weights = ranges.filter_map(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let is_named = parts.next()?.eq_ignore_ascii_case(kind);
+        let q = parts.find_map(|part| part.strip_prefix("q=").or(part.strip_prefix("Q=")));
+        is_named.then(|| q.map_or(1_000, thousandths))
+    });
+    weights.max().unwrap_or(0)
+}
+
+/// A weight of RFC 9110: 0 to 1 with up to three digits behind the point. Anything else counts as 0.
+fn thousandths(q: &str) -> u16 {
+    let (whole, rest) = q.split_once('.').unwrap_or((q, ""));
+    let rest = format!("{rest:0<3}");
+    match (whole, rest.len(), rest.parse::<u16>()) {
+        ("1", 3, Ok(0)) => 1_000,
+        ("0", 3, Ok(thousandths)) => thousandths,
+        _ => 0,
+    }
 }
 
 /// No cell needs quotes: the channel grammar has neither quotes nor commas, nor what a spreadsheet
@@ -136,4 +158,45 @@ fn csv(payouts: &[PayoutBody], next: Option<&str>) -> Response {
         response.headers_mut().insert("next-after", next);
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn csv_is_for_callers_who_name_it_and_like_it_no_less_than_json() {
+        let csv = |accept: &'static [&'static str]| {
+            let mut headers = HeaderMap::new();
+            for list in accept {
+                headers.append(header::ACCEPT, HeaderValue::from_static(list));
+            }
+            wants_csv(&headers)
+        };
+
+        for wanted in [
+            &["text/csv"][..],
+            &["Text/CSV; charset=utf-8"],
+            &["application/json;q=0.5, text/csv"],
+            &["application/json;q=0.899", "text/csv;q=0.9"],
+            &["text/csv;q=0.001, */*"],
+            &["text/csv, application/json"],
+        ] {
+            assert!(csv(wanted), "{wanted:?}");
+        }
+        for not_wanted in [
+            &[][..],
+            &["*/*"],
+            &["text/*"],
+            &["text/csvx"],
+            &["text/csv;q=0"],
+            &["text/csv; q=0.000"],
+            &["application/json, text/csv;q=0.9"],
+            &["text/csv;q=2"],
+            &["text/csv;q=0.0001"],
+            &["text/csv;q=x"],
+        ] {
+            assert!(!csv(not_wanted), "{not_wanted:?}");
+        }
+    }
 }

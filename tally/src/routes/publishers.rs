@@ -42,7 +42,7 @@ pub(crate) async fn get(
     State(state): State<AppState>,
     Path(channel): Path<String>,
 ) -> Result<Json<PublisherBody>, Error> {
-    let channel: Publisher = channel.parse().map_err(|_| Error::InvalidPath)?;
+    let channel = Publisher::taken(&channel).map_err(|_| Error::InvalidPath)?;
     let report = state
         .store
         .publisher(&channel)

@@ -8,6 +8,7 @@ use messages::{
     directory::Head,
     encoding::Fixed,
     money::Amount,
+    publisher::Publisher,
 };
 use uuid::Uuid;
 
@@ -31,15 +32,19 @@ macro_rules! store_contract_cases {
         $run! {
             a_batch_that_comes_again_has_its_effect_once
             a_closing_is_exact_and_happens_once
+            a_channel_that_is_no_publisher_any_more_is_paid_like_another
             a_directory_head_must_extend_what_was_witnessed
+            a_key_ends_ten_days_after_its_last_day_and_a_revoked_one_by_its_name
             a_key_that_ended_leaves_the_pool_once
             a_lease_on_a_partition_is_one_readers
             a_log_is_remembered
             a_refused_record_becomes_a_dead_letter
-            a_restatement_waits_until_it_is_accepted
+            a_restatement_that_could_never_be_accepted_does_not_wait
+            a_restatement_waits_until_the_one_that_was_seen_is_accepted
             a_total_that_falls_is_put_aside
             a_vote_of_a_closed_month_counts_in_the_open_one
             an_event_counts_once_and_is_forgotten_in_time
+            funds_that_the_ledger_cannot_hold_are_put_aside_and_reading_goes_on
             funds_are_booked_as_differences
             heads_are_signed_once_for_what_is_new
             more_votes_than_redemptions_raise_an_alarm
@@ -48,6 +53,7 @@ macro_rules! store_contract_cases {
             of_two_closings_at_once_one_happens
             pages_of_payouts_hold_each_row_once
             votes_that_do_not_fit_stay_waiting
+            what_a_revoked_key_signed_may_be_signed_anew_by_the_next
         }
     };
 }

@@ -1,10 +1,6 @@
 //! What is kept, and the transactions on it. [`contract`] is what every engine must pass.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
@@ -18,7 +14,7 @@ use service_kit::{
 };
 
 use crate::domain::{
-    CountedVote, Entry, HeadKey, LedgerHead, Month, Refusal,
+    CountedVote, Entry, HeadKey, LedgerHead, Month, RecordMark, Refusal,
     closing::{TooLarge, VotesToSplit},
     funds::{FundsTotals, Line},
 };
@@ -156,10 +152,7 @@ pub trait Inbox: Send + Sync {
 pub struct ClosingState {
     /// The month that closes next; none before anything happened.
     pub next: Option<Month>,
-    /// The sources that ever had a record of funds.
-    pub reported: BTreeSet<FundingSource>,
-    /// The day of the latest record of funds of each line that is in use: one whose keys have all ended
-    /// and that has no vote waiting may be reported no more.
+    /// The day of the latest record of funds of each line.
     pub funds_days: BTreeMap<Line, NaiveDate>,
     /// Lines with a restatement that waits.
     pub restated: Vec<Line>,
@@ -192,8 +185,17 @@ pub trait Books: Send + Sync {
     /// Signs the ledger as it is on `today`, unless nothing is new since the last head of that day.
     async fn sign_head(&self, today: NaiveDate, key: &HeadKey, topic: &str) -> Result<bool>;
 
-    /// Takes the restated totals of a line in place of the known ones. Answers whether there were any.
-    async fn accept_restatement(&self, line: Line, today: NaiveDate) -> Result<bool>;
+    /// Takes the restated totals of a line in place of the known ones, if those with this mark wait.
+    /// Answers whether they did.
+    async fn accept_restatement(
+        &self,
+        line: Line,
+        mark: RecordMark,
+        today: NaiveDate,
+    ) -> Result<bool>;
+
+    /// Drops the restated totals of a line, if those with this mark wait. Answers whether they did.
+    async fn reject_restatement(&self, line: Line, mark: RecordMark) -> Result<bool>;
 }
 
 /// Votes and money of a month, for one source and value.
@@ -249,7 +251,7 @@ pub struct Payout {
 }
 
 /// Where a page of payouts goes on: behind this one.
-pub type PayoutKey = (FundingSource, Amount, String);
+pub type PayoutKey = (FundingSource, Amount, Publisher);
 
 /// A publisher's votes and money.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -258,6 +260,15 @@ pub struct PublisherReport {
     pub waiting: BTreeMap<Line, u64>,
     /// What it is owed.
     pub balance: Amount,
+}
+
+/// Restated totals that wait.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Restatement {
+    /// Names the record.
+    pub mark: RecordMark,
+    /// What it says.
+    pub totals: FundsTotals,
 }
 
 /// Answering questions.
@@ -295,11 +306,14 @@ pub trait Reports: Send + Sync {
     /// Every balance, by the account's name.
     async fn balances(&self) -> Result<BTreeMap<String, i128>>;
 
+    /// What each source that has paid anything has paid, by the latest records of its lines.
+    async fn received(&self) -> Result<BTreeMap<FundingSource, i128>>;
+
     /// The key directory's heads, oldest first, each with the hash of the chain up to it.
     async fn directory_heads(&self) -> Result<Vec<(Head, Fixed<32>)>>;
 
     /// Restated totals that wait for an operator.
-    async fn restatements(&self) -> Result<Vec<FundsTotals>>;
+    async fn restatements(&self) -> Result<Vec<Restatement>>;
 }
 
 /// The database of the tally.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use messages::{FundingSource, encoding::Fixed, money::Amount};
+use messages::{FundingSource, encoding::Fixed, money::Amount, publisher::Publisher};
 use service_kit::{
     db::{OpenError, Sqlite},
     outbox::{Outbox, SqliteOutbox, as_it_stands},
@@ -99,6 +99,12 @@ fn parsed<T: std::str::FromStr>(row: &SqliteRow, column: &str) -> Result<T> {
     let text: String = row.try_get(column)?;
     text.parse()
         .map_err(|_| StoreError::Corrupt("a text that does not parse"))
+}
+
+/// A channel that was counted.
+fn publisher(row: &SqliteRow) -> Result<Publisher> {
+    let text: String = row.try_get("channel")?;
+    Publisher::taken(&text).map_err(|_| StoreError::Corrupt("a text that is no channel"))
 }
 
 fn line(row: &SqliteRow) -> Result<Line> {

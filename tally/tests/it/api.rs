@@ -3,16 +3,13 @@
 use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
-use messages::{
-    avro::{DirectoryHead, Record as _},
-    directory::{Head, WitnessedHeads},
-    problem::Slug,
-};
+use messages::{directory::WitnessedHeads, problem::Slug};
 use reqwest::StatusCode;
 use service_kit::tls;
+use tally::{Config, Rules};
 
 use crate::{
-    app::{App, TOKEN, problem},
+    app::{App, TOKEN, directory_key, head, problem},
     pki::{Pki, READER},
 };
 
@@ -96,6 +93,11 @@ async fn pages_hold_each_row_once_in_json_and_csv() {
             .bearer_auth(TOKEN)
             .header("accept", "text/csv");
         let csv = request.send().await.unwrap();
+        let next_after = csv
+            .headers()
+            .get("next-after")
+            .map(|it| it.to_str().unwrap());
+        assert_eq!(next_after, page["next"].as_str());
         assert_eq!(csv.headers()["content-type"], "text/csv; charset=utf-8");
         let text = csv.text().await.unwrap();
         assert!(text.starts_with("fundingSource,baseVoteValue,channel,votes,amount\r\n"));
@@ -128,6 +130,10 @@ async fn the_ledger_is_shown_whole_and_its_head_covers_it() {
         query = format!("&after={next}");
     }
     let head = app.json("/v1/ledger/head").await;
+    let behind = app
+        .json("/v1/ledger/entries?after=9223372036854775806")
+        .await;
+    assert_eq!(behind["entries"].as_array().map(Vec::len), Some(0));
 
     assert_eq!(
         entries.len(),
@@ -177,13 +183,21 @@ async fn bad_input_is_refused_at_every_door() {
             "/v1/months/2026-01/payouts?after=grant,0.25,a",
             Slug::InvalidQuery,
         ),
+        (
+            "/v1/months/2026-01/payouts?after=user-wallet,0.25,Example.com",
+            Slug::InvalidQuery,
+        ),
         ("/v1/months/2026-01/payouts?other=1", Slug::InvalidQuery),
-        ("/v1/publishers/www.example.com", Slug::InvalidPath),
+        ("/v1/publishers/Example.com", Slug::InvalidPath),
         ("/v1/publishers/%FF", Slug::InvalidPath),
         ("/v1/publishers/example.net", Slug::NotFound),
         ("/v1/ledger/entries?after=-1", Slug::InvalidQuery),
         (
             "/v1/ledger/entries?after=99999999999999999999",
+            Slug::InvalidQuery,
+        ),
+        (
+            "/v1/ledger/entries?after=9223372036854775807",
             Slug::InvalidQuery,
         ),
         ("/v1/ledger/entries?limit=x", Slug::InvalidQuery),
@@ -206,17 +220,12 @@ async fn bad_input_is_refused_at_every_door() {
 #[tokio::test]
 async fn the_witness_shows_heads_to_everybody_and_never_conditionally() {
     let mut app = App::start().await;
-    let key = SigningKey::from_bytes(&[9; 32]);
-    let heads = ["2026-01-01", "2026-01-02"].map(|day| Head::sign(day.parse().unwrap(), &[], &key));
+    let heads = ["2026-01-01", "2026-01-02"].map(|day| head(day, 7, &directory_key()));
     for head in &heads {
-        let record = DirectoryHead::from(head).encode();
-        app.publish(&app.topics.directory, "head", record).await;
+        app.publish_head(head).await;
     }
     // Another head of a day that was witnessed: a split view. The witness keeps what it saw first.
-    let other = Head::sign(heads[0].day, &[], &SigningKey::from_bytes(&[8; 32]));
-    let mut split = DirectoryHead::from(&other);
-    split.size = 7;
-    app.publish(&app.topics.directory, "head", split.encode())
+    app.publish_head(&head("2026-01-01", 8, &directory_key()))
         .await;
     app.settle().await;
 
@@ -230,14 +239,103 @@ async fn the_witness_shows_heads_to_everybody_and_never_conditionally() {
     assert_eq!(answer.json::<WitnessedHeads>().await.unwrap().heads, heads);
 }
 
+/// Whoever can write to the topic would otherwise shut out the true heads, and nothing sells.
+#[tokio::test]
+async fn forged_heads_and_heads_of_the_future_are_refused_and_true_ones_are_kept() {
+    let mut app = App::start().await;
+    let forger = SigningKey::from_bytes(&[8; 32]);
+    let mut altered = head("2026-01-01", 7, &directory_key());
+    altered.size = 8;
+    let true_head = head("2026-01-01", 7, &directory_key());
+    for head in [
+        &head("2026-01-01", 7, &forger),
+        &altered,
+        &head("2026-01-03", 7, &directory_key()),
+        &head("2099-01-01", 7, &directory_key()),
+        &true_head,
+    ] {
+        app.publish_head(head).await;
+    }
+
+    app.settle().await;
+
+    let letters = app
+        .records(&format!("{}.dead-letter", app.topics.directory))
+        .await;
+    let mut reasons: Vec<_> = letters
+        .iter()
+        .map(|letter| letter["reason"].as_str().unwrap())
+        .collect();
+    reasons.sort_unstable();
+    assert_eq!(
+        reasons,
+        ["bad-day", "bad-day", "bad-signature", "bad-signature"]
+    );
+    let answer = app.request("/v1/directory-heads").send().await.unwrap();
+    assert_eq!(
+        answer.json::<WitnessedHeads>().await.unwrap().heads,
+        [true_head]
+    );
+}
+
+/// What a browser asks for: no token, and a certificate of an edge or none.
+async fn heads_for(app: &App, certificate: Option<&str>) -> reqwest::Response {
+    let tls = app.pki.client(certificate);
+    let client = tls::http_client(&tls, Duration::from_secs(5)).unwrap();
+    client
+        .get(app.address("/v1/directory-heads"))
+        .send()
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn an_edge_reads_what_is_public_and_nothing_else() {
+    let change = |config: &mut Config| config.http.edge_names = vec!["edge".to_owned()];
+    let app = App::with_settings(change, Rules::default()).await;
+    let tls = app.pki.client(Some("edge"));
+    let edge = tls::http_client(&tls, Duration::from_secs(5)).unwrap();
+
+    for route in ROUTES {
+        let answer = edge.get(app.address(route)).send().await.unwrap();
+        problem(answer, Slug::Unauthorized).await;
+    }
+    assert_eq!(heads_for(&app, Some("edge")).await.status(), StatusCode::OK);
+    let with_token = edge.get(app.address("/v1/months")).bearer_auth(TOKEN);
+    assert_eq!(with_token.send().await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_heads_have_a_limit_of_their_own_for_each_client() {
+    let change = |config: &mut Config| {
+        config.limits.directory_heads_per_minute = 2;
+        config.http.edge_names = vec!["edge".to_owned()];
+    };
+    let app = App::with_settings(change, Rules::default()).await;
+    for _ in 0..2 {
+        assert_eq!(heads_for(&app, None).await.status(), StatusCode::OK);
+    }
+
+    let third = heads_for(&app, None).await;
+
+    assert_eq!(third.headers()["retry-after"], "30");
+    problem(third, Slug::TooManyRequests).await;
+    let tls = app.pki.client(Some("edge"));
+    let edge = tls::http_client(&tls, Duration::from_secs(5)).unwrap();
+    let other = edge
+        .get(app.address("/v1/directory-heads"))
+        .header("client-bucket", "7");
+    assert_eq!(other.send().await.unwrap().status(), StatusCode::OK);
+    assert_eq!(app.get("/v1/months").await.status(), StatusCode::OK);
+}
+
 #[tokio::test]
 async fn the_description_is_served_and_the_service_is_ready() {
     let app = App::start().await;
 
-    let described = app.json("/openapi.json").await;
-
-    for route in ["/v1/months", "/v1/ledger/head", "/v1/directory-heads"] {
-        assert!(described["paths"].get(route).is_some(), "{route}");
-    }
+    assert_eq!(
+        app.json("/openapi.json").await,
+        serde_json::to_value(tally::openapi()).unwrap()
+    );
     assert_eq!(app.readyz().await.0, StatusCode::OK);
 }

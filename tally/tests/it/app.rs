@@ -4,9 +4,12 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use chrono::{NaiveDate, TimeDelta};
 use clock::{Clock, Simulation};
+use ed25519_dalek::{Signer as _, SigningKey};
 use messages::{
     FundingSource, KeyId,
-    avro::{Funds, FundsKey, Record as _, Vote},
+    avro::{DirectoryHead, Funds, FundsKey, Record as _, Vote},
+    digest::H,
+    directory::Head,
     encoding::Fixed,
     problem::{Problem, Slug},
 };
@@ -25,6 +28,16 @@ use crate::pki::Pki;
 /// When every test begins.
 const START: &str = "2026-01-01T10:00:00Z";
 
+/// The key that signs the key directory's heads.
+pub(crate) fn directory_key() -> SigningKey {
+    SigningKey::from_bytes(&[9; 32])
+}
+
+/// The setting that names it.
+pub(crate) fn directory_public_key() -> String {
+    Fixed(directory_key().verifying_key().to_bytes()).to_string()
+}
+
 /// The bearer token that is let in.
 pub(crate) const TOKEN: &str = "a-token-of-the-ledger";
 
@@ -37,6 +50,7 @@ pub(crate) struct App {
     running: Option<Running>,
     client: Client,
     log: Arc<dyn EventLog>,
+    change: fn(&mut Config),
 }
 
 impl App {
@@ -45,6 +59,11 @@ impl App {
     }
 
     pub(crate) async fn with(rules: Rules) -> Self {
+        Self::with_settings(|_| {}, rules).await
+    }
+
+    /// With settings that `change` has changed.
+    pub(crate) async fn with_settings(change: fn(&mut Config), rules: Rules) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let pki = Pki::new(&folder.path().join("pki"));
         let (clock, simulation) = Clock::simulated(START.parse().unwrap());
@@ -62,6 +81,7 @@ impl App {
             running: None,
             client,
             log,
+            change,
         };
         app.run(rules).await;
         app
@@ -80,6 +100,7 @@ impl App {
             .set("event_log.poll_seconds", "3600")
             .set("event_log.lease_seconds", "1")
             .set("ledger.head_key_file", path("head.key"))
+            .set("directory.public_key", directory_public_key())
             .set("auth.bearer_tokens_file", path("tokens"))
             .set("limits.page_rows_max", "10")
             .set("http.listen", "127.0.0.1:0")
@@ -87,6 +108,7 @@ impl App {
             .load()
             .unwrap();
         config.http.tls = self.pki.server();
+        (self.change)(&mut config);
         config
     }
 
@@ -133,6 +155,11 @@ impl App {
             timestamp: self.clock.now(),
         };
         self.append(&[record]).await;
+    }
+
+    pub(crate) async fn publish_head(&self, head: &Head) {
+        let record = DirectoryHead::from(head).encode();
+        self.publish(&self.topics.directory, "head", record).await;
     }
 
     pub(crate) async fn append(&self, records: &[NewRecord]) {
@@ -196,12 +223,17 @@ impl App {
 
     /// What `/readyz` says.
     pub(crate) async fn readyz(&self) -> (StatusCode, String) {
+        self.admin("/readyz").await
+    }
+
+    /// What the admin listener says.
+    pub(crate) async fn admin(&self, path: &str) -> (StatusCode, String) {
         let admin = self.running.as_ref().unwrap().admin_addr;
         let client = Client::builder()
             .tls_backend_preconfigured(tls::client_config(&self.pki.client(None)).unwrap());
         let client = client.no_proxy().build().unwrap();
         let answer = client
-            .get(format!("http://{admin}/readyz"))
+            .get(format!("http://{admin}{path}"))
             .send()
             .await
             .unwrap();
@@ -243,6 +275,22 @@ pub(crate) fn vote(
         base_vote_value: "0.25".to_owned(),
         vote_tally: votes.into(),
         funding_source: source.to_string(),
+    }
+}
+
+/// A head of the key directory of `day` over `size` entries, signed by `key` (contracts §5).
+pub(crate) fn head(day: &str, size: u64, key: &SigningKey) -> Head {
+    let hash = Fixed([1; 32]);
+    let signed = H::new("bt/directory-head/1")
+        .part(day.as_bytes())
+        .part(&size.to_be_bytes())
+        .part(hash.as_bytes())
+        .finish();
+    Head {
+        day: day.parse().unwrap(),
+        size,
+        hash,
+        signature: Fixed(key.sign(&signed).to_bytes()),
     }
 }
 

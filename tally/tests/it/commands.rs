@@ -3,8 +3,9 @@
 use std::process::{Command, Output};
 
 use messages::{FundingSource, avro::Record as _};
+use tally::Rules;
 
-use crate::app::{App, funds};
+use crate::app::{App, directory_public_key, funds};
 
 /// A stopped tally with a closed month.
 async fn closed() -> App {
@@ -32,6 +33,7 @@ pub(crate) fn run(app: &App, arguments: &[&str]) -> Output {
             &log,
         ])
         .args(["--ledger-head-key-file", &path("head.key")])
+        .args(["--directory-public-key", &directory_public_key()])
         .output()
         .unwrap()
 }
@@ -88,6 +90,29 @@ async fn close_says_why_the_next_month_does_not_close() {
 }
 
 #[tokio::test]
+async fn close_reads_to_the_end_of_the_log_and_closes_what_is_due() {
+    let mut app = App::start().await;
+    app.vote(1, "example.com", 5).await;
+    app.until("2026-02-04T01:00:00Z").await;
+    app.stop().await;
+    app.funds("2026-01-31", [("0", 0, 0), ("10", 40, 40)]).await;
+
+    let first = text(&run(&app, &["close"]));
+    let second = text(&run(&app, &["close"]));
+
+    assert!(first.contains("closed 2026-01"), "{first}");
+    let why = "is of 2026-01-31, before the end of 2026-02";
+    assert!(first.contains(why), "{first}");
+    assert!(
+        !second.contains("closed") && second.contains(why),
+        "{second}"
+    );
+    app.run(Rules::default()).await;
+    let payouts = app.json("/v1/months/2026-01/payouts").await;
+    assert_eq!(payouts["payouts"][0]["amount"], "1.1875");
+}
+
+#[tokio::test]
 async fn a_new_key_is_made_once_and_help_explains_every_command() {
     let app = closed().await;
     let file = app.path("new.key").display().to_string();
@@ -107,8 +132,11 @@ async fn a_new_key_is_made_once_and_help_explains_every_command() {
     ] {
         assert!(help.contains(command), "{command}");
     }
-    let nothing = run(&app, &["funds", "accept", "user-wallet", "0.25"]);
-    assert!(!nothing.status.success());
+    for decision in ["accept", "reject"] {
+        let mark = "0".repeat(32);
+        let nothing = run(&app, &["funds", decision, "user-wallet", "0.25", &mark]);
+        assert!(!nothing.status.success());
+    }
     assert!(run(&app, &["funds", "list"]).status.success());
     assert!(run(&app, &["completions", "bash"]).status.success());
 }
@@ -129,10 +157,14 @@ async fn a_restatement_holds_the_month_until_it_is_accepted() {
 
     let listed = text(&run(&app, &["funds", "list"]));
     assert!(
-        listed.contains("user-wallet 0.25: by 2026-01-30 received 9 BAT"),
+        listed.contains(": by 2026-01-30 received 9 BAT, sold 36 votes"),
         "{listed}"
     );
-    let accepted = run(&app, &["funds", "accept", "user-wallet", "0.25"]);
+    let mark = listed
+        .strip_prefix("user-wallet 0.25 ")
+        .and_then(|rest| rest.split(':').next());
+    let accepted = ["funds", "accept", "user-wallet", "0.25", mark.unwrap()];
+    let accepted = run(&app, &accepted);
     assert!(accepted.status.success(), "{}", text(&accepted));
 
     // Its day is before the end of the month, so a later record is needed, too.

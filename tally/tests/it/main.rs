@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod alarms;
 mod api;
 mod app;
 mod closing;
@@ -10,3 +11,4 @@ mod kill;
 mod pki;
 mod reading;
 mod restored;
+mod settings;

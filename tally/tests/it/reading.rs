@@ -1,10 +1,17 @@
 //! Exactly once, whatever happens in between.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicBool, Ordering},
+};
 
-use messages::avro::Record as _;
-use service_kit::fault::{Crashed, FaultPoints};
-use tally::Rules;
+use messages::{FundingSource, avro::Record as _};
+use service_kit::{
+    event_log::NewRecord,
+    fault::{Crashed, FaultPoints},
+    shutdown::Shutdown,
+};
+use tally::{Rules, closer::NotYet, intake::Reached};
 
 use crate::app::{App, vote};
 
@@ -42,7 +49,7 @@ async fn garbage_is_put_aside_with_reason_and_place_and_reading_goes_on() {
     let mut bad = vote(
         7,
         day,
-        "www.example.com",
+        "Example.com",
         1,
         messages::FundingSource::UserWallet,
     );
@@ -122,6 +129,50 @@ async fn a_crash_after_any_step_loses_and_repeats_nothing() {
             .await;
         assert_eq!(letters.len(), 3, "{point}");
     }
+}
+
+/// A day's backlog must not keep a service from stopping.
+#[tokio::test]
+async fn the_order_to_stop_is_heeded_between_batches_and_the_rest_is_read_afterwards() {
+    let mut app = App::start().await;
+    app.stop().await;
+    let day = "2026-01-01".parse().unwrap();
+    let votes = (0..1_200).map(|event| NewRecord {
+        topic: app.topics.vote.clone(),
+        key: b"one".to_vec(),
+        value: vote(event, day, "example.com", 1, FundingSource::UserWallet).encode(),
+        timestamp: "2026-01-01T10:00:00Z".parse().unwrap(),
+    });
+    let votes: Vec<_> = votes.collect();
+    for votes in votes.chunks(400) {
+        app.append(votes).await;
+    }
+    let order: Arc<OnceLock<Shutdown>> = Arc::default();
+    let given = Arc::clone(&order);
+    let faults = FaultPoints::planned(move |name| {
+        if let ("tally-batch-taken", Some(order)) = (name, given.get()) {
+            order.begin();
+        }
+        Ok(())
+    });
+    let rules = Rules {
+        faults,
+        ..Rules::default()
+    };
+    let parts = tally::open(&app.config(), &app.deps(rules)).await.unwrap();
+    order.set(parts.shutdown.clone()).unwrap();
+
+    let reached = parts.intake.run().await.unwrap();
+    let closing = parts.closer.close_due().await.unwrap();
+
+    assert_eq!(reached, Reached::Stopped);
+    assert_eq!(closing, (Vec::new(), NotYet::Stopped));
+    let months = parts.store.months().await.unwrap();
+    let read_so_far = months[0].lines[0].votes;
+    assert!((1..1_200).contains(&read_so_far), "{read_so_far}");
+    app.run(Rules::default()).await;
+    app.settle().await;
+    assert_eq!(counted(&app).await, 1_200);
 }
 
 /// Two processes on one database share the work and do none of it twice.

@@ -1,6 +1,4 @@
-//! Hiding in a crowd (U1, U2, U4).
-
-use std::collections::BTreeMap;
+//! Hiding in a crowd, and coming alone (U1, U4).
 
 use chrono::TimeDelta;
 use client::{Profile, transport::Request};
@@ -67,13 +65,16 @@ async fn votes_alone(world: &mut World, crowd: u64) -> bool {
     };
     let end = world.kit.clock().now() + TimeDelta::days(2);
     let interests = [interest];
-    let planning = anna.plan_votes(&interests, messages::vote_text::VoteType::AutoContribute);
-    let mut planning = std::pin::pin!(planning);
-    tokio::select! {
-        biased;
-        planned = &mut planning => planned.unwrap().is_empty(),
-        () = world.kit.run_until(end) => false,
+    {
+        let voting = anna.vote(&interests, messages::vote_text::VoteType::AutoContribute);
+        let mut voting = std::pin::pin!(voting);
+        tokio::select! {
+            biased;
+            told = &mut voting => assert!(told.unwrap().is_empty()),
+            () = world.kit.run_until(end) => {}
+        }
     }
+    !anna.wallet().state.votes.is_empty()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -157,105 +158,4 @@ async fn u4_control_a_kept_connection_is_seen() {
     let world = World::start().await;
 
     assert!(connections(&world, true).await < 3);
-}
-
-/// How many buyers there are in the month that the attacker looks at.
-const BUYERS: usize = 12;
-
-/// Lets buyers buy one after another over some days and vote for a publisher of their own each, and has an
-/// attacker who knows every purchase's hour and every event's place guess who cast each vote: the one who
-/// bought last before it. Gives how often that is right, and how often guessing would be.
-async fn guess_buyers(world: &mut World, profile: Profile) -> (f64, f64) {
-    let mut purchases = Vec::new();
-    let mut browsers = Vec::new();
-    for buyer in 0..BUYERS {
-        let name = format!("buyer-{buyer}");
-        drop(
-            world
-                .kit
-                .buy(&name, FundingSource::UserWallet, 4)
-                .await
-                .unwrap(),
-        );
-        purchases.push(world.kit.clock().now().date_naive());
-        browsers.push((name, format!("example{buyer}.com")));
-        let (name, channel) = browsers.last().unwrap().clone();
-        start_voting(world, &name, &channel, profile.clone()).await;
-        world.live(TimeDelta::hours(26)).await;
-    }
-    world.live(TimeDelta::days(12)).await;
-
-    let owners: BTreeMap<String, usize> = browsers
-        .iter()
-        .enumerate()
-        .map(|(buyer, (_, channel))| (channel.clone(), buyer))
-        .collect();
-    let events = world.events().await;
-    let (mut right, mut by_chance) = (0.0, 0.0);
-    for event in &events {
-        let day: chrono::NaiveDate = event.created_at.get(..10).unwrap().parse().unwrap();
-        let before: Vec<usize> = (0..BUYERS)
-            .filter(|buyer| *purchases.get(*buyer).unwrap() <= day)
-            .collect();
-        let guess = before.last().unwrap();
-        right += f64::from(u8::from(owners.get(&event.channel) == Some(guess)));
-        by_chance += 1.0 / f64::from(u32::try_from(before.len()).unwrap());
-    }
-    assert!(
-        events.len() >= BUYERS,
-        "{} votes were counted",
-        events.len()
-    );
-    (right, by_chance)
-}
-
-/// Has a browser plan its votes and cast them while the world lives on.
-async fn start_voting(world: &mut World, name: &str, channel: &str, profile: Profile) {
-    let clock = world.kit.clock().clone();
-    let settings = world.kit.layout().browser(name, 7, profile, clock).unwrap();
-    let file = world
-        .kit
-        .data()
-        .parent()
-        .unwrap()
-        .join(format!("{name}.json"));
-    let mut browser = client::Browser::start(settings, client::wallet::Wallet::open(file).unwrap());
-    let interest = client::browser::Interest {
-        publisher: channel.parse().unwrap(),
-        attention: 1,
-    };
-    let kind = messages::vote_text::VoteType::AutoContribute;
-    browser.plan_votes(&[interest], kind).await.unwrap();
-    world
-        .voting
-        .spawn(async move { browser.vote().await.unwrap() });
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn u2_who_bought_last_did_not_vote() {
-    let mut world = World::start().await;
-
-    let (right, by_chance) = guess_buyers(&mut world, Profile::demo()).await;
-
-    assert!(
-        right <= 2.0 * by_chance.max(1.0),
-        "{right} right, {by_chance} by chance"
-    );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn u2_control_browsers_that_do_not_wait_are_named() {
-    let mut world = World::start().await;
-    let profile = Profile {
-        spread_max: TimeDelta::minutes(30),
-        slot: TimeDelta::zero(),
-        ..Profile::demo()
-    };
-
-    let (right, by_chance) = guess_buyers(&mut world, profile).await;
-
-    assert!(
-        right > 2.0 * by_chance,
-        "{right} right, {by_chance} by chance"
-    );
 }

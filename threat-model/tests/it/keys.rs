@@ -93,9 +93,18 @@ fn victim(
     witnessed: Option<&Directory>,
     profile: Profile,
 ) -> Browser {
-    let layout = world.kit.layout();
     let clock = world.kit.clock().clone();
-    let mut settings = layout.browser("victim", 1, profile, clock).unwrap();
+    let settings = world.kit.layout().browser("victim", 1, profile, clock);
+    victim_of(world, settings.unwrap(), shown, witnessed)
+}
+
+fn victim_of(
+    world: &World,
+    mut settings: client::Settings,
+    shown: &Directory,
+    witnessed: Option<&Directory>,
+) -> Browser {
+    let layout = world.kit.layout();
     settings.server = Arc::new(Lying {
         truth: Arc::clone(&settings.server),
         path: "/v1/key-directory",
@@ -135,6 +144,26 @@ async fn t12_a_directory_that_nobody_signed_is_refused() {
     let mut browser = victim(&world, &forged, Some(&forged), Profile::demo());
 
     assert!(browser.check_directory().await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t12_control_a_browser_that_pins_the_forgers_key_takes_the_forged_one() {
+    let world = World::start().await;
+    let forger = DirectoryKey::from_bytes(&[9; 32]);
+    let mut lie = tagged(&world, &forger, TimeDelta::days(30)).await;
+    let entries = lie.entries.clone();
+    for head in &mut lie.heads {
+        let covered = usize::try_from(head.size).unwrap();
+        *head = Head::sign(head.day, &entries[..covered], &forger);
+    }
+    let layout = world.kit.layout();
+    let clock = world.kit.clock().clone();
+    let mut settings = layout.browser("victim", 1, Profile::demo(), clock).unwrap();
+    settings.directory_key = forger.verifying_key();
+
+    let mut browser = victim_of(&world, settings, &lie, Some(&lie));
+
+    assert!(is_tagged(&mut browser).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,19 +4,28 @@
 //! attacker has. Its control is the same attack on a system with one fault planted, and passes when the
 //! attack succeeds. `threats.toml` says which test belongs to which item.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
 
 mod capabilities;
 mod crowds;
 mod doors;
 mod endpoints;
+mod erasure;
+mod insiders;
 mod keys;
+mod linking;
 mod moments;
+mod month;
 mod months;
 mod orders;
 mod register;
 mod restores;
 mod secrets;
+mod senders;
 mod tls;
 mod traces;
 mod transfers;

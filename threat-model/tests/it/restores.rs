@@ -3,8 +3,10 @@
 use blindtally::system::ServiceName;
 use chrono::TimeDelta;
 use client::browser::body_of_vote;
+use messages::avro::{Funds, Record as _};
+use sqlx::Row as _;
 
-use super::world::{LOG, REGISTRY, VOTES, World, vote_for};
+use super::world::{LOG, ORDERS, REGISTRY, TALLY, VOTES, World, vote_for};
 
 /// Counts a vote, sets the registry back to before it, and spends one of its tokens again.
 async fn spend_after_restore(world: &mut World) -> u16 {
@@ -97,7 +99,7 @@ async fn t19_control_an_outbox_that_forgot_its_life_publishes_again() {
 }
 
 /// Publishes a vote, then makes the event log anew.
-async fn make_log_anew(world: &mut World) {
+async fn make_log_anew(world: &mut World, tally_forgets: &'static str) {
     let mut hand = world.hand();
     let tokens = world.drive(hand.buy(8)).await.unwrap();
     let (first, second) = tokens.split_at(4);
@@ -117,6 +119,7 @@ async fn make_log_anew(world: &mut World) {
         .stop(&[ServiceName::Payments, ServiceName::Tally])
         .await;
     world.lose(LOG);
+    world.tamper(TALLY, tally_forgets).await;
     world
         .run(&[ServiceName::Tally, ServiceName::Payments])
         .await;
@@ -127,11 +130,25 @@ async fn make_log_anew(world: &mut World) {
 async fn t19_an_event_log_that_was_made_anew_is_noticed() {
     let mut world = World::start().await;
 
-    make_log_anew(&mut world).await;
+    make_log_anew(&mut world, "").await;
 
     assert!(!world.is_ready(ServiceName::Payments).await);
     assert!(!world.is_ready(ServiceName::Tally).await);
     assert_eq!(world.events().await.len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t19_control_a_tally_that_forgot_what_it_read_is_content_with_the_new_log() {
+    let mut world = World::start().await;
+
+    make_log_anew(
+        &mut world,
+        "DELETE FROM consumer_offset; DELETE FROM consumer_log;
+         UPDATE outbox_state SET generation = randomblob(16), counter = 0",
+    )
+    .await;
+
+    assert!(world.is_ready(ServiceName::Tally).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -141,8 +158,63 @@ async fn t19_control_an_outbox_without_a_past_goes_on_in_the_new_log() {
         UPDATE outbox_state SET generation = randomblob(16), counter = 0; END";
     world.tamper(VOTES, forget).await;
 
-    make_log_anew(&mut world).await;
+    make_log_anew(&mut world, "").await;
 
     // The second vote is there, the first is lost, and nobody was told.
     assert_eq!(world.events().await.len(), 1);
+}
+
+/// Keeps a copy of the orders' database, sells eight votes more, and sets the database back.
+async fn set_orders_back(world: &mut World) {
+    let payments = [ServiceName::Payments];
+    let mut hand = world.hand();
+    world.drive(hand.buy(4)).await.unwrap();
+    drop(hand);
+    world.stop(&payments).await;
+    world.back_up(ORDERS);
+    world.run(&payments).await;
+    let mut hand = world.hand();
+    world.drive(hand.buy(8)).await.unwrap();
+    drop(hand);
+    world.stop(&payments).await;
+    world.restore(ORDERS);
+    world.run(&payments).await;
+    world.live(TimeDelta::days(8)).await;
+}
+
+/// How many records of funds say that more was signed than sold.
+async fn impossible_funds(world: &World) -> usize {
+    let mut log = world.open(LOG).await;
+    let select = "SELECT value FROM record WHERE topic LIKE '%.payment.funds'";
+    let rows = sqlx::query(select).fetch_all(&mut log).await.unwrap();
+    let records = rows
+        .iter()
+        .map(|row| Funds::decode(row.get::<&[u8], _>(0)).unwrap());
+    let signed = |funds: &Funds| funds.keys.iter().map(|key| key.signed_total).sum::<i64>();
+    records
+        .filter(|funds| signed(funds) > funds.votes_sold_total)
+        .count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t19_orders_that_were_set_back_are_noticed() {
+    let mut world = World::start().await;
+    assert!(world.is_ready(ServiceName::Payments).await);
+
+    set_orders_back(&mut world).await;
+
+    assert!(!world.is_ready(ServiceName::Payments).await);
+    assert_eq!(impossible_funds(&world).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t19_control_orders_that_are_not_compared_are_reported_as_they_are() {
+    let mut world = World::planted(|planted| {
+        planted.payments.signed_fits = |_, _| true;
+    })
+    .await;
+
+    set_orders_back(&mut world).await;
+
+    assert!(impossible_funds(&world).await > 0);
 }

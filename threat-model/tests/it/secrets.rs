@@ -4,26 +4,34 @@ use std::collections::BTreeSet;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
+use messages::FundingSource;
+use payments::domain::capability::Capabilities;
+
 use super::{
-    traces::{forms, pay_and_vote},
+    month::{Month, logs, needles::Needles},
+    traces::forms,
     world::{VOTES, World},
 };
 
-/// The secrets of the system, as their files have them and as bytes.
-fn secrets(world: &World) -> Vec<Vec<u8>> {
+/// The secrets of the system, as their files have them and as bytes, and the private keys of its certificates.
+pub(crate) fn secrets(world: &World) -> Vec<Vec<u8>> {
     let folder = std::fs::read_dir(world.file("pki")).unwrap();
-    let files = folder.map(|entry| entry.unwrap().path());
-    let files = files.filter(|file| file.extension().is_some_and(|end| end == "secret"));
-    let texts = files.map(|file| std::fs::read_to_string(file).unwrap().trim().to_owned());
-    texts
-        .flat_map(|text| {
-            [
-                BASE64_STANDARD.decode(&text).unwrap_or_default(),
-                text.into_bytes(),
-            ]
-        })
-        .filter(|secret| secret.len() >= 16)
-        .collect()
+    let mut secrets = Vec::new();
+    for file in folder.map(|entry| entry.unwrap().path()) {
+        let text = std::fs::read_to_string(&file).unwrap().trim().to_owned();
+        if file.extension().is_some_and(|end| end == "secret") {
+            secrets.push(BASE64_STANDARD.decode(&text).unwrap_or_default());
+            secrets.push(text.into_bytes());
+        } else if text.contains("PRIVATE KEY") {
+            let lines = text.lines().filter(|line| !line.starts_with('-'));
+            let der = BASE64_STANDARD.decode(lines.collect::<String>()).unwrap();
+            // The key itself is an octet string of 32 bytes.
+            let at = der.windows(2).position(|window| window == [4, 32]).unwrap();
+            secrets.push(der[at + 2..at + 34].to_vec());
+        }
+    }
+    secrets.retain(|secret| secret.len() >= 16);
+    secrets
 }
 
 /// The files beside the secrets' own that hold one.
@@ -42,15 +50,57 @@ fn holding_any(world: &World, secrets: &[Vec<u8>]) -> BTreeSet<String> {
     holding
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn t2_no_database_and_no_topic_holds_a_secret() {
-    let mut world = World::start().await;
-    pay_and_vote(&mut world).await;
-    let secrets = secrets(&world);
-    world.kit.stop().await.unwrap();
+/// What must be in no database, topic or log: the files' secrets, the keys that sign, and what allows to use
+/// an order.
+fn secrets_of(month: &Month) -> Needles<&'static str> {
+    let mut needles = Needles::new();
+    for secret in &month.secrets {
+        needles.add_forms(secret, &"a secret of a file");
+    }
+    for key in &month.signing_keys {
+        needles.add_forms(key, &"a key that signs");
+    }
+    for buyer in &month.buyers {
+        needles.add(buyer.trail.capability.as_bytes(), &"a capability");
+    }
+    needles
+}
 
-    assert!(secrets.len() > 5, "there is nothing to look for");
-    assert_eq!(holding_any(&world, &secrets), BTreeSet::new());
+#[tokio::test(flavor = "multi_thread")]
+async fn t2_no_database_no_topic_and_no_log_holds_a_secret() {
+    let month = Month::of_browsers().await;
+    assert!(month.secrets.len() > 10, "there is nothing to look for");
+    assert!(month.signing_keys.len() >= 2, "no key has signed");
+    let secrets = secrets_of(month);
+
+    for look in &month.looks {
+        for (name, bytes) in &look.files {
+            assert_eq!(secrets.find(bytes).keys().next(), None, "{name}");
+        }
+    }
+    assert_eq!(secrets.find(&logs::text()).keys().next(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t2_control_a_capability_in_the_log_is_seen() {
+    logs::keep();
+    let mut world = World::planted(|planted| {
+        planted.payments.capability = |capabilities, order, sent, may, now| {
+            tracing::info!(sent, "a request came");
+            Capabilities::check(capabilities, order, sent, may, now)
+        };
+    })
+    .await;
+    let mut hand = world.hand();
+    let open = world.drive(hand.order(FundingSource::UserWallet, 4)).await;
+    let open = open.unwrap();
+    world.drive(hand.look(&open)).await.unwrap();
+
+    let mut needles = Needles::new();
+    let capability = open.order.capability.unwrap();
+    needles.add(capability.as_bytes(), &());
+
+    assert!(!needles.find(&logs::text()).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

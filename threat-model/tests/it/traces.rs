@@ -1,17 +1,24 @@
-//! What is left behind: identities, and what joins a vote to its purchase (G1, T5, U3, U4).
+//! What stands on both sides and so joins a vote to its purchase (G1, U3).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use chrono::{NaiveDate, TimeDelta};
-use messages::FundingSource;
+use messages::{FundingSource, avro, avro::Record as _};
+use payments::domain::capability::Capabilities;
 use test_kit::stored::StoredValue;
 use uuid::Uuid;
 
-use super::world::{LOG, ORDERS, REGISTRY, VOTES, World, vote_for};
+use super::{
+    month::{
+        Month, buyers, logs,
+        needles::{Needles, VALUE_BYTES_MIN},
+    },
+    world::{LOG, ORDERS, REGISTRY, TALLY, VOTES, World, vote_for},
+};
 
 /// What knows of votes and nothing of purchases.
-const VOTE_SIDE: [&str; 4] = [VOTES, REGISTRY, LOG, super::world::TALLY];
+const VOTE_SIDE: [&str; 4] = [VOTES, REGISTRY, LOG, TALLY];
 
 /// Columns of the orders' database that say the same for everybody, or are published.
 const PUBLIC_COLUMNS: [&str; 16] = [
@@ -85,42 +92,85 @@ fn order_side(stored: &[StoredValue]) -> BTreeMap<Vec<u8>, String> {
         };
         for form in parts
             .into_iter()
-            .filter(|part| part.len() >= 8 && !is_day)
-            .flat_map(forms)
+            .filter(|part| part.len() >= VALUE_BYTES_MIN && !is_day)
         {
-            values.insert(form, format!("{}.{}", value.table, value.column));
+            values.insert(form.to_vec(), format!("{}.{}", value.table, value.column));
         }
     }
     values
 }
 
-/// The columns of the order side that have a value which the bytes of the vote side hold somewhere.
-fn shared(stored: &[StoredValue], files: &BTreeMap<String, Vec<u8>>) -> BTreeSet<String> {
-    let values = order_side(stored);
-    let mut by_start: BTreeMap<&[u8], Vec<(&[u8], &str)>> = BTreeMap::new();
-    for (value, column) in &values {
-        by_start
-            .entry(value.get(..8).unwrap())
-            .or_default()
-            .push((value, column));
-    }
-    let of_votes = files
-        .iter()
-        .filter(|(name, _)| VOTE_SIDE.iter().any(|side| name.starts_with(side)));
-    let mut found = BTreeSet::new();
-    for (_, bytes) in of_votes {
-        for at in 0..bytes.len().saturating_sub(7) {
-            let Some(candidates) = by_start.get(bytes.get(at..at + 8).unwrap()) else {
-                continue;
-            };
-            let here = bytes.get(at..).unwrap();
-            let matching = candidates
-                .iter()
-                .filter(|(value, _)| here.starts_with(value));
-            found.extend(matching.map(|(_, column)| (*column).to_owned()));
+/// Every value of the vote side that belongs to one vote: its ids, its tokens, its publisher.
+fn vote_side(stored: &[StoredValue]) -> BTreeMap<Vec<u8>, String> {
+    let of_votes = [
+        (VOTES, "vote", "vote_id"),
+        (VOTES, "outbox", "id"),
+        (REGISTRY, "redemptions", "spent"),
+        (REGISTRY, "redemptions", "binding"),
+        (TALLY, "counted_event", "id"),
+    ];
+    let mut values = BTreeMap::new();
+    for value in stored {
+        let StoredValue { table, column, .. } = value;
+        let of_vote = of_votes.contains(&(&*value.database, &**table, &**column));
+        if of_vote {
+            values.insert(value.bytes.clone(), format!("{table}.{column}"));
+        }
+        if value.database == LOG
+            && (&**table, &**column) == ("record", "value")
+            && let Ok(event) = avro::Vote::decode(&value.bytes)
+        {
+            values.insert(event.id.into_bytes(), "the event's id".to_owned());
+            values.insert(event.channel.into_bytes(), "the publisher".to_owned());
         }
     }
-    found
+    values
+}
+
+/// The sides of a system that are not to meet.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Side {
+    Order,
+    Vote,
+}
+
+/// What is looked for: the values of both sides, by their columns.
+type Columns = Needles<(Side, String)>;
+
+fn columns(stored: &[&[StoredValue]]) -> Columns {
+    let mut columns = Needles::new();
+    for stored in stored {
+        for (value, column) in order_side(stored) {
+            columns.add_forms(&value, &(Side::Order, column));
+        }
+        for (value, column) in vote_side(stored) {
+            columns.add_forms(&value, &(Side::Vote, column));
+        }
+    }
+    columns
+}
+
+/// The columns of one side that have a value which a file of the other side holds somewhere.
+fn joins(columns: &Columns, files: &BTreeMap<String, Vec<u8>>) -> BTreeSet<String> {
+    let mut joins = BTreeSet::new();
+    for (name, bytes) in files {
+        let foreign = match name {
+            name if name.starts_with(ORDERS) => Side::Vote,
+            name if VOTE_SIDE.iter().any(|side| name.starts_with(side)) => Side::Order,
+            _ => continue,
+        };
+        let found = columns.find(bytes).into_keys();
+        joins.extend(found.filter_map(|(side, column)| (side == foreign).then_some(column)));
+    }
+    joins
+}
+
+/// The columns that have a value which the log holds.
+fn logged(columns: &Columns) -> BTreeSet<String> {
+    let log = logs::text();
+    assert!(log.len() < logs::LOG_BYTES_MAX, "the log is not whole");
+    let found = columns.find(&log).into_keys();
+    found.map(|(_, column)| column).collect()
 }
 
 /// Three people buy, two of them by wallet and one by card, and vote; then a month goes by.
@@ -140,26 +190,47 @@ async fn buy_and_vote(world: &mut World) {
     world.live(TimeDelta::days(2)).await;
 }
 
-/// The columns of the order side that can be found again on the vote side.
-async fn joins(world: &mut World) -> BTreeSet<String> {
+/// The columns that join the two sides of a small system that was stopped.
+async fn joins_of(world: &mut World) -> BTreeSet<String> {
     world.kit.stop().await.unwrap();
-    let (stored, files) = (
-        world.kit.stored().await.unwrap(),
-        world.kit.files().unwrap(),
-    );
-    assert!(
-        order_side(&stored).len() > 30,
-        "there is nothing to look for"
-    );
-    shared(&stored, &files)
+    let stored = world.kit.stored().await.unwrap();
+    let columns = columns(&[&stored]);
+    assert!(columns.len() > 50, "there is nothing to look for");
+    joins(&columns, &world.kit.files().unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn u3_g1_no_value_of_a_purchase_is_on_the_vote_side() {
-    let mut world = World::start().await;
-    buy_and_vote(&mut world).await;
+async fn u3_g1_no_value_of_a_purchase_is_on_the_vote_side_nor_the_other_way_round() {
+    let month = Month::of_browsers().await;
+    let stored: Vec<&[StoredValue]> = month.looks.iter().map(|look| &*look.stored).collect();
+    let columns = columns(&stored);
+    // An order, an item, a transfer, and its points and signatures.
+    assert!(columns.len() > month.plan.buyers * 20, "{}", columns.len());
 
-    assert_eq!(joins(&mut world).await, BTreeSet::new());
+    for look in &month.looks {
+        assert_eq!(joins(&columns, &look.files), BTreeSet::new());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn u3_no_value_of_a_purchase_or_vote_is_logged() {
+    let month = Month::of_browsers().await;
+    let stored: Vec<&[StoredValue]> = month.looks.iter().map(|look| &*look.stored).collect();
+    let mut columns = columns(&stored);
+    for buyer in &month.buyers {
+        let capability = buyer.trail.capability.as_bytes();
+        columns.add(capability, &(Side::Order, "capability".to_owned()));
+        for t in buyer.votes.iter().flat_map(|vote| &vote.preimages) {
+            columns.add_forms(t, &(Side::Vote, "preimage".to_owned()));
+        }
+    }
+    for publisher in buyers::publishers() {
+        let publisher = publisher.to_string().into_bytes();
+        columns.add(&publisher, &(Side::Vote, "publisher".to_owned()));
+    }
+    assert!(!logs::text().is_empty(), "nothing is logged at all");
+
+    assert_eq!(logged(&columns), BTreeSet::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -176,8 +247,47 @@ async fn u3_g1_control_an_order_kept_beside_a_vote_is_seen() {
     let update = sqlx::query("UPDATE key_count SET note = ?").bind(hex::encode(id));
     update.execute(&mut votes).await.unwrap();
 
-    // The first of the columns that have the id.
-    assert_eq!(joins(&mut world).await.len(), 1);
+    // The last of the columns that have the id.
+    assert_eq!(joins_of(&mut world).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn u3_g1_control_a_publisher_kept_beside_an_order_is_seen() {
+    let mut world = World::start().await;
+    buy_and_vote(&mut world).await;
+    let note = "CREATE TABLE note (text TEXT); INSERT INTO note VALUES ('likes example.com')";
+    world.tamper(ORDERS, note).await;
+
+    assert_eq!(
+        joins_of(&mut world).await,
+        BTreeSet::from(["the publisher".to_owned()])
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn u3_control_ids_that_are_logged_are_seen() {
+    logs::keep();
+    let mut world = World::planted(|planted| {
+        planted.payments.capability = |capabilities, order, sent, may, now| {
+            tracing::debug!(%order, "somebody came with a capability");
+            Capabilities::check(capabilities, order, sent, may, now)
+        };
+        planted.payments.votes.event_id = |vote| {
+            tracing::debug!(vote = hex::encode(vote.0), "somebody voted");
+            payments::votes::rules::event_id(vote)
+        };
+    })
+    .await;
+    buy_and_vote(&mut world).await;
+    let stored = world.kit.stored().await.unwrap();
+
+    let logged = logged(&columns(&[&stored]));
+
+    assert!(logged.contains("vote.vote_id"), "{logged:?}");
+    assert!(
+        logged.iter().any(|column| column.ends_with("order_id")),
+        "{logged:?}"
+    );
 }
 
 /// Whether a vote with a member that votes do not have is refused.
@@ -205,166 +315,4 @@ async fn u3_control_unknown_members_pass_where_nobody_looks() {
     .await;
 
     assert!(!is_note_refused(&mut world).await);
-}
-
-/// Where the bytes of the files, apart from the orders' database and the custodian's, hold `needle`.
-fn holding(world: &World, needle: &[u8]) -> BTreeSet<String> {
-    let needles = forms(needle);
-    let holds = |bytes: &[u8]| {
-        needles
-            .iter()
-            .any(|needle| bytes.windows(needle.len()).any(|window| window == needle))
-    };
-    let files = world.kit.files().unwrap();
-    let holding = files.iter().filter(|(name, bytes)| {
-        !name.starts_with(ORDERS) && !name.starts_with("sandbox") && holds(bytes)
-    });
-    holding.map(|(name, _)| name.clone()).collect()
-}
-
-/// Pays from an account of a telling name; gives the transfer's id.
-pub(crate) async fn pay_and_vote(world: &mut World) -> Uuid {
-    let mut hand = world.hand();
-    let open = world
-        .drive(hand.order(FundingSource::UserWallet, 4))
-        .await
-        .unwrap();
-    let draft = world.drive(hand.pay(&open)).await.unwrap();
-    let tokens = world.drive(hand.tokens(&open)).await.unwrap();
-    world
-        .drive(hand.vote(&tokens, &vote_for("example.com")))
-        .await
-        .unwrap();
-    drop(hand);
-    world.live(TimeDelta::days(1)).await;
-    let client::payer::Method::Uphold { id } = draft.method else {
-        panic!("the hand pays by Uphold");
-    };
-    id
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn t5_a_transfer_is_known_to_the_orders_database_alone() {
-    let mut world = World::start().await;
-
-    let transfer = pay_and_vote(&mut world).await;
-    world.kit.stop().await.unwrap();
-
-    assert_eq!(
-        holding(&world, transfer.to_string().as_bytes()),
-        BTreeSet::new()
-    );
-    // The account that paid is not even there: the order's database has no column for it.
-    let orders: Vec<u8> = world
-        .kit
-        .files()
-        .unwrap()
-        .into_iter()
-        .filter(|(name, _)| name.starts_with(ORDERS))
-        .flat_map(|(_, bytes)| bytes)
-        .collect();
-    assert!(
-        !orders
-            .windows(15)
-            .any(|window| window == b"account-of-hand")
-    );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn t5_control_a_transfer_beside_a_vote_is_seen() {
-    let mut world = World::start().await;
-    let transfer = pay_and_vote(&mut world).await;
-    world
-        .tamper(VOTES, "ALTER TABLE key_count ADD COLUMN note BLOB")
-        .await;
-    let mut votes = world.open(VOTES).await;
-    let note = transfer.as_bytes().to_vec();
-    sqlx::query("UPDATE key_count SET note = ?")
-        .bind(note)
-        .execute(&mut votes)
-        .await
-        .unwrap();
-    drop(votes);
-    world.kit.stop().await.unwrap();
-
-    let holding = holding(&world, transfer.to_string().as_bytes());
-
-    assert!(
-        holding.iter().any(|name| name.starts_with(VOTES)),
-        "{holding:?}"
-    );
-}
-
-/// A request's marks: who sent it, with what, from where.
-const MARKS: [(&str, &str); 4] = [
-    ("user-agent", "a-browser-like-no-other/7.31"),
-    ("x-request-id", "5e1ec7ed-0000-4000-8000-00000000beef"),
-    ("x-forwarded-for", "198.51.100.77"),
-    ("cookie", "visitor=5e1ec7ed-cookie"),
-];
-
-/// Votes and orders with marks on every request.
-async fn leave_marks(world: &mut World) {
-    let mut hand = world.hand();
-    let tokens = world.drive(hand.buy(4)).await.unwrap();
-    let body = client::browser::body_of_vote(&tokens, &vote_for("example.com"));
-    let layout = world.kit.layout();
-    let tls = service_kit::tls::ClientTls {
-        ca_file: layout.pki().ca(),
-        ..Default::default()
-    };
-    let client = service_kit::tls::http_client(&tls, std::time::Duration::from_secs(10)).unwrap();
-    let url = layout.url(blindtally::system::ServiceName::Payments);
-    let sku = layout.sku_token(FundingSource::UserWallet).unwrap();
-    let order = serde_json::json!({"items": [{"sku": sku, "quantity": 4}]}).to_string();
-    for (path, body) in [("v1/votes", body), ("v1/orders", order)] {
-        let mut request = client.post(url.join(path).unwrap()).body(body);
-        request = request.header("content-type", "application/json");
-        for (name, value) in MARKS {
-            request = request.header(name, value);
-        }
-        assert!(
-            request.send().await.unwrap().status().is_success(),
-            "{path}"
-        );
-    }
-    drop(hand);
-    world.live(TimeDelta::days(1)).await;
-}
-
-fn marked(world: &World) -> BTreeSet<String> {
-    let files = world.kit.files().unwrap();
-    let has_mark = |bytes: &[u8]| {
-        MARKS.iter().any(|(_, mark)| {
-            bytes
-                .windows(mark.len())
-                .any(|window| window == mark.as_bytes())
-        })
-    };
-    files
-        .iter()
-        .filter(|(_, bytes)| has_mark(bytes))
-        .map(|(name, _)| name.clone())
-        .collect()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn u4_nothing_of_a_requests_sender_is_stored() {
-    let mut world = World::start().await;
-
-    leave_marks(&mut world).await;
-    world.kit.stop().await.unwrap();
-
-    assert_eq!(marked(&world), BTreeSet::new());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn u4_control_a_user_agent_that_is_kept_is_seen() {
-    let mut world = World::start().await;
-    leave_marks(&mut world).await;
-    let keep = "CREATE TABLE visits (agent TEXT); INSERT INTO visits VALUES ('a-browser-like-no-other/7.31')";
-    world.tamper(VOTES, keep).await;
-    world.kit.stop().await.unwrap();
-
-    assert!(!marked(&world).is_empty());
 }

@@ -88,6 +88,38 @@ async fn pay_oneself(world: &mut World) -> anyhow::Result<bool> {
     Ok(!world.drive(hand.is_unpaid(&open)).await?)
 }
 
+/// Pays an order twice over; gives what is to be paid back.
+async fn overpay(world: &mut World) -> Vec<String> {
+    let mut hand = world.hand();
+    let open = world.drive(hand.order(SOURCE, 4)).await.unwrap();
+    let (total, currency) = (open.order.total_price, open.order.currency.clone());
+    let twice = total.times(2).unwrap();
+    let draft = world.drive(hand.transfer(&open, twice, &currency)).await;
+    let draft = draft.unwrap();
+    let claimed = hand.claim_transfer(&open, &draft);
+    assert!(world.drive(claimed).await.unwrap().status.is_success());
+    let mut orders = world.open(ORDERS).await;
+    let surplus = sqlx::query_scalar("SELECT reason || ' ' || amount FROM surplus");
+    surplus.fetch_all(&mut orders).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t3_what_is_paid_too_much_is_reported() {
+    let mut world = World::start().await;
+
+    assert_eq!(overpay(&mut world).await, ["overpaid 1"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t3_control_a_surplus_that_is_forgotten_is_missed() {
+    let mut world = World::start().await;
+    let forget = "CREATE TRIGGER forget AFTER INSERT ON surplus BEGIN
+        DELETE FROM surplus WHERE id = NEW.id; END";
+    world.tamper(ORDERS, forget).await;
+
+    assert_eq!(overpay(&mut world).await, Vec::<String>::new());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn t3_a_transfer_to_oneself_pays_nothing() {
     let mut world = World::start().await;

@@ -33,8 +33,6 @@ const PATIENCE: Duration = Duration::from_mins(2);
 /// A running system on a calendar that moves when it is told to, with attackers.
 pub(crate) struct World {
     pub(crate) kit: test_kit::World,
-    /// Browsers that vote while the world lives on.
-    pub(crate) voting: tokio::task::JoinSet<()>,
     hands: u32,
 }
 
@@ -50,7 +48,7 @@ pub(crate) fn profile() -> Profile {
         .payments
         .set("publication.publication_slots", r#"["06:10", "18:10"]"#)
         .set("publication.figures_interval_minutes", 240)
-        .set("votes.counters_interval_minutes", 720);
+        .set("directory.directory_poll_minutes", 360);
     profile.tally.set("event_log.poll_seconds", 14_400);
     profile
 }
@@ -75,14 +73,9 @@ impl World {
         Self::with(profile, Planted::default()).await
     }
 
-    async fn with(profile: Profile, planted: Planted) -> Self {
+    pub(crate) async fn with(profile: Profile, planted: Planted) -> Self {
         let kit = test_kit::World::with(profile, planted).await.unwrap();
-        let voting = tokio::task::JoinSet::new();
-        let mut world = Self {
-            kit,
-            voting,
-            hands: 0,
-        };
+        let mut world = Self { kit, hands: 0 };
         // The first days' heads cover the first keys.
         world.live_until(beginning()).await;
         world
@@ -129,7 +122,7 @@ impl World {
         Hand::new(self.shop(), name, self.kit.clock().busy())
     }
 
-    fn shop(&self) -> Shop {
+    pub(crate) fn shop(&self) -> Shop {
         let layout = self.kit.layout();
         let sources = [FundingSource::UserWallet, FundingSource::AnonymousCard];
         let sku = |source| (source, layout.sku_token(source).unwrap());

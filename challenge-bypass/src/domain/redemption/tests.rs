@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 use rand::{SeedableRng as _, rngs::StdRng};
+use sha2::{Digest as _, Sha256};
 
 use super::*;
 use crate::domain::{Judgement, judge};
@@ -99,6 +100,35 @@ fn one_wrong_signature_among_many_refuses_them_all() {
     let refused = request.verify(&key, |_, t, _, _| t.as_bytes()[0] != 19, &mut rng);
 
     assert_eq!(refused.unwrap_err(), BadSignature);
+}
+
+/// With other bytes under these hashes, every spent token could be spent again.
+#[test]
+fn a_token_and_what_it_is_spent_on_are_named_by_hashes_over_these_bytes() {
+    let key = *KeyId::of(&Fixed([1; 32])).as_bytes();
+    let sha256 = |parts: &[&[u8]]| <[u8; 32]>::from(Sha256::digest(parts.concat()));
+    let request = sha256(&[
+        b"\0\0\0\x0bbt/redeem/1\0\0\0\x02v4\0\0\0\x01p\0\0\0\x04\0\0\0\x02",
+        b"\0\0\0\x50",
+        &key,
+        &[3; 64],
+        b"\0\0\0\x50",
+        &key,
+        &[9; 64],
+    ]);
+    let spent = |t: [u8; 64]| SpentToken {
+        id: Fixed(sha256(&[b"\0\0\0\x0abt/spent/1\0\0\0\x40", &t])),
+        binding: Fixed(sha256(&[
+            b"\0\0\0\x09bt/bind/1\0\0\0\x40",
+            &t,
+            b"\0\0\0\x20",
+            &request,
+        ])),
+    };
+    let mut expected = [spent([3; 64]), spent([9; 64])];
+    expected.sort_unstable();
+
+    assert_eq!(claim("p", &[9, 3]).tokens(), expected);
 }
 
 #[test]

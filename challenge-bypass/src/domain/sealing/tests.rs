@@ -2,6 +2,7 @@ use chrono::TimeDelta;
 use messages::{FundingSource, challenge_bypass::Derivation, encoding::Fixed};
 use proptest::prelude::*;
 use rand::{SeedableRng as _, rngs::StdRng};
+use sha2::{Digest as _, Sha256};
 
 use super::*;
 use crate::domain::KeyWindow;
@@ -25,6 +26,28 @@ fn sealer(first_byte: u8) -> Sealer {
     let mut key = [7; 32];
     key[0] = first_byte;
     Sealer::new(SealingKey::new(&key).unwrap(), vec![])
+}
+
+/// With other bytes under these hashes, no sealed key of a database would open any more.
+#[test]
+fn what_is_sealed_in_is_a_hash_over_these_bytes() {
+    let secret = SigningKey::random(&mut StdRng::seed_from_u64(1));
+    let facts = facts(&secret);
+    let expected = [
+        b"\0\0\0\x0fbt/sealed-key/1\0\0\0\x08\x09\x09\x09\x09\x09\x09\x09\x09".as_slice(),
+        b"\0\0\0\x1ebrave.com?sku=user-wallet-vote\0\0\0\x0buser-wallet\0\0\0\x07rfc9497",
+        b"\0\0\0\x08\0\0\0\0\x69\x58\x5c\0\0\0\0\x08\0\0\0\0\x69\x7f\xe9\0",
+        b"\0\0\0\x08\0\0\0\0\x69\xa7\x76\0\0\0\0\x20",
+        facts.public_key.as_bytes(),
+    ];
+    let expected: [u8; 32] = Sha256::digest(expected.concat()).into();
+    assert_eq!(associated_data(SealingKeyId([9; 8]), &facts), expected);
+
+    let mut key = [7; 32];
+    key[0] = 1;
+    let named = [b"\0\0\0\x10bt/sealing-key/1\0\0\0\x20".as_slice(), &key];
+    let named = Sha256::digest(named.concat());
+    assert_eq!(SealingKey::new(&key).unwrap().id().0, named[..8]);
 }
 
 #[test]

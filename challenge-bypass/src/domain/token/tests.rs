@@ -1,7 +1,9 @@
-//! The golden vectors of the RFC path, from first principles: nothing here calls the crate's own
+//! The golden vectors of both derivations, from first principles: nothing here calls the crate's own
 //! derivation except the functions under test.
 
-use challenge_bypass_ristretto::voprf::{BatchDLEQProof, Token, UnblindedToken};
+use challenge_bypass_ristretto::voprf::{
+    BatchDLEQProof, BlindedToken, PublicKey, Token, UnblindedToken,
+};
 use curve25519_dalek::{RistrettoPoint, Scalar, ristretto::CompressedRistretto};
 use hmac::Mac as _;
 use messages::encoding::Fixed;
@@ -97,6 +99,51 @@ fn the_golden_vectors_of_the_rfc_path_hold() {
     let secret = SigningKey::from_bytes(&scalar.to_bytes()).unwrap();
     let signature = signature_by(scalar, &preimage, PAYLOAD);
     assert!(check_token(&secret, &Fixed(preimage), PAYLOAD, &signature));
+}
+
+/// The derivation of clients until 2026. Nothing here takes its tokens; the vectors say what the crate means by it.
+#[test]
+fn the_golden_vectors_of_the_legacy_path_hold_and_its_tokens_are_refused() {
+    let key = SigningKey::decode_base64("fzJbqh6l/xWAjT6Ulmu+/Taxz8XZ7SDnJ/dUXPgtnQE=").unwrap();
+    let public = PublicKey::decode_base64("jKj71sdk2XYMwZNSxvUfNkSNCUQeBuUxuTbdjIbupmE=").unwrap();
+    let blinded =
+        BlindedToken::decode_base64("yoGo7zfMr5vAzwyyFKwoFEsUcyUlXKY75VvWLfYi7go=").unwrap();
+    let preimage: Preimage =
+        "Aa61pQzyxsy3Z6tSwccnOqiW23fNYp0z3xw6XGlA5FG8O/EqlxR87DWnas49U2JUau44dpiveAt7kBXDH5RjPQ=="
+            .parse()
+            .unwrap();
+    let signature =
+        "zx1zdMhN4Et8WnrkVQOad6xhUBAJ7Pq4b8A0n96CRE0QdAQ+tJe0/eFiJqIPMuKkyfQ6VncIkGj9VzkByh9uFA==";
+
+    let scalar = Scalar::from_canonical_bytes(key.to_bytes()).unwrap();
+    let base = curve25519_dalek::constants::RISTRETTO_BASEPOINT_POINT;
+    assert_eq!(
+        (scalar * base).compress().to_bytes(),
+        key.public_key.to_bytes()
+    );
+    assert_eq!(key.public_key.to_bytes(), public.to_bytes());
+    assert_eq!(
+        key.sign(&blinded).unwrap().encode_base64(),
+        "ohwnBITMSphAFK/06LtbC+PYl6PmmEhOdybvsfqZjG4="
+    );
+
+    // T = map(t), W = kT, K = SHA-512("hash_derive_key", t, W).
+    let unhashed = RistrettoPoint::from_uniform_bytes(preimage.as_bytes());
+    let unblinded = (scalar * unhashed).compress().to_bytes();
+    let derived = Sha512::new()
+        .chain_update(b"hash_derive_key")
+        .chain_update(preimage.as_bytes())
+        .chain_update(unblinded)
+        .finalize();
+    assert_eq!(mac(&derived.into(), PAYLOAD).to_string(), signature);
+    let by_crate = key
+        .rederive_unblinded_token(&TokenPreimage::from_bytes(preimage.as_bytes()).unwrap())
+        .derive_verification_key::<Sha512>()
+        .sign::<Hmac<Sha512>>(PAYLOAD);
+    assert_eq!(by_crate.encode_base64(), signature);
+
+    let signature: Signature = signature.parse().unwrap();
+    assert!(!check_token(&key, &preimage, PAYLOAD, &signature));
 }
 
 #[test]

@@ -12,11 +12,13 @@ use messages::{
 use rand::rngs::OsRng;
 use uuid::Uuid;
 
-use super::{Browser, LOOK_AGAIN, PATIENCE, PayerRef, read};
+use super::{Browser, PATIENCE, PayerRef, read};
 use crate::{
     Error,
     crash::Step,
+    directory::rules::Refusal,
     payer::{Draft, PayError},
+    sku::Sku,
     tokens::Blinding,
     transport::Request,
     wallet::{OrderRef, Purchase, Stage},
@@ -43,6 +45,7 @@ impl Browser {
             sku: basket.sku,
             quantity: basket.quantity,
             parts: basket.parts.max(1),
+            vote_anyway: false,
             stage: Stage::Ordering {
                 idempotency_key: Uuid::new_v4(),
             },
@@ -87,13 +90,14 @@ impl Browser {
             return Err(Error::Order);
         };
         let (source, quantity) = (bought.source, bought.quantity);
+        let sku = Sku::read(&bought.sku)?;
         let body = OrderRequest {
             items: vec![OrderItemRequest {
                 sku: bought.sku.clone(),
                 quantity: i64::from(quantity),
             }],
         };
-        let key = self.selling_key(source).await?;
+        self.selling_key(source, &sku).await?;
         let mut request = Request::post(
             "/v1/orders",
             serde_json::to_vec(&body).map_err(Error::Answer)?,
@@ -105,9 +109,12 @@ impl Browser {
         let (Some(capability), [item]) = (order.capability, order.items.as_slice()) else {
             return Err(Error::Order);
         };
-        // Paying another price than the tokens' value would pay for somebody else's votes.
-        let total = key.base_vote_value.times(u64::from(quantity));
-        if item.quantity != quantity || total != Some(order.total_price) {
+        // The price is that of the SKU token, and a key of that value was seen: paying another one
+        // would pay for somebody else's votes.
+        let is_what_was_asked_for = item.quantity == quantity
+            && sku.price.times(u64::from(quantity)) == Some(order.total_price)
+            && sku.currency == order.currency;
+        if !is_what_was_asked_for {
             return Err(Error::Order);
         }
         Ok(Stage::Paying {
@@ -156,7 +163,7 @@ impl Browser {
                                 payer.draft(seen.transfer_reference, amount, &order.currency);
                             self.note(purchase, draft)?;
                         }
-                        None => self.busy.sleep(LOOK_AGAIN).await,
+                        None => self.busy.sleep(self.settings.profile.look_again).await,
                     }
                 }
             }
@@ -291,11 +298,15 @@ impl Browser {
             &credentials.public_key,
         )?;
         let key = self.confirmed_key(&credentials.public_key).await?;
-        let source = self.wallet.state.purchases.get(purchase);
-        let is_for_source = source.is_some_and(|bought| bought.source == key.funding_source);
+        let Some(bought) = self.wallet.state.purchases.get(purchase) else {
+            return Err(Error::NoPurchase(purchase));
+        };
         let profile = &self.settings.profile;
-        if !is_for_source || !(key.may_sign_at(first, profile) || key.may_sign_at(last, profile)) {
-            return Err(Error::Key(None));
+        if !key.is_for(bought.source, &Sku::read(&bought.sku)?) {
+            return Err(Error::Key(Some(Refusal::NotBought)));
+        }
+        if !(key.may_sign_at(first, profile) || key.may_sign_at(last, profile)) {
+            return Err(Error::Key(Some(Refusal::OutsideWindow)));
         }
         Ok(Stage::Holding {
             key_id: key.key_id,

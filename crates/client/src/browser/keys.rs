@@ -5,13 +5,14 @@ use messages::{
     directory::{Directory, WitnessedHeads},
 };
 
-use super::{Browser, LOOK_AGAIN, PATIENCE, read};
+use super::{Browser, PATIENCE, read};
 use crate::{
     Error,
     directory::{
         Memory, Verified,
         rules::{self, Key, Verdict},
     },
+    sku::Sku,
     transport::Request,
 };
 
@@ -44,16 +45,21 @@ impl Browser {
         Ok(rules::judge(&verified, &self.settings.profile))
     }
 
-    /// Waits for a key of `source` that may be used now. No money moves before there is one.
-    pub(super) async fn selling_key(&mut self, source: FundingSource) -> Result<Key, Error> {
+    /// Waits for a key that sells `sku` for money of `source` and may be used now. No money moves before
+    /// there is one.
+    pub(super) async fn selling_key(
+        &mut self,
+        source: FundingSource,
+        sku: &Sku,
+    ) -> Result<(), Error> {
         let give_up = self.now() + PATIENCE;
         while self.now() < give_up {
             let verdict = self.check_directory().await?;
             let now = self.now();
-            if let Some(key) = verdict.selling(source, now, &self.settings.profile) {
-                return Ok(key.clone());
+            if verdict.is_sold(source, sku, now, &self.settings.profile) {
+                return Ok(());
             }
-            self.busy.sleep(LOOK_AGAIN).await;
+            self.busy.sleep(self.settings.profile.look_again).await;
         }
         Err(Error::Waited("a key that may be used"))
     }
@@ -71,7 +77,7 @@ impl Browser {
             if let Some(judged) = known.find(|judged| judged.key.public_key == *public_key) {
                 return Err(Error::Key(judged.refusal));
             }
-            self.busy.sleep(LOOK_AGAIN).await;
+            self.busy.sleep(self.settings.profile.look_again).await;
         }
         Err(Error::Key(None))
     }

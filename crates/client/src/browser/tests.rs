@@ -16,12 +16,14 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     crash::Step,
+    directory::rules::Refusal,
     payer::{Draft, Method, PayError},
     transport::TransportError,
     wallet::{Outcome, Stage},
 };
 
 mod fake;
+mod times;
 use fake::{Fake, Fault};
 
 /// How many tokens the tests buy.
@@ -81,7 +83,7 @@ impl Payer for Purse {
 fn basket() -> Basket {
     Basket {
         source: FundingSource::AnonymousCard,
-        sku: "a SKU token".to_owned(),
+        sku: crate::sku::tests::token(&["sku=anon-card-vote", "price=0.25", "currency=BAT"]),
         quantity: QUANTITY,
         parts: 2,
     }
@@ -94,10 +96,10 @@ async fn live(settings: Settings, path: &Path) -> Result<(), Error> {
         browser.begin(basket())?;
     }
     browser.buy(0, &Purse::default()).await?;
-    browser
-        .plan_votes(&interests(), VoteType::AutoContribute)
-        .await?;
-    browser.vote().await
+    // What it is told of purchases that are held changes nothing: it keeps their tokens.
+    let kind = VoteType::AutoContribute;
+    while !browser.vote(&interests(), kind).await?.is_empty() {}
+    Ok(())
 }
 
 /// Lives through a year, or until the browser is done.
@@ -113,8 +115,8 @@ async fn through<T>(mut simulation: Simulation, life: impl Future<Output = T>) -
 }
 
 fn counted(path: &Path) -> usize {
-    let wallet = Wallet::open(path).unwrap();
-    let votes = wallet.state.votes.iter();
+    let state = Wallet::read(path).unwrap();
+    let votes = state.votes.iter();
     votes
         .filter(|vote| vote.outcome == Some(Outcome::Counted))
         .map(|vote| vote.tokens)
@@ -196,6 +198,27 @@ async fn tokens_under_a_key_that_only_this_browser_is_shown_are_refused() {
 
     assert!(matches!(refused, Error::Key(None)), "{refused}");
     assert_eq!(fake.counted(), 0);
+}
+
+#[tokio::test]
+async fn tokens_of_another_issuer_or_a_cheaper_one_are_refused_and_not_stored() {
+    for fault in [Fault::OtherIssuer, Fault::CheaperKey] {
+        let (clock, simulation) = begin();
+        let fake = Arc::new(Fake::new(&clock));
+        fake.plant(fault);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("wallet.json");
+
+        let life = live(settings(&fake, &clock, CrashPoints::default()), &path);
+        let refused = through(simulation, life).await.unwrap_err();
+
+        assert!(
+            matches!(refused, Error::Key(Some(Refusal::NotBought))),
+            "{refused}"
+        );
+        let state = Wallet::read(&path).unwrap();
+        assert!(matches!(state.purchases[0].stage, Stage::Signing { .. }));
+    }
 }
 
 #[tokio::test]

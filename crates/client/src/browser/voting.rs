@@ -1,146 +1,83 @@
-//! From tokens to votes.
+//! From votes that wait for their time to votes that are settled.
+//!
+//! Each vote has a time of its own, and no vote waits for another: one that gets no answer is given a
+//! later time and the next one goes out. Nor do votes wait for crowds: who is planned is sent, while
+//! the tokens of other purchases wait.
 
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
 use clock::random::draw;
 use http::StatusCode;
-use messages::{
-    payments::{AnonymitySets, VoteRequest},
-    publisher::Publisher,
-    vote_text::{VoteText, VoteType},
-};
-use rand::seq::SliceRandom as _;
+use messages::vote_text::VoteType;
+use rand::Rng as _;
 
-use super::{Browser, LOOK_AGAIN};
+use super::{Browser, Held, Interest, PAUSE_MIN};
 use crate::{
-    Error,
-    anonymity::{Readiness, orders_of, readiness},
+    Error, Profile,
+    anonymity::Readiness,
     crash::Step,
-    plan::{Attention, Window, split, spread},
-    tokens::Unspent,
+    plan::{LATE, Window},
     transport::Request,
-    wallet::{Outcome, PreparedVote, Stage},
+    wallet::{Outcome, PreparedVote},
 };
 
-/// What the user gave attention to.
-#[derive(Clone, Debug)]
-pub struct Interest {
-    /// The publisher.
-    pub publisher: Publisher,
-    /// How much attention.
-    pub attention: Attention,
-}
+/// The longest pause before a vote is repeated. When a server comes back after a while, the votes that
+/// one browser began come back over hours, not together.
+const REPEAT_MAX: TimeDelta = TimeDelta::hours(12);
+
+/// A vote is repeated for as long after its tokens lapsed as the issuer remembers a redemption
+/// (`redeem_grace_days` and `redemption_retention_days`): until then a repeat tells what became of it.
+const REPEATED_AFTER_EXPIRY: TimeDelta = TimeDelta::days(3 + 90);
 
 impl Browser {
-    /// Waits until the crowd of each key is large enough, and puts all tokens on votes.
+    /// Sends every vote at its time, and puts the tokens that wait for their crowd on votes when it has
+    /// grown, until every vote is settled and no crowd is waited for.
     ///
-    /// Gives the places of purchases whose tokens were not used: the user is to be asked about
-    /// them, or they lapse.
-    pub async fn plan_votes(
+    /// Returns earlier when there is something to tell the user, once for each purchase and reason:
+    /// purchases whose crowd is still too small shortly before their tokens lapse (see
+    /// [`Browser::vote_anyway`]), and those for which it is too late. Call it again to go on. Empty: all is done.
+    pub async fn vote(
         &mut self,
         interests: &[Interest],
         kind: VoteType,
-    ) -> Result<Vec<usize>, Error> {
-        let mut left_over = Vec::new();
-        for purchase in 0..self.wallet.state.purchases.len() {
-            match self.wait_for_crowd(purchase).await? {
-                Some(Readiness::Vote) => self.plan_purchase(purchase, interests, kind)?,
-                Some(_) => left_over.push(purchase),
-                None => {}
-            }
-        }
-        self.settings.crash_points.after(Step::VotesStored)?;
-        Ok(left_over)
-    }
-
-    /// Sends every vote at its time, until each is counted or refused for good.
-    pub async fn vote(&mut self) -> Result<(), Error> {
-        while let Some((place, due)) = self.next_vote() {
-            self.busy.sleep_until(due).await;
-            self.send_vote(place).await?;
-        }
-        Ok(())
-    }
-
-    async fn wait_for_crowd(&mut self, purchase: usize) -> Result<Option<Readiness>, Error> {
+    ) -> Result<Vec<Held>, Error> {
         loop {
-            let bought = self.wallet.state.purchases.get(purchase);
-            let Some(Stage::Holding {
-                key_id,
-                redeem_until,
-                ..
-            }) = bought.map(|bought| &bought.stage)
-            else {
-                return Ok(None);
-            };
-            let (key_id, redeem_until) = (*key_id, *redeem_until);
-            let mut orders = 0;
-            if self.settings.profile.anonymity_set_min > 0 {
-                let sets: AnonymitySets = self.ask(&Request::get("/v1/anonymity-sets")).await?;
-                orders = orders_of(&sets, key_id);
+            let mut held = self.plan_votes(interests, kind).await?;
+            let may_grow = |one: &Held| one.readiness != Readiness::TooLate;
+            let next_look = self.now() + self.settings.profile.look_again;
+            let look_again = held.iter().any(may_grow).then_some(next_look);
+            held.retain(|one| {
+                one.readiness != Readiness::Wait && self.told.insert((one.purchase, one.readiness))
+            });
+            if !held.is_empty() {
+                return Ok(held);
             }
-            let ready = readiness(orders, redeem_until, self.now(), &self.settings.profile);
-            if ready != Readiness::Wait {
-                return Ok(Some(ready));
+            self.send_votes(look_again).await?;
+            if look_again.is_none() {
+                return Ok(Vec::new());
             }
-            self.busy.sleep(LOOK_AGAIN).await;
         }
     }
 
-    /// Groups and signs the tokens of a purchase. From here on they are never grouped otherwise.
-    fn plan_purchase(
-        &mut self,
-        purchase: usize,
-        interests: &[Interest],
-        kind: VoteType,
-    ) -> Result<(), Error> {
-        let (now, profile) = (self.now(), self.settings.profile.clone());
-        let (name, seed) = (self.settings.name.clone(), self.settings.seed);
-        let Some(bought) = self.wallet.state.purchases.get_mut(purchase) else {
-            return Ok(());
-        };
-        let Stage::Holding {
-            key_id,
-            redeem_until,
-            tokens,
-        } = &bought.stage
-        else {
-            return Ok(());
-        };
-        let Some(window) = Window::of_votes(now, *redeem_until, &profile) else {
-            return Ok(());
-        };
-        let attention: Vec<Attention> = interests.iter().map(|one| one.attention).collect();
-        let mut random = draw(seed, &name, format!("votes of purchase {purchase}"));
-        let counts = spread(tokens.len(), &attention, &mut random);
-
-        let mut left = tokens.as_slice();
-        let mut votes = Vec::new();
-        for (interest, count) in interests.iter().zip(counts) {
-            let text = VoteText {
-                publisher: interest.publisher.clone(),
-                kind,
-            };
-            for size in split(count, &mut random) {
-                let Some((of_vote, rest)) = left.split_at_checked(size) else {
-                    return Err(Error::Order);
-                };
-                left = rest;
-                let due = window.draw(&profile, &mut random);
-                votes.extend(prepare(of_vote, &text, due));
+    /// Sends votes at their times until `end`, or until all are settled where there is no end.
+    async fn send_votes(&mut self, end: Option<DateTime<Utc>>) -> Result<(), Error> {
+        loop {
+            self.give_new_times()?;
+            let next = self.next_vote();
+            let now = self.now();
+            let wake = next.map(|(_, due)| due).into_iter().chain(end).min();
+            match (next, wake) {
+                (Some((place, due)), _) if due <= now => self.send_vote(place).await?,
+                // What was missed while it slept is found before anything is sent.
+                (_, Some(wake)) if wake > now => self.busy.sleep_until(wake).await,
+                _ => return Ok(()),
             }
         }
-        if !left.is_empty() {
-            // Nobody had attention: the tokens wait for somebody who has.
-            return Ok(());
-        }
-        // In the wallet the votes lie in no order that tells of the purchase.
-        votes.shuffle(&mut random);
-        bought.stage = Stage::Spent { key_id: *key_id };
-        self.wallet.state.votes.append(&mut votes);
-        Ok(self.wallet.save()?)
     }
 
     /// The vote that is due next.
-    fn next_vote(&self) -> Option<(usize, chrono::DateTime<chrono::Utc>)> {
+    fn next_vote(&self) -> Option<(usize, DateTime<Utc>)> {
         let votes = self.wallet.state.votes.iter().enumerate();
         votes
             .filter(|(_, vote)| vote.outcome.is_none())
@@ -148,51 +85,93 @@ impl Browser {
             .min_by_key(|&(place, due)| (due, place))
     }
 
+    /// Gives every vote that was missed a time of its own again: sent all at once, the votes of a week
+    /// in which the computer was off would show that they are of one browser.
+    fn give_new_times(&mut self) -> Result<(), Error> {
+        let now = self.now();
+        let (name, seed) = (&self.settings.name, self.settings.seed);
+        let mut changed = false;
+        for (place, vote) in self.wallet.state.votes.iter_mut().enumerate() {
+            if vote.outcome.is_some() || vote.due + LATE >= now {
+                continue;
+            }
+            changed = true;
+            let mut random = draw(seed, name, format!("vote {place}, missed at {now}"));
+            let profile = &self.settings.profile;
+            if vote.attempts > 0 {
+                let within = longest_pause(profile).num_seconds();
+                vote.due = now + TimeDelta::seconds(random.gen_range(0..=within));
+            } else if let Some(window) = Window::of_votes(now, vote.redeem_until, profile) {
+                vote.due = window.draw(profile, &mut random);
+            } else {
+                vote.settle(Outcome::LeftOver);
+            }
+        }
+        if changed {
+            self.wallet.save()?;
+        }
+        Ok(())
+    }
+
     async fn send_vote(&mut self, place: usize) -> Result<(), Error> {
-        let Some(vote) = self.wallet.state.votes.get(place) else {
+        let now = self.now();
+        let Some(vote) = self.wallet.state.votes.get_mut(place) else {
             return Ok(());
         };
+        let mut random = draw(
+            self.settings.seed,
+            &self.settings.name,
+            format!("vote {place}, sent at {now}"),
+        );
+        let pause = pause(vote.attempts, &self.settings.profile).num_seconds();
+        vote.due = now + TimeDelta::seconds(random.gen_range(pause / 2..=pause + pause / 2));
+        vote.attempts = vote.attempts.saturating_add(1);
+        let is_last = now > vote.redeem_until + REPEATED_AFTER_EXPIRY;
         let request = Request::post("/v1/votes", vote.body.clone().into_bytes());
-        let answer = self.answer(&request).await?;
+        if vote.attempts == 1 {
+            // What was begun is repeated even in the last days, so a crash must not hide that it was.
+            self.wallet.save()?;
+        }
+
+        let server = Arc::clone(&self.settings.server);
+        let answer = server.send(&request).await;
         self.settings.crash_points.after(Step::VoteSent)?;
-        let outcome = if answer.status == StatusCode::OK {
-            Outcome::Counted
-        } else {
-            Outcome::Refused {
+        let Some(vote) = self.wallet.state.votes.get_mut(place) else {
+            return Ok(());
+        };
+        match answer {
+            Ok(answer) if answer.status == StatusCode::OK => vote.settle(Outcome::Counted),
+            Ok(answer) if !answer.is_temporary() => vote.settle(Outcome::Refused {
                 status: answer.status.as_u16(),
                 slug: answer.problem(),
+            }),
+            Ok(_) | Err(_) if is_last => vote.settle(Outcome::Unanswered),
+            Ok(answer) => {
+                let wait = answer.retry_after_seconds.unwrap_or_default();
+                vote.due = vote.due.max(now + TimeDelta::seconds(wait.into()));
+                return Ok(());
             }
-        };
-        if let Some(vote) = self.wallet.state.votes.get_mut(place) {
-            vote.outcome = Some(outcome);
-            vote.body.clear();
+            Err(_) => return Ok(()),
         }
         Ok(self.wallet.save()?)
     }
 }
 
-/// The body of a vote with these tokens. All of them are of one purchase, so of one key.
-pub fn body_of_vote(tokens: &[Unspent], text: &VoteText) -> String {
-    let payload = text.to_base64();
-    let credentials = tokens.iter().map(|token| token.sign(&payload)).collect();
-    let request = VoteRequest {
-        vote: payload,
-        credentials,
-    };
-    serde_json::to_string(&request).expect("plain data becomes JSON")
+impl PreparedVote {
+    /// Notes what became of the vote, and forgets its bytes.
+    fn settle(&mut self, outcome: Outcome) {
+        self.outcome = Some(outcome);
+        self.body.clear();
+    }
 }
 
-fn prepare(
-    tokens: &[Unspent],
-    text: &VoteText,
-    due: chrono::DateTime<chrono::Utc>,
-) -> Option<PreparedVote> {
-    let key = *tokens.first()?.key();
-    Some(PreparedVote {
-        due,
-        key,
-        tokens: tokens.len(),
-        body: body_of_vote(tokens, text),
-        outcome: None,
-    })
+/// The pause after so many attempts: twice as long each time.
+fn pause(attempts: u32, profile: &Profile) -> TimeDelta {
+    let factor = 2_i32.saturating_pow(attempts.min(20));
+    (PAUSE_MIN * factor).min(longest_pause(profile))
+}
+
+/// Whoever votes within a minute, to try it, repeats within a minute too.
+fn longest_pause(profile: &Profile) -> TimeDelta {
+    REPEAT_MAX.min(profile.spread_max).max(PAUSE_MIN)
 }

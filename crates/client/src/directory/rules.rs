@@ -12,7 +12,7 @@ use messages::{
 };
 
 use super::Verified;
-use crate::Profile;
+use crate::{Profile, sku::Sku};
 
 /// A key of the directory, with the window in which it may sign.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -49,6 +49,12 @@ pub enum Refusal {
     /// Its tokens would be derived in a way that can be forged.
     #[error("the key uses the legacy derivation")]
     LegacyDerivation,
+    /// It is of another issuer, worth something else, or for other money than what was bought.
+    #[error("the key is not one of what was bought")]
+    NotBought,
+    /// It does not sign at the time at which the tokens were signed.
+    #[error("the key's window does not cover the time of the request")]
+    OutsideWindow,
     /// Its window and that of an earlier key of the issuer overlap.
     #[error("the key's window overlaps another key's")]
     Overlap,
@@ -89,23 +95,28 @@ impl Verdict {
             .map(|judged| &judged.key)
     }
 
-    /// A key of `source` that may sign at `time`, if there is one.
-    pub fn selling(
+    /// Whether a key that sells `sku` for money of `source` may sign at `time`.
+    pub fn is_sold(
         &self,
         source: FundingSource,
+        sku: &Sku,
         time: DateTime<Utc>,
         profile: &Profile,
-    ) -> Option<&Key> {
+    ) -> bool {
         let mut usable = self.keys.iter().filter(|judged| judged.refusal.is_none());
-        usable
-            .find(|judged| {
-                judged.key.funding_source == source && judged.key.may_sign_at(time, profile)
-            })
-            .map(|judged| &judged.key)
+        usable.any(|judged| judged.key.is_for(source, sku) && judged.key.may_sign_at(time, profile))
     }
 }
 
 impl Key {
+    /// Whether its tokens are what `sku` sells for money of `source`: those of another issuer have
+    /// another crowd, and those of a cheaper one are worth less than what was paid.
+    pub fn is_for(&self, source: FundingSource, sku: &Sku) -> bool {
+        self.issuer == sku.issuer
+            && self.base_vote_value == sku.price
+            && self.funding_source == source
+    }
+
     /// Whether a signature asked for at `time` may be under this key.
     pub fn may_sign_at(&self, time: DateTime<Utc>, profile: &Profile) -> bool {
         let tolerance = profile.window_tolerance;

@@ -1,7 +1,9 @@
 use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
 use ed25519_dalek::SigningKey;
 use messages::{
-    FundingSource, KeyId, PublicKey, challenge_bypass::Derivation, directory::Event,
+    FundingSource, KeyId, PublicKey,
+    challenge_bypass::Derivation,
+    directory::{CHAIN_START, Event},
     encoding::Fixed,
 };
 use proptest::prelude::*;
@@ -10,10 +12,19 @@ use super::{
     rules::{Refusal, judge},
     *,
 };
+use crate::sku::Sku;
 
 /// Counted from the first of January.
 fn at(day: i64) -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2026, 1, 1, 0, 0, 0).unwrap() + TimeDelta::days(day)
+}
+
+fn sku() -> Sku {
+    Sku {
+        issuer: "an issuer".to_owned(),
+        price: "0.25".parse().unwrap(),
+        currency: "BAT".to_owned(),
+    }
 }
 
 fn directory_key() -> SigningKey {
@@ -30,7 +41,7 @@ impl Book {
         let previous = self.0.entries.last().map_or(CHAIN_START, |last| last.hash);
         let entry = Entry {
             index: self.0.entries.len() as u64,
-            issuer: "an issuer".to_owned(),
+            issuer: sku().issuer,
             key_id: KeyId::of(&public_key),
             public_key,
             derivation: Derivation::Rfc9497,
@@ -84,16 +95,27 @@ fn a_key_that_was_announced_in_time_sells_in_its_window() {
 
     let verdict = judge(&book.verified(), &profile);
 
-    let selling = |time| verdict.selling(FundingSource::UserWallet, time, &profile);
-    assert!(selling(at(2)).is_some());
-    assert!(selling(at(2) - TimeDelta::minutes(61)).is_none());
-    assert!(selling(at(32) + TimeDelta::minutes(59)).is_some());
-    assert!(selling(at(33)).is_none());
-    assert!(
-        verdict
-            .selling(FundingSource::AnonymousCard, at(3), &profile)
-            .is_none()
-    );
+    let sold = |time| verdict.is_sold(FundingSource::UserWallet, &sku(), time, &profile);
+    assert!(sold(at(2)));
+    assert!(!sold(at(2) - TimeDelta::minutes(61)));
+    assert!(sold(at(32) + TimeDelta::minutes(59)));
+    assert!(!sold(at(33)));
+}
+
+#[test]
+fn a_key_of_another_issuer_value_or_funding_source_sells_nothing() {
+    let book = Book::default().added(1, 2..32).head(1);
+    let profile = Profile::default();
+    let verdict = judge(&book.verified(), &profile);
+    let sold = |source, sku: &Sku| verdict.is_sold(source, sku, at(3), &profile);
+    let (mut other, mut dearer) = (sku(), sku());
+    other.issuer.push('s');
+    dearer.price = "0.5".parse().unwrap();
+
+    assert!(sold(FundingSource::UserWallet, &sku()));
+    assert!(!sold(FundingSource::AnonymousCard, &sku()));
+    assert!(!sold(FundingSource::UserWallet, &other));
+    assert!(!sold(FundingSource::UserWallet, &dearer));
 }
 
 #[test]

@@ -12,15 +12,17 @@ fn what_was_saved_is_found_again_and_a_new_wallet_is_empty() {
         sku: "a SKU token".to_owned(),
         quantity: 4,
         parts: 1,
+        vote_anyway: false,
         stage: Stage::Ordering {
             idempotency_key: Uuid::from_bytes([7; 16]),
         },
     });
     wallet.save().unwrap();
-
-    let again = Wallet::open(&path).unwrap();
     let text = |wallet: &Wallet| serde_json::to_string(&wallet.state).unwrap();
-    assert_eq!(text(&again), text(&wallet));
+    let saved = text(&wallet);
+    drop(wallet);
+
+    assert_eq!(text(&Wallet::open(&path).unwrap()), saved);
 }
 
 #[test]
@@ -29,7 +31,7 @@ fn a_save_that_died_half_way_leaves_the_wallet_as_it_was() {
     let path = folder.path().join("wallet.json");
     Wallet::open(&path).unwrap().save().unwrap();
 
-    std::fs::write(path.with_extension("new"), "{\"purch").unwrap();
+    std::fs::write(path.with_added_extension("new"), "{\"purch").unwrap();
 
     assert!(Wallet::open(&path).unwrap().state.purchases.is_empty());
 }
@@ -41,6 +43,22 @@ fn a_damaged_wallet_is_not_taken_for_an_empty_one() {
     std::fs::write(&path, "{}x").unwrap();
 
     assert!(Wallet::open(&path).is_err());
+}
+
+#[test]
+fn a_wallet_is_open_once_and_may_be_read_meanwhile() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wallet.json");
+    let first = Wallet::open(&path).unwrap();
+    first.save().unwrap();
+
+    let second = Wallet::open(&path).unwrap_err();
+
+    assert_eq!(second.kind(), io::ErrorKind::ResourceBusy);
+    assert!(second.to_string().contains("wait until it has ended"));
+    assert!(Wallet::read(&path).unwrap().purchases.is_empty());
+    drop(first);
+    Wallet::open(&path).unwrap();
 }
 
 #[cfg(unix)]

@@ -1,50 +1,120 @@
 //! The `wallet` program, from the outside.
 
-use std::process::{Command, Output};
+use std::{
+    path::Path,
+    process::{Command, Output},
+};
 
-fn wallet(arguments: &[&str]) -> Output {
-    let folder = tempfile::tempdir().unwrap();
+fn wallet(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_wallet"))
         .args(arguments)
-        .current_dir(folder.path())
+        .current_dir(folder)
         .output()
         .unwrap()
 }
 
+fn said(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// Whom to talk to: nobody is there.
+const NETWORK: [&str; 10] = [
+    "--payments",
+    "https://127.0.0.1:1/",
+    "--payments-pin",
+    PIN,
+    "--witness",
+    "https://127.0.0.1:1/",
+    "--witness-pin",
+    PIN,
+    "--directory-key",
+    PIN,
+];
+
+/// Not the pin of anybody's key.
+const PIN: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
 #[test]
 fn a_pin_is_printed_for_a_certificate() {
+    let folder = tempfile::tempdir().unwrap();
     let key = rcgen::KeyPair::generate().unwrap();
     let certificate = rcgen::CertificateParams::new(vec!["localhost".to_owned()])
         .unwrap()
         .self_signed(&key)
         .unwrap();
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), certificate.pem()).unwrap();
+    std::fs::write(folder.path().join("it.pem"), certificate.pem()).unwrap();
 
-    let output = wallet(&["pin", file.path().to_str().unwrap()]);
+    let output = wallet(folder.path(), &["pin", "it.pem"]);
 
     let expected = client::Pin::of_certificate(certificate.der()).unwrap();
-    assert_eq!(
-        String::from_utf8(output.stdout).unwrap(),
-        format!("{expected}\n")
-    );
+    assert_eq!(said(&output.stdout), format!("{expected}\n"));
 }
 
 #[test]
-fn a_new_wallet_has_nothing_to_show_and_a_damaged_one_is_an_error() {
-    let output = wallet(&["status"]);
+fn a_new_wallet_says_what_comes_first_and_a_damaged_one_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = wallet(folder.path(), &["status"]);
     assert!(output.status.success());
-    assert!(output.stdout.is_empty());
+    assert!(said(&output.stdout).contains("`buy` is the first step"));
+    let output = wallet(folder.path(), &["status", "--json"]);
+    assert_eq!(
+        said(&output.stdout),
+        "{\"purchases\":[],\"votes\":[],\"nextVote\":null}\n"
+    );
 
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), "no wallet").unwrap();
-    let output = wallet(&["status", "--wallet", file.path().to_str().unwrap()]);
+    std::fs::write(folder.path().join("broken.json"), "no wallet").unwrap();
+    let output = wallet(folder.path(), &["status", "--wallet", "broken.json"]);
     assert!(!output.status.success());
+    assert!(said(&output.stderr).contains("broken.json cannot be read"));
+}
+
+#[test]
+fn a_wallet_that_another_program_works_with_is_read_and_not_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let opened = client::wallet::Wallet::open(folder.path().join("wallet.json")).unwrap();
+    opened.save().unwrap();
+
+    let mut voting = vec!["vote", "--for", "example.com"];
+    voting.extend(NETWORK);
+    let refused = wallet(folder.path(), &voting);
+
+    assert!(!refused.status.success());
+    let why = said(&refused.stderr);
+    assert!(why.contains("wait until it has ended, or end it"), "{why}");
+    assert!(wallet(folder.path(), &["status"]).status.success());
+}
+
+#[test]
+fn a_vote_says_by_which_numbers_it_goes_and_knows_its_purchases() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut voting = vec!["vote", "--for", "example.com=3", "--vote-anyway", "7"];
+    voting.extend(["--profile", "demo"]);
+    voting.extend(NETWORK);
+
+    let output = wallet(folder.path(), &voting);
+
+    assert!(!output.status.success());
+    let said = said(&output.stderr);
+    assert!(said.contains("key notice 0, key window 0, anonymity set 0"));
+    assert!(said.contains("hide nobody"));
+    assert!(said.contains("the wallet has no purchase 7"), "{said}");
+}
+
+#[test]
+fn attention_of_nothing_is_refused_at_the_door() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut voting = vec!["vote", "--for", "example.com=0"];
+    voting.extend(NETWORK);
+
+    let output = wallet(folder.path(), &voting);
+
+    assert!(said(&output.stderr).contains("attention is a number from 1 on"));
 }
 
 #[test]
 fn completions_are_printed() {
-    let output = wallet(&["completions", "bash"]);
+    let folder = tempfile::tempdir().unwrap();
+    let output = wallet(folder.path(), &["completions", "bash"]);
 
     assert!(output.status.success());
     assert!(!output.stdout.is_empty());

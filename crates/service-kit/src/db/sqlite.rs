@@ -5,19 +5,29 @@
 //! failing half-way when a reader turns into a writer.
 
 use std::{
+    io,
     path::{Path, PathBuf},
     str::FromStr as _,
     time::Duration,
 };
 
 use sqlx::{
-    SqlitePool, Transaction,
+    AssertSqlSafe, SqliteConnection, SqlitePool, Transaction,
     migrate::{MigrateError, Migrator},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
 /// How long a statement waits for another process that writes to the same file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long one try to empty the write-ahead log waits for readers. Whoever wants to write waits, too.
+const FORGET_WAIT: Duration = Duration::from_millis(200);
+
+/// How long to leave readers and writers alone between two tries.
+const FORGET_PAUSE: Duration = Duration::from_millis(300);
+
+/// A backup of a small database takes no longer than this many tries.
+const FORGET_TRIES_MAX: u32 = 5;
 
 /// How long a caller waits for a connection: below the 15 s that a handler gets.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(12);
@@ -136,12 +146,33 @@ impl Sqlite {
     /// Moves the write-ahead log into the file and empties it.
     ///
     /// `secure_delete` overwrites deleted rows in the file, but the write-ahead log keeps older
-    /// pages until it is emptied. Whoever deletes for privacy calls this afterwards.
+    /// pages until it is emptied. Whoever deletes for privacy calls this afterwards. It fails while
+    /// somebody, such as a backup, reads an older state: what was deleted is then still there.
     pub async fn forget_deleted(&self) -> sqlx::Result<()> {
-        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
-            .execute(&self.writer)
-            .await?;
-        Ok(())
+        for _ in 1..FORGET_TRIES_MAX {
+            if self.empty_log().await? {
+                return Ok(());
+            }
+            // Not on the connection: those who want to write go first.
+            tokio::time::sleep(FORGET_PAUSE).await;
+        }
+        if self.empty_log().await? {
+            return Ok(());
+        }
+        let reader = "what was deleted is not forgotten yet: somebody reads an older state";
+        Err(io::Error::new(io::ErrorKind::ResourceBusy, reader).into())
+    }
+
+    /// Tries to empty the write-ahead log, and says whether it is empty.
+    async fn empty_log(&self) -> sqlx::Result<bool> {
+        let mut writer = self.writer.acquire().await?;
+        patience(&mut writer, FORGET_WAIT).await?;
+        // Its row says whether readers were in the way; the statement succeeds either way.
+        let busy = sqlx::query_scalar::<_, i64>("PRAGMA wal_checkpoint(TRUNCATE)")
+            .fetch_one(&mut *writer)
+            .await;
+        patience(&mut writer, BUSY_TIMEOUT).await?;
+        Ok(busy? == 0)
     }
 
     /// Closes all connections; what is committed is on the disk.
@@ -149,6 +180,13 @@ impl Sqlite {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+/// Sets how long statements of a connection wait for others.
+async fn patience(conn: &mut SqliteConnection, wait: Duration) -> sqlx::Result<()> {
+    let pragma = format!("PRAGMA busy_timeout = {}", wait.as_millis());
+    sqlx::query(AssertSqlSafe(pragma)).execute(conn).await?;
+    Ok(())
 }
 
 fn pool(connections_max: u32) -> SqlitePoolOptions {

@@ -10,7 +10,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::error::Category;
 use serde_path_to_error::Segment;
 
-use super::{body, nesting};
+use super::{body, nesting, objects::Strict};
 use crate::problem::{Problem, Slug};
 
 /// A JSON body, taken from a request or given as an answer.
@@ -59,21 +59,25 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         return Err(invalid().detail("The body is nested too deep."));
     }
     // Keeping track of the path costs more than reading: only a refusal needs it.
-    if let Ok(value) = serde_json::from_slice(bytes) {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    if let Ok(value) = T::deserialize(Strict(&mut reader))
+        && reader.end().is_ok()
+    {
         return Ok(value);
     }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        match error.inner().classify() {
-            Category::Data => {
-                let (pointer, reason) = explain(&error);
-                invalid().invalid(pointer, reason)
+    let value =
+        serde_path_to_error::deserialize(Strict(&mut reader)).map_err(|error| {
+            match error.inner().classify() {
+                Category::Data => {
+                    let (pointer, reason) = explain(&error);
+                    invalid().invalid(pointer, reason)
+                }
+                Category::Eof | Category::Io | Category::Syntax => {
+                    invalid().detail("The body is not JSON.")
+                }
             }
-            Category::Eof | Category::Io | Category::Syntax => {
-                invalid().detail("The body is not JSON.")
-            }
-        }
-    })?;
+        })?;
     match reader.end() {
         Ok(()) => Ok(value),
         Err(_more) => Err(invalid().detail("Something follows the JSON value.")),
@@ -193,7 +197,11 @@ mod tests {
                 "twice",
             ),
             ("{}", "/items", "missing"),
-            ("[", "", "not JSON"),
+            ("[]", "", "type"),
+            (r#"[[{"quantity":1}]]"#, "", "type"),
+            (r#"{"items":[{"quantity":1},[1]]}"#, "/items/1", "type"),
+            ("{", "", "not JSON"),
+            (r#"{"items":["#, "", "not JSON"),
             ("", "", "not JSON"),
             (r#"{"items":[]}{"#, "", "follows"),
             (&"[".repeat(17), "", "too deep"),

@@ -1,5 +1,7 @@
 //! The admin listener: for the machines that run the service, and nobody else.
 
+use std::sync::Arc;
+
 use axum::{
     Router,
     extract::State,
@@ -9,13 +11,14 @@ use axum::{
 use http::{StatusCode, header};
 
 use super::Readiness;
-use crate::{shutdown::Shutdown, telemetry};
+use crate::{shutdown::Shutdown, telemetry::MetricsPage};
 
 /// What readiness depends on.
 #[derive(Clone)]
 pub(super) struct Admin {
     pub(super) readiness: Readiness,
     pub(super) shutdown: Shutdown,
+    pub(super) page: Arc<MetricsPage>,
 }
 
 pub(super) fn router(admin: Admin) -> Router {
@@ -39,7 +42,7 @@ async fn ready(State(admin): State<Admin>) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
 }
 
-async fn metrics() -> Response {
+async fn metrics(State(admin): State<Admin>) -> Response {
     let kind = (header::CONTENT_TYPE, "text/plain; version=0.0.4");
-    ([kind], telemetry::metrics_page()).into_response()
+    ([kind], admin.page.text()).into_response()
 }

@@ -1,6 +1,6 @@
 //! One connection: handshake, requests, end.
 
-use std::{future::Future, pin::pin, sync::Arc, time::Duration};
+use std::{future::Future, net::IpAddr, pin::pin, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body};
 use http::Request;
@@ -30,8 +30,6 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 pub(super) struct Server {
     pub(super) router: Router,
     pub(super) tls: Option<Arc<ServerConfig>>,
-    /// The names whose client certificates are taken.
-    pub(super) names: Arc<[String]>,
     pub(super) settings: Arc<HttpSettings>,
     pub(super) shutdown: Shutdown,
 }
@@ -45,7 +43,7 @@ impl Server {
         // Answers are small and complete: waiting for more to send only delays them.
         let _unsupported = stream.set_nodelay(true);
         let Some(tls) = self.tls.clone() else {
-            let peer = Peer::new(address.ip(), None);
+            let peer = Peer::new(address.ip(), None, false);
             return self.requests(stream, peer).await;
         };
         let handshake = TlsAcceptor::from(tls).accept(stream);
@@ -54,26 +52,31 @@ impl Server {
             metrics::counter!("blindtally_refused_total", "why" => "handshake").increment(1);
             return;
         };
-        let Ok(name) = self.allowed_name(&stream) else {
+        let Ok(peer) = self.peer(address.ip(), &stream) else {
             metrics::counter!("blindtally_refused_total", "why" => "certificate").increment(1);
             return;
         };
-        self.requests(stream, Peer::new(address.ip(), name)).await;
+        self.requests(stream, peer).await;
     }
 
-    /// The allowed name in the client's certificate. A certificate without one is refused; whether
-    /// there must be a certificate was settled in the handshake.
-    fn allowed_name(&self, stream: &TlsStream<TcpStream>) -> Result<Option<Arc<str>>, NotAllowed> {
+    /// Who the client is by its certificate. One that names nobody we know is refused; whether there
+    /// must be a certificate was settled in the handshake.
+    ///
+    /// Those who may call and those who are believed about buckets are two lists. Where a certificate is
+    /// required, it lets in: an edge, behind which is everybody, is then not enough.
+    fn peer(&self, address: IpAddr, stream: &TlsStream<TcpStream>) -> Result<Peer, NotAllowed> {
         let (_, session) = stream.get_ref();
         let Some(certificate) = session.peer_certificates().and_then(<[_]>::first) else {
-            return Ok(None);
+            return Ok(Peer::new(address, None, false));
         };
-        let names = dns_names(certificate);
-        let allowed = self.names.iter().find(|allowed| names.contains(allowed));
-        match allowed {
-            Some(name) => Ok(Some(name.as_str().into())),
-            None => Err(NotAllowed),
+        let (names, tls) = (dns_names(certificate), &self.settings.tls);
+        let listed = |list: &[String]| list.iter().find(|name| names.contains(name)).cloned();
+        let name = listed(&tls.client_names);
+        let is_edge = listed(&self.settings.edge_names).is_some();
+        if name.is_none() && (tls.client_certificate_required || !is_edge) {
+            return Err(NotAllowed);
         }
+        Ok(Peer::new(address, name.map(Arc::from), is_edge))
     }
 
     async fn requests(self, stream: impl AsyncRead + AsyncWrite + Send + Unpin, peer: Peer) {

@@ -21,6 +21,7 @@ use crate::{
     limits::Limits,
     peer::Peer,
     problem::{Problem, RetryAfter, Slug},
+    telemetry::SlowCounter,
 };
 
 /// What the common layers know.
@@ -31,8 +32,9 @@ struct Common {
     places: Arc<Semaphore>,
     handler_timeout: Duration,
     body_timeout: Duration,
-    requests: metrics::Counter,
-    failures: metrics::Counter,
+    requests: SlowCounter,
+    failures: SlowCounter,
+    refused: SlowCounter,
 }
 
 /// Puts the common layers around the routes of a service.
@@ -44,13 +46,15 @@ pub(super) fn wrap(
     clock: Clock,
     limits: &Limits,
 ) -> Router {
+    let slow = SlowCounter::new;
     let common = Common {
         clock,
         places: Arc::new(Semaphore::new(settings.requests_in_flight_max)),
         handler_timeout: Duration::from_secs(settings.handler_timeout_seconds),
         body_timeout: Duration::from_secs(settings.body_timeout_seconds),
-        requests: metrics::counter!("blindtally_requests_total", "service" => service),
-        failures: metrics::counter!("blindtally_failures_total", "service" => service),
+        requests: slow(metrics::counter!("blindtally_requests_total", "service" => service)),
+        failures: slow(metrics::counter!("blindtally_failures_total", "service" => service)),
+        refused: slow(metrics::counter!("blindtally_refused_total", "why" => "in flight")),
         limits: limits.clone(),
     };
     let description = ([(header::CONTENT_TYPE, "application/json")], openapi);
@@ -68,10 +72,10 @@ pub(super) fn wrap(
 /// Counts the request as running, bounds it, and catches what it throws.
 async fn around(State(common): State<Common>, mut request: Request, next: Next) -> Response {
     let _busy = common.clock.busy();
-    common.requests.increment(1);
+    common.requests.increment();
     let mut response = match common.places.try_acquire() {
         Err(_full) => {
-            metrics::counter!("blindtally_refused_total", "why" => "in flight").increment(1);
+            common.refused.increment();
             Problem::new(Slug::Overloaded)
                 .retry_after(RetryAfter::Seconds1)
                 .into_response()
@@ -88,7 +92,7 @@ async fn around(State(common): State<Common>, mut request: Request, next: Next) 
         }
     };
     if response.status().is_server_error() {
-        common.failures.increment(1);
+        common.failures.increment();
     }
     let headers = response.headers_mut();
     headers

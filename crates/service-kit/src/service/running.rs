@@ -1,9 +1,15 @@
 //! A service that runs.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use super::{AtEnd, start::DRAIN};
 use crate::shutdown::{self, Shutdown};
+
+/// What probes, and then each database, get to end when no time of grace is left.
+const LAST: Duration = Duration::from_secs(1);
 
 /// A service that runs, and how to stop it.
 #[derive(Debug)]
@@ -30,17 +36,20 @@ impl Running {
     }
 
     /// Stops: readiness fails, no connection is accepted any more, running requests, tasks and turns
-    /// of jobs finish, and the databases are closed.
+    /// of jobs finish, and the databases are closed. All of it together has the time of grace: whoever
+    /// runs the service ends it by force a little later.
     pub async fn stop(self) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        let left = || self.grace.saturating_sub(begun.elapsed());
         self.work.begin();
         tokio::time::sleep(DRAIN.min(self.grace)).await;
-        let requests_finished = self.api.finish(self.grace).await;
+        let requests_finished = self.api.finish(left()).await;
         // After the requests: they may have started tasks until then.
-        let tasks_finished = self.work.finish(self.grace).await;
-        let _probes_may_be_cut = self.admin.finish(Duration::from_secs(1)).await;
+        let tasks_finished = self.work.finish(left()).await;
+        let _probes_may_be_cut = self.admin.finish(LAST.min(self.grace)).await;
         for close in &self.at_end.0 {
             // What still holds a connection was reported as unfinished.
-            let _closed_in_time = tokio::time::timeout(self.grace, close()).await;
+            let _closed_in_time = tokio::time::timeout(left().max(LAST), close()).await;
         }
         anyhow::ensure!(
             requests_finished && tasks_finished,

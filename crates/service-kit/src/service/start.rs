@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     jobs,
-    limits::{FORGET_INTERVAL, Limits},
+    limits::{FORGET_INTERVAL, Limits, RouteLimit},
     shutdown::Shutdown,
     telemetry,
     tls::{TlsError, server_config},
@@ -34,7 +34,7 @@ pub(super) async fn start(service: Service) -> Result<Running, StartError> {
     let (listener, api_addr) = listen(settings.listen).await?;
     let (admin_listener, admin_addr) = listen(settings.admin_listen).await?;
 
-    let limits = Limits::new(settings.rate_limit, &settings.edge_names);
+    let limits = Limits::new(settings.rate_limit);
     let clock = service.clock.clone();
     let router = middleware::wrap(
         service.api,
@@ -44,13 +44,11 @@ pub(super) async fn start(service: Service) -> Result<Running, StartError> {
         clock,
         &limits,
     );
-    let names = [&settings.tls.client_names[..], &settings.edge_names].concat();
     // The listeners stop in two stages: readiness fails at once, the admin listener ends last.
     let (api_stop, admin_stop) = (Shutdown::default(), Shutdown::default());
     let api = Server {
         router,
         tls: tls.transpose()?,
-        names: names.into(),
         settings: Arc::clone(&settings),
         shutdown: api_stop.clone(),
     };
@@ -58,9 +56,9 @@ pub(super) async fn start(service: Service) -> Result<Running, StartError> {
         router: admin::router(Admin {
             readiness: service.readiness,
             shutdown: service.shutdown.clone(),
+            page: Arc::default(),
         }),
         tls: None,
-        names: Arc::new([]),
         settings: Arc::clone(&settings),
         shutdown: admin_stop.clone(),
     };
@@ -78,7 +76,8 @@ pub(super) async fn start(service: Service) -> Result<Running, StartError> {
         let accepting = accept(listener, connections, server, stop.clone());
         let _waited_for_by_stop = stop.spawn(accepting);
     }
-    let _waited_for_by_stop = api_stop.spawn(forget(limits, api_stop.clone()));
+    let forgetting = forget(limits, service.route_limits, api_stop.clone());
+    let _waited_for_by_stop = api_stop.spawn(forgetting);
     for job in service.jobs {
         jobs::start(job, &service.clock, &service.shutdown);
     }
@@ -103,12 +102,15 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartE
 }
 
 /// Forgets quotas that are full again, on a timer.
-async fn forget(limits: Limits, stop: Shutdown) {
+async fn forget(limits: Limits, routes: Vec<RouteLimit>, stop: Shutdown) {
     let mut timer = tokio::time::interval(FORGET_INTERVAL);
     loop {
         tokio::select! {
             () = stop.begun() => return,
-            _ = timer.tick() => limits.forget(),
+            _ = timer.tick() => {
+                limits.forget();
+                routes.iter().for_each(RouteLimit::forget);
+            }
         }
     }
 }

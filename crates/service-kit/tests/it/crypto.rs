@@ -1,8 +1,9 @@
 //! The pool for heavy arithmetic.
 
 use std::{
+    num::NonZeroUsize,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering::SeqCst},
         mpsc,
     },
@@ -11,7 +12,7 @@ use std::{
 
 use service_kit::{
     Problem,
-    crypto::{Pool, PoolError},
+    crypto::{CryptoSettings, Pool, PoolError},
 };
 
 #[tokio::test]
@@ -21,7 +22,36 @@ async fn a_job_runs_on_a_thread_of_the_pool_and_gives_its_result() {
     let name = pool.run(|| std::thread::current().name().map(ToOwned::to_owned));
 
     assert_eq!(name.await, Ok(Some("crypto 0".to_owned())));
-    assert!(Pool::for_this_machine().unwrap().threads() >= 1);
+}
+
+#[tokio::test]
+async fn the_queue_holds_as_many_jobs_for_each_core_as_the_settings_say() {
+    for queue_jobs_per_core in [1, 3] {
+        let settings = CryptoSettings {
+            queue_jobs_per_core: NonZeroUsize::new(queue_jobs_per_core).unwrap(),
+        };
+        let pool = Pool::for_this_machine(settings).unwrap();
+        let room = pool.threads() * (1 + queue_jobs_per_core);
+        let (release, blocked) = mpsc::channel::<()>();
+        let blocked = Arc::new(Mutex::new(blocked));
+
+        let mut taken = Vec::new();
+        for _ in 0..room {
+            let (pool, blocked) = (pool.clone(), Arc::clone(&blocked));
+            taken.push(tokio::spawn(async move {
+                let wait = move || blocked.lock().unwrap().recv().is_err();
+                pool.run(wait).await
+            }));
+            // Each thread has taken its job before more of them wait.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+
+        assert_eq!(pool.run(|| ()).await, Err(PoolError::Full));
+        drop(release);
+        for job in taken {
+            assert_eq!(job.await.unwrap(), Ok(true));
+        }
+    }
 }
 
 #[tokio::test]

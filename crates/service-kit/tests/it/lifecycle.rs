@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering::SeqCst},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use service_kit::{Service, Shutdown, service::Readiness};
@@ -37,6 +37,29 @@ async fn metrics_do_not_move_with_a_request() {
     }
 
     assert_eq!(world.admin("/metrics").await.1, before);
+}
+
+/// The page of a service is made anew each minute: here, by starting another one of the same name.
+#[tokio::test]
+async fn what_counts_requests_does_not_even_move_with_the_minute() {
+    let counts = |page: &str| -> Vec<String> {
+        let names = ["blindtally_requests_total", "blindtally_failures_total"];
+        let starts = names.map(|name| format!(r#"{name}{{service="small"}}"#));
+        page.lines()
+            .filter(|line| starts.iter().any(|start| line.starts_with(start)))
+            .map(ToOwned::to_owned)
+            .collect()
+    };
+    let world = World::start().await;
+    let before = counts(&world.admin("/metrics").await.1);
+    for path in ["/items/7", "/panic", "/items/7"] {
+        world.get(path).await;
+    }
+
+    let minute_later = World::start().await;
+
+    assert_eq!(before.len(), 2, "{before:?}");
+    assert_eq!(counts(&minute_later.admin("/metrics").await.1), before);
 }
 
 #[tokio::test]
@@ -161,4 +184,28 @@ async fn sigterm_stops_it() {
 
     stopped.unwrap();
     std::net::TcpListener::bind(address).unwrap();
+}
+
+#[tokio::test]
+async fn all_that_does_not_end_gets_one_time_of_grace_together() {
+    let shutdown = Shutdown::default();
+    let _never_ends = shutdown.spawn(std::future::pending::<()>());
+    let world = World::with_service(
+        |http| http.shutdown_grace_seconds = 2,
+        |service| service.shutdown(shutdown).at_end(std::future::pending),
+    )
+    .await;
+    let (client, url) = (world.client(), world.url("/slow/60000"));
+    let _never_answered = tokio::spawn(client.get(url).send());
+    tokio::time::sleep(Duration::from_millis(300)).await;
+
+    let begun = Instant::now();
+    let stopped = world.running.stop().await;
+
+    assert!(stopped.is_err());
+    assert!(
+        begun.elapsed() < Duration::from_millis(4_500),
+        "{:?}",
+        begun.elapsed()
+    );
 }

@@ -55,6 +55,26 @@ async fn a_certificate_for_a_name_that_is_not_listed_is_refused() {
 }
 
 #[tokio::test]
+async fn an_edge_is_nobody_where_certificates_are_optional_and_refused_where_they_let_in() {
+    for required in [false, true] {
+        let world = World::with(|http| {
+            http.edge_names = vec!["edge.test".into()];
+            http.tls.client_certificate_required = required;
+        })
+        .await;
+        let edge = world.client_at(1, Some("edge.test"));
+
+        let answer = edge.get(world.url("/peer")).send().await;
+
+        if required {
+            assert!(answer.is_err());
+        } else {
+            assert_eq!(answer.unwrap().text().await.unwrap(), "nobody");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_certificate_from_another_root_is_refused() {
     let world = mutual().await;
     let other = Pki::new();

@@ -7,6 +7,7 @@
 )]
 
 mod broken;
+mod flood;
 mod kill;
 mod proxy;
 mod world;

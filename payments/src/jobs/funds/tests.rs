@@ -5,17 +5,20 @@ use service_kit::{
     lease::{Claim, Holder},
     outbox::{Outbox as _, Shuffle},
 };
+use sha2::{Digest as _, Sha256};
 
 use super::*;
-use crate::jobs::testing::{Bench, ISSUER, at, clock, spec};
+use crate::{
+    domain::funds::signed_fits,
+    jobs::testing::{Bench, ISSUER, at, clock, spec},
+};
 
 const CARD: &str = "brave.com?sku=anon-card-vote";
 
 fn job(bench: &Bench, now: &str) -> FundsJob {
     FundsJob {
         keeper: Arc::clone(&bench.keeper) as Arc<dyn Issuers>,
-        figures: Arc::clone(&bench.sums) as Arc<dyn Figures>,
-        store: Arc::clone(&bench.store) as Arc<dyn Publications>,
+        figures: Arc::clone(&bench.orders) as Arc<dyn Figures>,
         issuers: vec![
             spec(ISSUER, FundingSource::UserWallet, "0.25"),
             spec(CARD, FundingSource::AnonymousCard, "0.25"),
@@ -23,19 +26,16 @@ fn job(bench: &Bench, now: &str) -> FundsJob {
         environment: "test".to_owned(),
         topic: "test.payment.funds".to_owned(),
         clock: clock(now),
+        signed_fits,
+        health: FundsHealth::default(),
     }
 }
 
 async fn bench() -> Bench {
     let bench = Bench::new().await;
     *bench.keeper.issuers.lock().unwrap() = job(&bench, "2026-01-01T00:00:00Z").issuers;
-    bench.sums.totals.lock().unwrap().push(FundsTotal {
-        source: FundingSource::UserWallet,
-        value: "0.25".parse().unwrap(),
-        currency: "BAT".to_owned(),
-        received: "10".parse().unwrap(),
-        votes_sold: 40,
-    });
+    bench.keeper.signed.lock().unwrap().insert(ISSUER, 40);
+    bench.sold(40).await;
     bench
 }
 
@@ -86,6 +86,23 @@ async fn each_source_and_value_gets_a_record_also_when_nothing_was_received() {
     assert_ne!(card.id, wallet.id);
 }
 
+/// With other bytes under it, a day that is reported again would be another record to every reader.
+#[tokio::test]
+async fn the_id_of_a_record_is_a_hash_over_these_bytes() {
+    let bench = bench().await;
+
+    job(&bench, "2026-02-01T00:30:00Z")
+        .run_once()
+        .await
+        .unwrap();
+
+    let [card, _] = records(&bench).await.try_into().unwrap();
+    let environment = b"\0\0\0\x0abt/funds/1\0\0\0\x04test".as_slice();
+    let line = b"\0\0\0\x0eanonymous-card\0\0\0\x040.25\0\0\0\x0a2026-01-31";
+    let hash = Sha256::digest([environment, line].concat());
+    assert_eq!(card.id, uuid_v8(hash.into()).to_string());
+}
+
 #[tokio::test]
 async fn a_quiet_shop_gets_a_record_a_week_and_one_for_the_months_last_day() {
     let bench = bench().await;
@@ -132,12 +149,9 @@ async fn a_quiet_shop_gets_a_record_a_week_and_one_for_the_months_last_day() {
 async fn a_busy_shop_gets_a_record_a_day() {
     let bench = bench().await;
     let busy = at("2026-01-01T00:00:00Z").date_naive().iter_days().take(40);
-    bench
-        .sums
-        .paid
-        .lock()
-        .unwrap()
-        .extend(busy.map(|day| (day, 20)));
+    for day in busy {
+        bench.paid(day, 20).await;
+    }
 
     for day in 10..=12 {
         job(&bench, &format!("2026-01-{day}T00:30:00Z"))
@@ -168,4 +182,49 @@ async fn a_record_is_made_later_when_challenge_bypass_was_down_and_never_twice()
     }
 
     assert_eq!(records(&bench).await.len(), 2);
+}
+
+#[tokio::test]
+async fn when_more_was_signed_than_sold_no_record_is_made_and_the_service_is_not_ready() {
+    let bench = bench().await;
+    let sells = job(&bench, "2026-02-01T00:30:00Z");
+    sells.run_once().await.unwrap();
+    assert!(sells.health.check().is_ok());
+    bench.sold(36).await;
+
+    // Whether a record is due or not.
+    for now in ["2026-02-01T00:31:00Z", "2026-03-01T00:30:00Z"] {
+        let job = job(&bench, now);
+        let error = job.run_once().await.unwrap_err().to_string();
+        assert!(
+            error.contains("40 tokens of user-wallet at 0.25 were signed, and only 36 were sold"),
+            "{error}"
+        );
+        assert!(error.contains("restore the latest state"), "{error}");
+        assert_eq!(job.health.check().unwrap_err().to_string(), error);
+    }
+    assert_eq!(records(&bench).await.len(), 2, "those of January");
+
+    bench.sold(40).await;
+    let mended = job(&bench, "2026-03-01T00:30:00Z");
+    mended.run_once().await.unwrap();
+    assert!(mended.health.check().is_ok());
+}
+
+#[tokio::test]
+async fn a_job_that_does_not_compare_reports_what_cannot_be() {
+    let bench = bench().await;
+    bench.sold(36).await;
+    let careless = FundsJob {
+        signed_fits: |_, _| true,
+        ..job(&bench, "2026-02-01T00:30:00Z")
+    };
+
+    careless.run_once().await.unwrap();
+
+    let [_, wallet] = records(&bench).await.try_into().unwrap();
+    assert_eq!(
+        (wallet.votes_sold_total, wallet.keys[0].signed_total),
+        (36, 40)
+    );
 }

@@ -7,25 +7,32 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use messages::{FundingSource, encoding::Fixed, payments::OrderStatus};
+use service_kit::outbox::Outbox;
 
 use super::*;
 use crate::{domain::order::Item, store::figures::Figures};
 
 mod cards;
 mod credentials;
+mod funds;
 mod placing;
 mod retention;
 mod transfers;
+mod write_off;
 
 pub(super) use cards::*;
 pub(super) use credentials::*;
+pub(super) use funds::*;
 pub(super) use placing::*;
 pub(super) use retention::*;
 pub(super) use transfers::*;
+pub(super) use write_off::*;
 
 /// A store with the sums over it, as the suite uses them.
-pub(super) trait Whole: Store + Figures {}
-impl<T: Store + Figures> Whole for T {}
+pub(super) trait Whole: Store + Figures {
+    /// What waits to be published.
+    fn outbox(&self) -> Box<dyn Outbox>;
+}
 
 /// All tests of the suite: each takes an empty store.
 macro_rules! suite {
@@ -49,13 +56,24 @@ suite! {
     an_order_that_was_deleted_is_made_again_by_its_transfer
     a_pending_transfer_moves_on_once
     only_one_of_two_cards_can_pay_what_is_owed
+    what_may_still_arrive_is_owed_to_no_second_card
     a_failed_quote_makes_its_debt_owed_again
     money_for_a_canceled_order_is_late
     points_are_taken_once_and_only_when_paid
     signatures_are_stored_once_and_fulfil_the_order
     an_order_of_two_items_is_fulfilled_by_both
     unpaid_and_half_paid_orders_end
-    what_nobody_claims_is_listed_for_refund
+    what_nobody_claims_is_written_off_once
+    of_an_order_that_is_claimed_in_part_the_rest_is_written_off
+    an_item_that_waits_for_its_signatures_is_claimed
+    a_day_has_one_set_of_funds_records
+    written_off_votes_are_set_off_against_newly_sold_ones
+    a_statement_of_other_totals_is_not_recorded
+    an_order_that_was_paid_meanwhile_is_not_canceled
+    what_may_still_arrive_is_listed_and_keeps_its_name_and_its_order
+    surplus_is_settled_row_by_row
+    an_order_has_no_more_transfers_than_it_may
+    every_sku_that_was_ordered_is_known
     what_is_erased_is_not_signed_again
     ids_of_transfers_are_erased_and_stay_used
     closed_orders_are_forgotten_and_their_transfers_stay_used
@@ -129,6 +147,7 @@ fn transfer(order: &Order, n: u8, units: &str, reference: Option<u32>) -> NewTra
         names: vec![[n; 32]],
         reference,
         card_amount: None,
+        transfers_max: 100,
     }
 }
 
@@ -166,6 +185,15 @@ async fn paid(store: &dyn Whole, order: &Order) {
         Recording::First(_)
     ));
     assert_eq!(status(store, order).await, OrderStatus::Paid);
+}
+
+/// Cancels what has waited for money since before `before`.
+async fn cancel_overdue(store: &dyn Whole, before: DateTime<Utc>) -> usize {
+    let overdue = store.overdue(before, None, 10).await.unwrap();
+    for order in &overdue {
+        assert!(store.cancel(order.id, before).await.unwrap());
+    }
+    overdue.len()
 }
 
 async fn surplus(store: &dyn Whole) -> Vec<(String, String)> {

@@ -61,6 +61,8 @@ pub struct NewTransfer {
     pub reference: Option<u32>,
     /// For a card's transfer: it must carry the order's current reference, and fit what is owed.
     pub card_amount: Option<fn(Amount, Amount) -> bool>,
+    /// The most transfers that its order may have: each is read whenever another one settles.
+    pub transfers_max: u32,
 }
 
 /// Shows how many names it has, and none.
@@ -85,6 +87,8 @@ pub enum Recording {
     NotOwed,
     /// A card's transfer does not carry the current reference.
     Stale,
+    /// The order has as many as one may have.
+    TooMany,
     /// It was used for another order.
     Used,
 }
@@ -144,11 +148,13 @@ pub struct ItemCredentials {
 /// Money that pays for nothing.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Surplus {
+    /// Names the row.
+    pub id: Uuid,
     /// The order it was meant for.
     pub order_id: Uuid,
-    /// Who moved it; nobody in particular for a whole order.
+    /// Who moved it.
     pub custodian: Option<Custodian>,
-    /// The custodian's id of the transfer.
+    /// The custodian's id of the transfer, or of the last one that paid for an unclaimed item.
     pub external_id: Option<String>,
     /// `canceled`, `late`, `overpaid` or `unclaimed`.
     pub reason: String,
@@ -183,6 +189,8 @@ pub struct Report {
     pub funds: Vec<FundsTotal>,
     /// What pays for nothing.
     pub surplus: Vec<Surplus>,
+    /// Open transfers of orders that wait for no money: should they complete, they are surplus.
+    pub unresolved: Vec<Transfer>,
 }
 
 /// Storage of orders. Each method is one transaction.
@@ -197,6 +205,9 @@ pub trait Store: fmt::Debug + Send + Sync {
         idempotency: Option<Idempotency>,
         limits: PlaceLimits,
     ) -> sqlx::Result<Order>;
+
+    /// The order that was placed under an idempotency key.
+    async fn placed_under(&self, key: &Idempotency) -> sqlx::Result<Option<Order>>;
 
     /// An order.
     async fn order(&self, id: Uuid) -> sqlx::Result<Option<Order>>;
@@ -229,7 +240,8 @@ pub trait Store: fmt::Debug + Send + Sync {
         now: DateTime<Utc>,
     ) -> sqlx::Result<Option<Transfer>>;
 
-    /// Transfers that can still change, of pending orders, in the order of their ids after `after`.
+    /// Transfers that can still change, in the order of their ids after `after`: those of canceled orders
+    /// only while they are quotes, which lapse.
     async fn open_transfers(&self, after: Option<Uuid>, limit: u32) -> sqlx::Result<Vec<Transfer>>;
 
     /// Stores the points of an item of a paid order, once.
@@ -252,17 +264,22 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Deletes up to `limit` orders without a transfer that are kept since before `before`.
     async fn forget_unpaid(&self, before: DateTime<Utc>, limit: u32) -> sqlx::Result<u64>;
 
-    /// Cancels up to `limit` orders that are not paid though they have had a transfer since before
-    /// `before`. What has arrived for them becomes surplus.
-    async fn cancel_partly_paid(
+    /// Pending orders that have had a transfer since before `before`, in the order of their ids after `after`.
+    async fn overdue(
         &self,
         before: DateTime<Utc>,
-        now: DateTime<Utc>,
+        after: Option<Uuid>,
         limit: u32,
-    ) -> sqlx::Result<u64>;
+    ) -> sqlx::Result<Vec<Order>>;
 
-    /// Cancels up to `limit` orders that were paid before `before` and never claimed: all of it becomes surplus.
-    async fn cancel_unclaimed(
+    /// Cancels an order that is still pending. What has arrived for it becomes surplus. `false`: it is
+    /// not pending.
+    async fn cancel(&self, order: Uuid, now: DateTime<Utc>) -> sqlx::Result<bool>;
+
+    /// Writes off the items that nobody has claimed of up to `limit` orders that were paid before
+    /// `before`: each becomes a surplus and is closed, its votes are to be set off, and the order ends,
+    /// fulfilled if any of its items was claimed and canceled if none was.
+    async fn write_off_unclaimed(
         &self,
         before: NaiveDate,
         now: DateTime<Utc>,
@@ -272,17 +289,22 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Erases points and signatures of up to `limit` items signed before `before`.
     async fn erase_credentials(&self, before: NaiveDate, limit: u32) -> sqlx::Result<u64>;
 
-    /// Erases ids of transfers of up to `limit` orders fulfilled before `before`.
+    /// Erases the ids of up to `limit` transfers of orders fulfilled before `before`. An open transfer
+    /// keeps its id.
     async fn erase_transfer_ids(&self, before: NaiveDate, limit: u32) -> sqlx::Result<u64>;
 
-    /// Deletes up to `limit` fulfilled or canceled orders made before `before`.
+    /// Deletes up to `limit` fulfilled or canceled orders made before `before`, but none with an open
+    /// transfer.
     async fn forget_closed(&self, before: DateTime<Utc>, limit: u32) -> sqlx::Result<u64>;
 
     /// Forgets idempotency keys whose time is over.
     async fn forget_idempotency(&self, now: DateTime<Utc>) -> sqlx::Result<u64>;
 
-    /// Forgets the surplus of an order, once an operator has returned it. Answers how many rows it was.
-    async fn settle_surplus(&self, order: Uuid) -> sqlx::Result<u64>;
+    /// Forgets one row of surplus, once an operator has returned it. `false`: there is none.
+    async fn settle_surplus(&self, surplus: Uuid) -> sqlx::Result<bool>;
+
+    /// The names of all SKUs that were ever ordered.
+    async fn known_skus(&self) -> sqlx::Result<Vec<String>>;
 
     /// Overwrites what was deleted, where the engine keeps it for a while.
     async fn forget_deleted(&self) -> sqlx::Result<()>;

@@ -2,7 +2,16 @@
 
 use std::sync::Arc;
 
+use service_kit::outbox::Outbox;
+
 use super::{SqliteOrders, contract};
+use crate::store::publications::SqlitePublications;
+
+impl contract::Whole for SqliteOrders {
+    fn outbox(&self) -> Box<dyn Outbox> {
+        Box::new(SqlitePublications::new(self.db().clone()).outbox())
+    }
+}
 
 async fn open(folder: &tempfile::TempDir) -> SqliteOrders {
     let url = format!("sqlite:{}", folder.path().join("orders.db").display());

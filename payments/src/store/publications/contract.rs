@@ -75,9 +75,19 @@ async fn waiting(outbox: &dyn Outbox) -> u64 {
     outbox.state().await.expect("the outbox answers").waiting
 }
 
-/// Heads and entries come back as they were appended, in order.
+/// Appends the entries from `start` on until there are `size`.
+async fn append(store: &dyn Publications, start: usize, size: u8) -> bool {
+    let all = entries(size);
+    let appended = store.append_entries(from(start, &all)).await;
+    appended.expect("an answer")
+}
+
+async fn append_head(store: &dyn Publications, head: &Head, row: &Row) -> bool {
+    store.append_head(head, row).await.expect("an answer")
+}
+
+/// Heads and entries come back as they were appended, in order, also entries that no head covers yet.
 pub async fn the_directory_is_what_was_appended(store: &dyn Publications, outbox: &dyn Outbox) {
-    let all = entries(3);
     let heads = [
         head("2026-01-01", 1),
         head("2026-01-02", 1),
@@ -85,112 +95,71 @@ pub async fn the_directory_is_what_was_appended(store: &dyn Publications, outbox
     ];
     let [first, second, third] = &heads;
 
-    assert!(
-        store
-            .append_head(&entries(1), first, &row(1))
-            .await
-            .expect("appended")
-    );
-    assert!(
-        store
-            .append_head(&[], second, &row(2))
-            .await
-            .expect("appended")
-    );
-    assert!(
-        store
-            .append_head(from(1, &all), third, &row(3))
-            .await
-            .expect("appended")
-    );
+    assert!(append(store, 0, 1).await);
+    assert!(append_head(store, first, &row(1)).await);
+    assert!(append_head(store, second, &row(2)).await);
+    assert!(append(store, 1, 3).await);
+    assert!(append_head(store, third, &row(3)).await);
+    assert!(append(store, 3, 4).await);
 
     let directory = store.directory().await.expect("the directory");
-    assert_eq!(directory.entries, all);
+    assert_eq!(directory.entries, entries(4));
     assert_eq!(directory.heads, heads);
     assert_eq!(waiting(outbox).await, 3);
 }
 
 /// A day has one head, and whoever comes second leaves nothing behind.
 pub async fn a_day_has_one_head(store: &dyn Publications, outbox: &dyn Outbox) {
-    let all = entries(2);
-    store
-        .append_head(&entries(1), &head("2026-01-01", 1), &row(1))
-        .await
-        .expect("appended");
+    append(store, 0, 1).await;
+    append_head(store, &head("2026-01-01", 1), &row(1)).await;
+    append(store, 1, 2).await;
 
-    let second = store
-        .append_head(from(1, &all), &head("2026-01-01", 2), &row(2))
-        .await;
+    assert!(!append_head(store, &head("2026-01-01", 2), &row(2)).await);
 
-    assert!(!second.expect("an answer"));
-    assert_eq!(
-        store
-            .directory()
-            .await
-            .expect("the directory")
-            .entries
-            .len(),
-        1
-    );
+    let directory = store.directory().await.expect("the directory");
+    assert_eq!(directory.heads, [head("2026-01-01", 1)]);
     assert_eq!(waiting(outbox).await, 1);
 }
 
 /// Entries that another process appended meanwhile are not appended again, nor passed over.
-pub async fn a_head_over_other_entries_than_the_stored_ones_is_not_appended(
-    store: &dyn Publications,
-) {
-    let all = entries(3);
-    store
-        .append_head(&entries(1), &head("2026-01-01", 1), &row(1))
-        .await
-        .expect("appended");
+pub async fn entries_go_on_from_the_stored_ones(store: &dyn Publications) {
+    append(store, 0, 1).await;
 
-    for (new, size) in [(from(0, &all), 3), (from(2, &all), 3), (from(1, &all), 2)] {
-        let appended = store
-            .append_head(new, &head("2026-01-02", size), &row(2))
-            .await;
-        assert!(!appended.expect("an answer"));
-    }
-    assert_eq!(
-        store.directory().await.expect("the directory").heads.len(),
-        1
-    );
+    assert!(!append(store, 0, 3).await);
+    assert!(!append(store, 2, 3).await);
+    assert!(append(store, 1, 3).await);
+
+    let directory = store.directory().await.expect("the directory");
+    assert_eq!(directory.entries, entries(3));
 }
 
-/// Records of funds are made once for a day, and never for an earlier one.
-pub async fn a_day_has_one_set_of_funds_records(store: &dyn Publications, outbox: &dyn Outbox) {
-    assert_eq!(store.last_funds_day().await.expect("an answer"), None);
-    let rows = [row(1), row(2)];
+/// A head is over all entries that are stored, no more and no fewer.
+pub async fn a_head_covers_all_stored_entries(store: &dyn Publications, outbox: &dyn Outbox) {
+    append(store, 0, 2).await;
 
-    assert!(
-        store
-            .append_funds(day("2026-01-31"), &rows)
-            .await
-            .expect("appended")
-    );
-    assert!(
-        !store
-            .append_funds(day("2026-01-31"), &[row(3)])
-            .await
-            .expect("an answer")
-    );
-    assert!(
-        !store
-            .append_funds(day("2026-01-30"), &[row(3)])
-            .await
-            .expect("an answer")
-    );
-    assert_eq!(waiting(outbox).await, 2);
+    for size in [1, 3] {
+        assert!(!append_head(store, &head("2026-01-02", size), &row(2)).await);
+    }
 
-    assert!(
-        store
-            .append_funds(day("2026-02-01"), &[row(4)])
-            .await
-            .expect("appended")
-    );
+    let directory = store.directory().await.expect("the directory");
+    assert_eq!(directory.heads, []);
+    assert_eq!(waiting(outbox).await, 0);
+}
+
+/// Heads that are put back stand in order again, are not published again, and replace none.
+pub async fn heads_that_were_published_are_put_back(store: &dyn Publications, outbox: &dyn Outbox) {
+    append(store, 0, 3).await;
+    append_head(store, &head("2026-01-02", 3), &row(2)).await;
+
+    for _ in 0..2 {
+        let back = [head("2026-01-01", 1), head("2026-01-02", 1)];
+        store.restore_heads(&back).await.expect("put back");
+    }
+
+    let directory = store.directory().await.expect("the directory");
     assert_eq!(
-        store.last_funds_day().await.expect("an answer"),
-        Some(day("2026-02-01"))
+        directory.heads,
+        [head("2026-01-01", 1), head("2026-01-02", 3)]
     );
-    assert_eq!(waiting(outbox).await, 3);
+    assert_eq!(waiting(outbox).await, 1);
 }

@@ -1,14 +1,13 @@
 //! What is published, in SQLite.
 
 use async_trait::async_trait;
-use chrono::NaiveDate;
 use messages::directory::{Directory, Entry, Head};
 use serde::{Serialize, de::DeserializeOwned};
 use service_kit::{
     db::Sqlite,
     outbox::{Row, SqliteOutbox, as_it_stands, sqlite::insert},
 };
-use sqlx::{Row as _, sqlite::SqliteRow};
+use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
 
 use super::Publications;
 
@@ -46,14 +45,10 @@ impl Publications for SqlitePublications {
         })
     }
 
-    async fn append_head(&self, entries: &[Entry], head: &Head, row: &Row) -> sqlx::Result<bool> {
+    async fn append_entries(&self, entries: &[Entry]) -> sqlx::Result<bool> {
         let mut tx = self.db.begin().await?;
-        let stored: i64 = sqlx::query("SELECT count(*) FROM directory_entry")
-            .fetch_one(&mut *tx)
-            .await?
-            .get(0);
-        let expected = head.size.checked_sub(entries.len() as u64);
-        if expected != Some(stored.unsigned_abs()) {
+        let stored = stored_entries(&mut tx).await?;
+        if entries.first().is_some_and(|first| first.index != stored) {
             return Ok(false);
         }
         for entry in entries {
@@ -66,14 +61,16 @@ impl Publications for SqlitePublications {
                 .execute(&mut *tx)
                 .await?;
         }
-        let head = sqlx::query(
-            "INSERT INTO directory_head (day, head) VALUES (?1, ?2) ON CONFLICT (day) DO NOTHING",
-        )
-        .bind(head.day.to_string())
-        .bind(written(head)?)
-        .execute(&mut *tx)
-        .await?;
-        if head.rows_affected() == 0 {
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn append_head(&self, head: &Head, row: &Row) -> sqlx::Result<bool> {
+        let mut tx = self.db.begin().await?;
+        if head.size != stored_entries(&mut tx).await? {
+            return Ok(false);
+        }
+        if !insert_head(&mut tx, head).await? {
             return Ok(false);
         }
         insert(&mut tx, row).await?;
@@ -81,34 +78,32 @@ impl Publications for SqlitePublications {
         Ok(true)
     }
 
-    async fn last_funds_day(&self) -> sqlx::Result<Option<NaiveDate>> {
-        let row = sqlx::query("SELECT day FROM funds_day")
-            .fetch_optional(self.db.readers())
-            .await?;
-        let day = row.map(|row| row.get::<String, _>(0).parse());
-        day.transpose()
-            .map_err(|error: chrono::ParseError| sqlx::Error::Decode(error.into()))
-    }
-
-    async fn append_funds(&self, day: NaiveDate, rows: &[Row]) -> sqlx::Result<bool> {
+    async fn restore_heads(&self, heads: &[Head]) -> sqlx::Result<()> {
         let mut tx = self.db.begin().await?;
-        // Days as YYYY-MM-DD are in order as text.
-        let moved = sqlx::query(
-            "INSERT INTO funds_day (one, day) VALUES (0, ?1)
-             ON CONFLICT (one) DO UPDATE SET day = ?1 WHERE day < ?1",
-        )
-        .bind(day.to_string())
-        .execute(&mut *tx)
-        .await?;
-        if moved.rows_affected() == 0 {
-            return Ok(false);
+        for head in heads {
+            insert_head(&mut tx, head).await?;
         }
-        for row in rows {
-            insert(&mut tx, row).await?;
-        }
-        tx.commit().await?;
-        Ok(true)
+        tx.commit().await
     }
+}
+
+/// Stores a head, unless its day has one.
+async fn insert_head(conn: &mut SqliteConnection, head: &Head) -> sqlx::Result<bool> {
+    let inserted = sqlx::query(
+        "INSERT INTO directory_head (day, head) VALUES (?1, ?2) ON CONFLICT (day) DO NOTHING",
+    )
+    .bind(head.day.to_string())
+    .bind(written(head)?)
+    .execute(conn)
+    .await?;
+    Ok(inserted.rows_affected() > 0)
+}
+
+async fn stored_entries(conn: &mut SqliteConnection) -> sqlx::Result<u64> {
+    let stored: i64 = sqlx::query_scalar("SELECT count(*) FROM directory_entry")
+        .fetch_one(conn)
+        .await?;
+    Ok(stored.unsigned_abs())
 }
 
 fn written<T: Serialize>(value: &T) -> sqlx::Result<String> {

@@ -28,13 +28,19 @@ async fn a_day_has_one_head() {
 }
 
 #[tokio::test]
-async fn a_head_over_other_entries_than_the_stored_ones_is_not_appended() {
+async fn entries_go_on_from_the_stored_ones() {
     let (_folder, store) = store().await;
-    contract::a_head_over_other_entries_than_the_stored_ones_is_not_appended(&store).await;
+    contract::entries_go_on_from_the_stored_ones(&store).await;
 }
 
 #[tokio::test]
-async fn a_day_has_one_set_of_funds_records() {
+async fn a_head_covers_all_stored_entries() {
     let (_folder, store) = store().await;
-    contract::a_day_has_one_set_of_funds_records(&store, &store.outbox()).await;
+    contract::a_head_covers_all_stored_entries(&store, &store.outbox()).await;
+}
+
+#[tokio::test]
+async fn heads_that_were_published_are_put_back() {
+    let (_folder, store) = store().await;
+    contract::heads_that_were_published_are_put_back(&store, &store.outbox()).await;
 }

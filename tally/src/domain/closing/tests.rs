@@ -61,6 +61,24 @@ fn the_fee_comes_first_and_the_rest_goes_by_votes() {
 }
 
 #[test]
+fn a_fee_of_less_than_one_unit_is_none() {
+    let line = (
+        FundingSource::UserWallet,
+        Amount::from_base_units(1).unwrap(),
+    );
+    for (votes, fee) in [(1, 0), (19, 0), (20, 1), (39, 1)] {
+        let input = ClosingInput {
+            pools: [(line.0, 100)].into(),
+            lines: [(line, line_input(&[votes], 1_000))].into(),
+        };
+
+        let plan = plan(&input, FEE, votes_to_split).unwrap();
+
+        assert_eq!(plan[&line].fee.base_units(), fee, "5 % of {votes} units");
+    }
+}
+
+#[test]
 fn votes_without_redemption_or_without_money_stay_waiting() {
     let by_redemption = one(units("100"), line_input(&[30, 10], 12));
     assert_eq!((by_redemption.votes, by_redemption.left_waiting), (12, 28));
@@ -170,6 +188,10 @@ proptest! {
         prop_assert_eq!(line_plan.left_waiting, all - split);
         prop_assert_eq!(line_plan.amount.base_units(), value_units * i128::from(split));
         prop_assert_eq!(paid + line_plan.fee.base_units(), line_plan.amount.base_units());
+        // Rounded down: the largest whole number of units that is no more than its share.
+        let (fee_units, basis) = (line_plan.fee.base_units(), i128::from(FEE_BASIS));
+        let share = line_plan.amount.base_units() * i128::from(fee);
+        prop_assert!(fee_units * basis <= share && share < (fee_units + 1) * basis);
         let moved: i128 = transfers("2026-01".parse().unwrap(), &plan)
             .iter()
             .map(|row| row.amount.base_units())

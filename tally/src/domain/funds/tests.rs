@@ -117,6 +117,48 @@ fn a_total_that_falls_needs_an_operator() {
 }
 
 #[test]
+fn what_a_revoked_key_signed_may_fall_as_far_as_what_it_redeemed() {
+    let fall = |signed: i64, change: fn(&mut Funds)| {
+        read(|f| {
+            f.day = "2026-02-01".to_owned();
+            f.keys[0].signed_total = signed;
+            f.keys[0].revoked = true;
+            change(f);
+        })
+    };
+    let mut revoked = known(read(|f| f.keys[0].revoked = true).unwrap());
+
+    // In the record that says that it is revoked, and in a later one.
+    for _ in 0..2 {
+        for signed in [39, 12] {
+            let taken = change(&fall(signed, |_| {}).unwrap(), Some(&revoked), false);
+            assert_eq!(taken, Ok(Change::Grow(Amount::ZERO)));
+        }
+        revoked = known(read(|_| {}).unwrap());
+    }
+
+    assert_eq!(fall(11, |_| {}), Err(Refusal::RedeemedAboveSigned));
+    let others: [fn(&mut Funds); 3] = [
+        |f| f.keys[0].redeemed_total = 11,
+        |f| f.votes_sold_total = 39,
+        |f| f.received_total = "9".parse().unwrap(),
+    ];
+    for other in others {
+        let fallen = fall(39, other).unwrap();
+        assert_eq!(
+            change(&fallen, Some(&revoked), false),
+            Err(Refusal::TotalFell)
+        );
+    }
+    revoked = known(read(|f| f.keys[0].revoked = true).unwrap());
+    let unrevoked = fall(39, |f| f.keys[0].revoked = false).unwrap();
+    assert_eq!(
+        change(&unrevoked, Some(&revoked), false),
+        Err(Refusal::TotalFell)
+    );
+}
+
+#[test]
 fn a_source_keeps_its_currency() {
     let before = known(read(|_| {}).unwrap());
     let other = read(|f| {
@@ -128,4 +170,38 @@ fn a_source_keeps_its_currency() {
         change(&other.unwrap(), Some(&before), false),
         Err(Refusal::OtherCurrency)
     );
+}
+
+#[test]
+fn tokens_that_cannot_be_added_up_are_refused() {
+    const HALF: i64 = 1 << 62;
+    let key = |id: &str, signed| FundsKey {
+        key_id: id.repeat(16),
+        signed_total: signed,
+        redeemed_total: 0,
+        redeem_until: "2026-03-01T00:00:00Z".to_owned(),
+        revoked: false,
+    };
+    let unit = Amount::from_base_units(1).unwrap();
+    let of = |keys: Vec<FundsKey>, value: Amount, day: &str| {
+        read(|f| {
+            f.keys = keys.clone();
+            f.base_vote_value = value;
+            f.day = day.to_owned();
+        })
+        .unwrap()
+    };
+
+    let together = of(vec![key("01", HALF), key("02", HALF)], unit, "2026-01-31");
+    let alone = of(vec![key("01", HALF)], unit, "2026-01-31");
+    let later = of(vec![key("02", HALF)], unit, "2026-02-01");
+    let dear = of(vec![key("01", 2)], Amount::MAX, "2026-01-31");
+
+    assert_eq!(change(&together, None, false), Err(Refusal::TooLarge));
+    assert!(change(&alone, None, false).is_ok());
+    assert_eq!(
+        change(&later, Some(&known(alone)), false),
+        Err(Refusal::TooLarge)
+    );
+    assert_eq!(change(&dear, None, false), Err(Refusal::TooLarge));
 }

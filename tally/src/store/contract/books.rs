@@ -3,8 +3,8 @@
 #![expect(missing_docs, reason = "the names are sentences")]
 
 use super::{
-    CountedVote, Funds, Store, amount, balances, begin, close, count, day, funds, key, take, vote,
-    wallet,
+    CountedVote, Funds, FundsKey, KeyId, Publisher, Store, amount, balances, begin, close, count,
+    day, funds, key, take, vote, wallet,
 };
 use crate::{
     domain::{HeadKey, closing::FEE_BASIS},
@@ -149,12 +149,6 @@ pub async fn a_key_that_ended_leaves_the_pool_once(store: &dyn Store) {
     // The key redeems until 10 February: its 20 other tokens expire in February's closing.
     let _effect = take(store, 4, &signed_more("2026-02-28"), "2026-03-01").await;
     assert!(close(store, "2026-02", "2026-03-04").await);
-    let state = store.closing_state().await.expect("answers");
-    assert!(
-        state.funds_days.is_empty(),
-        "a line that has ended need not report any more"
-    );
-    assert!(state.reported.contains(&wallet().0));
     assert!(close(store, "2026-03", "2026-04-04").await);
 
     let balances = balances(store).await;
@@ -169,6 +163,107 @@ pub async fn a_key_that_ended_leaves_the_pool_once(store: &dyn Store) {
     verify(store, &key().public_key(), &[])
         .await
         .expect("is as it was written");
+}
+
+pub async fn a_key_ends_ten_days_after_its_last_day_and_a_revoked_one_by_its_name(
+    store: &dyn Store,
+) {
+    january(store).await;
+    let mut more = funds("2026-02-01", "20", 80, 40);
+    if let Some(key) = more.keys.first_mut() {
+        key.signed_total = 40;
+    }
+    // Two that ended ten days before the closing, of which one is revoked; and two that ended later.
+    for (id, signed, until, revoked) in [
+        (1, 10, "2026-01-25T00:00:00Z", false),
+        (2, 4, "2026-01-25T00:00:01Z", false),
+        (3, 20, "2026-01-25T00:00:00Z", true),
+        (4, 6, "2026-01-26T00:00:00Z", true),
+    ] {
+        more.keys.push(FundsKey {
+            key_id: KeyId::from_bytes([id; 16]).to_string(),
+            signed_total: signed,
+            redeemed_total: 0,
+            redeem_until: until.to_owned(),
+            revoked,
+        });
+    }
+    let _effect = take(store, 3, &more, "2026-02-02").await;
+    let revoked = |id: u8| format!("revoked:{}", KeyId::from_bytes([id; 16]));
+
+    assert!(close(store, "2026-01", "2026-02-04").await);
+    let after_january = balances(store).await;
+    for expected in [
+        "expired:user-wallet 2500".to_owned(),
+        "pool:user-wallet 2500".to_owned(),
+        format!("{} 5000", revoked(3)),
+    ] {
+        assert!(after_january.contains(&expected), "{after_january:?}");
+    }
+
+    assert!(close(store, "2026-02", "2026-03-04").await);
+    let after_february = balances(store).await;
+    for expected in [
+        "expired:user-wallet 3500".to_owned(),
+        format!("{} 5000", revoked(3)),
+        format!("{} 1500", revoked(4)),
+    ] {
+        assert!(after_february.contains(&expected), "{after_february:?}");
+    }
+    let left = "the key of January has no rest, so nothing is left in the pool";
+    assert!(
+        !after_february.iter().any(|it| it.starts_with("pool:")),
+        "{left}"
+    );
+}
+
+/// By the list of public suffixes that this release has; what was counted is owed all the same.
+pub async fn a_channel_that_is_no_publisher_any_more_is_paid_like_another(store: &dyn Store) {
+    begin(store).await;
+    let channel = Publisher::taken("www.example.com").expect("has the form");
+    let mut counted = vote(1, "2026-01-10", "example.com", 4);
+    counted.channel = channel.clone();
+    let _effect = count(store, 0, vec![counted]).await;
+    let _effect = take(store, 1, &funds("2026-01-31", "10", 40, 40), "2026-02-01").await;
+
+    assert!(close(store, "2026-01", "2026-02-04").await);
+
+    assert_eq!(payouts(store, "2026-01").await, ["www.example.com 4 0.95"]);
+    let owed = store.publisher(&channel).await.expect("answers");
+    assert_eq!(owed.expect("has votes").balance, amount("0.95"));
+    verify(store, &key().public_key(), &[])
+        .await
+        .expect("is as it was written");
+}
+
+/// Answers of a revoked key that nobody received: its total falls, and the next key's has them.
+pub async fn what_a_revoked_key_signed_may_be_signed_anew_by_the_next(store: &dyn Store) {
+    begin(store).await;
+    let _effect = count(store, 0, vec![vote(1, "2026-01-10", "example.com", 12)]).await;
+    let before = funds("2026-01-20", "10", 40, 12);
+    let _effect = take(store, 1, &before, "2026-01-21").await;
+    let mut after = funds("2026-01-31", "10", 40, 12);
+    let mut next = after.keys.clone();
+    for key in &mut after.keys {
+        (key.signed_total, key.revoked) = (30, true);
+        "2026-01-20T00:00:00Z".clone_into(&mut key.redeem_until);
+    }
+    for key in &mut next {
+        key.key_id = KeyId::from_bytes([8; 16]).to_string();
+        (key.signed_total, key.redeemed_total) = (10, 0);
+    }
+    after.keys.append(&mut next);
+
+    let taken = take(store, 2, &after, "2026-02-01").await;
+    assert_eq!((taken.applied, taken.refused, taken.alarms), (1, 0, 0));
+    assert!(close(store, "2026-01", "2026-02-04").await);
+
+    assert_eq!(payouts(store, "2026-01").await, ["example.com 12 2.85"]);
+    let balances = balances(store).await;
+    let revoked = format!("revoked:{} 4500", KeyId::from_bytes([7; 16]));
+    for expected in [revoked, "pool:user-wallet 2500".to_owned()] {
+        assert!(balances.contains(&expected), "{balances:?}");
+    }
 }
 
 pub async fn heads_are_signed_once_for_what_is_new(store: &dyn Store) {
@@ -217,7 +312,7 @@ pub async fn pages_of_payouts_hold_each_row_once(store: &dyn Store) {
     loop {
         let after = rows
             .last()
-            .map(|row| (row.line.0, row.line.1, row.channel.to_string()));
+            .map(|row| (row.line.0, row.line.1, row.channel.clone()));
         let page = store.payouts(month, after, 10).await.expect("answers");
         if page.is_empty() {
             break;

@@ -10,7 +10,10 @@ use super::{
     Amount, Effect, Fixed, Head, Refusal, Store, Taken, amount, balances, begin, close, count, day,
     dead_letters, funds, head, moved, place, read, span, take, vote, wallet,
 };
-use crate::domain::head::{WITNESS_START, witness_hash};
+use crate::domain::{
+    RecordMark,
+    head::{WITNESS_START, witness_hash},
+};
 
 pub async fn a_log_is_remembered(store: &dyn Store) {
     assert!(store.is_known_log("one").await.expect("answers"));
@@ -166,6 +169,33 @@ pub async fn funds_are_booked_as_differences(store: &dyn Store) {
     assert_eq!(amounts, [amount("10"), amount("2.5")]);
 }
 
+/// A record that no healthy system writes must stop neither the topic nor a closing.
+pub async fn funds_that_the_ledger_cannot_hold_are_put_aside_and_reading_goes_on(
+    store: &dyn Store,
+) {
+    begin(store).await;
+    let most = Amount::MAX.to_string();
+    let of_value = |value: &str, received: &str, signed| {
+        let mut funds = funds("2026-01-10", received, 40, 0);
+        funds.base_vote_value = amount(value);
+        for key in &mut funds.keys {
+            (key.signed_total, key.redeemed_total) = (signed, signed);
+        }
+        funds
+    };
+    let first = take(store, 0, &of_value("0.5", &most, 40), "2026-01-11").await;
+    let second = take(store, 1, &of_value("0.75", &most, 40), "2026-01-11").await;
+    let keys = take(store, 2, &of_value(&most, "0", 2), "2026-01-11").await;
+    let good = take(store, 3, &of_value("0.25", "0", 40), "2026-01-11").await;
+
+    assert_eq!((first.applied, good.applied), (1, 1));
+    for refused in [second, keys] {
+        assert_eq!((refused.refused, refused.alarms), (1, 1));
+    }
+    let _effect = count(store, 4, vec![vote(1, "2026-01-10", "example.com", 4)]).await;
+    assert!(close(store, "2026-01", "2026-02-04").await);
+}
+
 pub async fn a_total_that_falls_is_put_aside(store: &dyn Store) {
     begin(store).await;
     let _effect = take(store, 0, &funds("2026-01-10", "10", 40, 12), "2026-01-11").await;
@@ -186,7 +216,7 @@ pub async fn a_total_that_falls_is_put_aside(store: &dyn Store) {
     );
 }
 
-pub async fn a_restatement_waits_until_it_is_accepted(store: &dyn Store) {
+pub async fn a_restatement_waits_until_the_one_that_was_seen_is_accepted(store: &dyn Store) {
     begin(store).await;
     let _effect = take(store, 0, &funds("2026-01-10", "10", 40, 12), "2026-01-11").await;
     let mut restated = funds("2026-01-09", "8", 32, 8);
@@ -198,31 +228,35 @@ pub async fn a_restatement_waits_until_it_is_accepted(store: &dyn Store) {
         balances(store).await,
         ["funds:user-wallet -10000", "pool:user-wallet 10000"]
     );
-    assert_eq!(store.restatements().await.expect("answers").len(), 1);
     assert_eq!(
         store.closing_state().await.expect("answers").restated,
         [wallet()]
     );
+    let seen = only_mark(store).await;
 
-    let today = day("2026-01-13");
+    // Another one takes its place before the operator has decided.
+    let mut other = restated.clone();
+    other.received_total = amount("8000");
+    let _effect = take(store, 2, &other, "2026-01-12").await;
     assert!(
-        store
-            .accept_restatement(wallet(), today)
-            .await
-            .expect("answers")
+        !accept(store, seen).await,
+        "it is not the one that was seen"
     );
-    assert!(
-        !store
-            .accept_restatement(wallet(), today)
-            .await
-            .expect("answers")
-    );
+    assert!(!reject(store, seen).await);
+    assert_eq!(store.restatements().await.expect("answers").len(), 1);
+    assert!(reject(store, only_mark(store).await).await);
+    let state = store.closing_state().await.expect("answers");
+    assert!(state.restated.is_empty(), "nothing holds the month");
+
+    let _effect = take(store, 3, &restated, "2026-01-12").await;
+    assert!(accept(store, seen).await);
+    assert!(!accept(store, seen).await);
 
     assert_eq!(
         balances(store).await,
         ["funds:user-wallet -8000", "pool:user-wallet 8000"]
     );
-    let next = take(store, 2, &funds("2026-01-10", "9", 36, 8), "2026-01-14").await;
+    let next = take(store, 4, &funds("2026-01-10", "9", 36, 8), "2026-01-14").await;
     assert_eq!(
         next.applied, 1,
         "the restated totals are what the next ones are compared with"
@@ -231,6 +265,42 @@ pub async fn a_restatement_waits_until_it_is_accepted(store: &dyn Store) {
         balances(store).await,
         ["funds:user-wallet -9000", "pool:user-wallet 9000"]
     );
+}
+
+async fn only_mark(store: &dyn Store) -> RecordMark {
+    let waiting = store.restatements().await.expect("answers");
+    match waiting.as_slice() {
+        [one] => one.mark,
+        other => panic!("one waits, not {}", other.len()),
+    }
+}
+
+async fn accept(store: &dyn Store, mark: RecordMark) -> bool {
+    let accepted = store.accept_restatement(wallet(), mark, day("2026-01-13"));
+    accepted.await.expect("answers")
+}
+
+async fn reject(store: &dyn Store, mark: RecordMark) -> bool {
+    let rejected = store.reject_restatement(wallet(), mark);
+    rejected.await.expect("answers")
+}
+
+pub async fn a_restatement_that_could_never_be_accepted_does_not_wait(store: &dyn Store) {
+    begin(store).await;
+    let _effect = take(store, 0, &funds("2026-01-10", "10", 40, 12), "2026-01-11").await;
+    let mut currency = funds("2026-01-10", "8", 32, 8);
+    currency.restatement = true;
+    "ETH".clone_into(&mut currency.currency);
+    let mut too_large = funds("2026-01-10", "8", i64::MAX, 8);
+    too_large.restatement = true;
+    too_large.base_vote_value = Amount::MAX;
+
+    let currency = take(store, 1, &currency, "2026-01-12").await;
+    let too_large = take(store, 2, &too_large, "2026-01-12").await;
+
+    assert_eq!((currency.refused, too_large.refused), (1, 1));
+    let state = store.closing_state().await.expect("answers");
+    assert!(state.restated.is_empty(), "nothing holds the month");
 }
 
 pub async fn more_votes_than_redemptions_raise_an_alarm(store: &dyn Store) {

@@ -9,7 +9,7 @@ use sqlx::{Row as _, SqliteConnection};
 use super::{SqliteStore, blob, closing, count, fixed, funds, int, line, parsed, units};
 use crate::{
     domain::{
-        Entry, HeadKey, Month, Transfer,
+        Entry, HeadKey, Month, RecordMark, Transfer,
         funds::{FundsTotals, Line},
         head::{HeadBody, WITNESS_START},
         ledger::CHAIN_START,
@@ -42,25 +42,54 @@ impl Books for SqliteStore {
         Ok(signed)
     }
 
-    async fn accept_restatement(&self, accepted: Line, today: NaiveDate) -> Result<bool> {
+    async fn accept_restatement(
+        &self,
+        line: Line,
+        mark: RecordMark,
+        today: NaiveDate,
+    ) -> Result<bool> {
         let mut tx = self.db.begin().await?;
-        let row = sqlx::query(
-            "DELETE FROM restatement WHERE source = ?1 AND value = ?2 RETURNING record",
-        )
-        .bind(accepted.0.as_str())
-        .bind(blob(accepted.1.base_units()))
-        .fetch_optional(&mut *tx)
-        .await?;
-        let Some(row) = row else { return Ok(false) };
-        let record: Vec<u8> = row.try_get("record")?;
+        let Some(record) = decide(&mut tx, line, mark).await? else {
+            return Ok(false);
+        };
         let unreadable = StoreError::Corrupt("a restatement that cannot be taken");
         let totals = FundsTotals::read(&record, today).map_err(|_| unreadable)?;
         if funds::apply(&mut tx, &totals, true, today).await?.is_err() {
-            return Err(StoreError::Corrupt("a restatement in another currency"));
+            return Err(StoreError::Corrupt("a restatement that cannot be taken"));
         }
         tx.commit().await?;
         Ok(true)
     }
+
+    async fn reject_restatement(&self, line: Line, mark: RecordMark) -> Result<bool> {
+        let mut tx = self.db.begin().await?;
+        let decided = decide(&mut tx, line, mark).await?;
+        tx.commit().await?;
+        Ok(decided.is_some())
+    }
+}
+
+/// Takes the restatement of a line out of those that wait, if it is the one with this mark.
+async fn decide(
+    conn: &mut SqliteConnection,
+    (source, value): Line,
+    mark: RecordMark,
+) -> Result<Option<Vec<u8>>> {
+    let row = sqlx::query("SELECT record FROM restatement WHERE source = ?1 AND value = ?2")
+        .bind(source.as_str())
+        .bind(blob(value.base_units()))
+        .fetch_optional(&mut *conn)
+        .await?;
+    let record: Option<Vec<u8>> = row.map(|row| row.try_get("record")).transpose()?;
+    let Some(record) = record.filter(|record| RecordMark::of(record) == mark) else {
+        return Ok(None);
+    };
+    sqlx::query("DELETE FROM restatement WHERE source = ?1 AND value = ?2")
+        .bind(source.as_str())
+        .bind(blob(value.base_units()))
+        .execute(conn)
+        .await?;
+    Ok(Some(record))
 }
 
 /// Writes a transfer behind the last entry, and moves the balances.
@@ -177,24 +206,9 @@ async fn sign(
 
 /// What was reported of funds, and what waits for an operator.
 pub(super) async fn funds_state(conn: &mut SqliteConnection) -> Result<ClosingState> {
-    let rows = sqlx::query("SELECT DISTINCT source FROM funds")
+    let rows = sqlx::query("SELECT source, value, day FROM funds")
         .fetch_all(&mut *conn)
         .await?;
-    let reported = rows
-        .iter()
-        .map(|row| parsed(row, "source"))
-        .collect::<Result<_>>()?;
-    let rows = sqlx::query(
-        "SELECT source, value, day FROM funds
-         WHERE EXISTS (SELECT 1 FROM vote_pile WHERE waiting > 0
-                       AND vote_pile.source = funds.source AND vote_pile.value = funds.value)
-            OR NOT EXISTS (SELECT 1 FROM funds_key
-                           WHERE funds_key.source = funds.source AND funds_key.value = funds.value)
-            OR EXISTS (SELECT 1 FROM funds_key WHERE NOT ended
-                       AND funds_key.source = funds.source AND funds_key.value = funds.value)",
-    )
-    .fetch_all(&mut *conn)
-    .await?;
     let days = rows.iter().map(|row| Ok((line(row)?, parsed(row, "day")?)));
     let funds_days = days.collect::<Result<_>>()?;
     let rows = sqlx::query("SELECT source, value FROM restatement")
@@ -203,7 +217,6 @@ pub(super) async fn funds_state(conn: &mut SqliteConnection) -> Result<ClosingSt
     let restated = rows.iter().map(line).collect::<Result<_>>()?;
     Ok(ClosingState {
         next: None,
-        reported,
         funds_days,
         restated,
     })

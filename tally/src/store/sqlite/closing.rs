@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use messages::{FundingSource, KeyId, money::Amount, publisher::Publisher};
 use sqlx::{Row as _, SqliteConnection};
 
-use super::{blob, books, count, fixed, int, line, parsed, votes};
+use super::{blob, books, count, fixed, int, line, parsed, publisher, votes};
 use crate::{
     domain::{
         Account, Month,
@@ -125,7 +125,7 @@ async fn waiting(
     .fetch_all(conn)
     .await?;
     rows.iter()
-        .map(|row| Ok((parsed(row, "channel")?, count(row, "waiting")?)))
+        .map(|row| Ok((publisher(row)?, count(row, "waiting")?)))
         .collect()
 }
 

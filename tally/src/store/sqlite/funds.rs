@@ -24,6 +24,10 @@ pub(super) async fn take(
     effect: &mut Effect,
 ) -> Result<std::result::Result<(), Refusal>> {
     if totals.restatement {
+        // What could never be accepted does not wait: it would hold every closing.
+        if let Err(refusal) = judge(conn, totals, true).await? {
+            return Ok(Err(refusal));
+        }
         keep_restatement(conn, totals.line, &raw.value).await?;
         effect.applied += 1;
         effect.alarms += 1;
@@ -49,14 +53,13 @@ pub(super) async fn take(
     Ok(Ok(()))
 }
 
-/// Books a record's difference and keeps its totals. `Ok(false)`: it says nothing new.
-pub(super) async fn apply(
+/// What a record changes, by all that is known of its source.
+async fn judge(
     conn: &mut SqliteConnection,
     totals: &FundsTotals,
     accepted: bool,
-    today: NaiveDate,
-) -> Result<std::result::Result<bool, Refusal>> {
-    let (source, value) = totals.line;
+) -> Result<std::result::Result<Change, Refusal>> {
+    let source = totals.line.0;
     let other = sqlx::query("SELECT 1 FROM funds WHERE source = ?1 AND currency <> ?2")
         .bind(source.as_str())
         .bind(&totals.currency)
@@ -66,7 +69,26 @@ pub(super) async fn apply(
         return Ok(Err(Refusal::OtherCurrency));
     }
     let known = known(conn, totals.line).await?;
-    let (amount, grows) = match change(totals, known.as_ref(), accepted) {
+    let changes = change(totals, known.as_ref(), accepted);
+    if let Ok(Change::Grow(amount)) = changes {
+        // What a source has paid bounds all other balances, so they stay within what the ledger can hold.
+        let paid = -books::balance(conn, &Account::Funds(source).to_string()).await?;
+        if amount.base_units() > Amount::MAX.base_units() - paid {
+            return Ok(Err(Refusal::TooLarge));
+        }
+    }
+    Ok(changes)
+}
+
+/// Books a record's difference and keeps its totals. `Ok(false)`: it says nothing new.
+pub(super) async fn apply(
+    conn: &mut SqliteConnection,
+    totals: &FundsTotals,
+    accepted: bool,
+    today: NaiveDate,
+) -> Result<std::result::Result<bool, Refusal>> {
+    let (source, value) = totals.line;
+    let (amount, grows) = match judge(conn, totals, accepted).await? {
         Err(refusal) => return Ok(Err(refusal)),
         Ok(Change::Nothing) => return Ok(Ok(false)),
         Ok(Change::Grow(amount)) => (amount, true),

@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use messages::{directory::Head, encoding::Fixed, money::Amount, publisher::Publisher};
+use messages::{
+    FundingSource, directory::Head, encoding::Fixed, money::Amount, publisher::Publisher,
+};
 use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
 
-use super::{SqliteStore, amount, blob, books, count, fixed, int, line, parsed, units};
+use super::{SqliteStore, amount, blob, books, count, fixed, int, line, parsed, publisher, units};
 use crate::{
     domain::{
-        Account, Entry, LedgerHead, Month, Transfer,
+        Account, Entry, LedgerHead, Month, RecordMark, Transfer,
         funds::{FundsTotals, Line},
     },
     store::{
         ClosingReport, LineReport, MonthReport, Payout, PayoutKey, PublisherReport, Reports,
-        Result, StoreError,
+        Restatement, Result, StoreError,
     },
 };
 
@@ -48,7 +50,13 @@ impl Reports for SqliteStore {
     ) -> Result<Vec<Payout>> {
         let (source, value, channel) = after.map_or_else(
             || ("", blob(0), String::new()),
-            |(source, value, channel)| (source.as_str(), blob(value.base_units()), channel),
+            |(source, value, channel)| {
+                (
+                    source.as_str(),
+                    blob(value.base_units()),
+                    channel.to_string(),
+                )
+            },
         );
         let rows = sqlx::query(
             "SELECT source, value, channel, votes, amount FROM payout
@@ -66,7 +74,7 @@ impl Reports for SqliteStore {
             .map(|row| {
                 Ok(Payout {
                     line: line(row)?,
-                    channel: parsed(row, "channel")?,
+                    channel: publisher(row)?,
                     votes: count(row, "votes")?,
                     amount: amount(row, "amount")?,
                 })
@@ -135,6 +143,21 @@ impl Reports for SqliteStore {
             .collect()
     }
 
+    async fn received(&self) -> Result<BTreeMap<FundingSource, i128>> {
+        let rows = sqlx::query("SELECT source, received FROM funds")
+            .fetch_all(self.db.readers())
+            .await?;
+        let mut received: BTreeMap<_, i128> = BTreeMap::new();
+        for row in &rows {
+            let sum = received.entry(parsed(row, "source")?).or_default();
+            *sum = sum
+                .checked_add(units(row, "received")?)
+                .ok_or(StoreError::Corrupt("a sum out of range"))?;
+        }
+        received.retain(|_, sum| *sum != 0);
+        Ok(received)
+    }
+
     async fn directory_heads(&self) -> Result<Vec<(Head, Fixed<32>)>> {
         let rows = sqlx::query(
             "SELECT day, size, hash, signature, chain FROM directory_head ORDER BY position",
@@ -154,7 +177,7 @@ impl Reports for SqliteStore {
             .collect()
     }
 
-    async fn restatements(&self) -> Result<Vec<FundsTotals>> {
+    async fn restatements(&self) -> Result<Vec<Restatement>> {
         let rows = sqlx::query("SELECT record FROM restatement ORDER BY source, value")
             .fetch_all(self.db.readers())
             .await?;
@@ -162,8 +185,13 @@ impl Reports for SqliteStore {
             .map(|row| {
                 let record: Vec<u8> = row.try_get("record")?;
                 // Its day was checked when it came; here no day is too late.
-                FundsTotals::read(&record, chrono::NaiveDate::MAX - chrono::TimeDelta::days(1))
-                    .map_err(|_| StoreError::Corrupt("a restatement that cannot be read"))
+                let no_day_is_late = chrono::NaiveDate::MAX - chrono::TimeDelta::days(1);
+                let totals = FundsTotals::read(&record, no_day_is_late);
+                Ok(Restatement {
+                    mark: RecordMark::of(&record),
+                    totals: totals
+                        .map_err(|_| StoreError::Corrupt("a restatement that cannot be read"))?,
+                })
             })
             .collect()
     }

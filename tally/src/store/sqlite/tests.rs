@@ -103,6 +103,32 @@ async fn what_is_changed_behind_the_programs_back_is_found() {
     }
 }
 
+/// Whoever can have the program book twice, or book money that nobody paid.
+#[tokio::test]
+async fn what_is_booked_beside_closings_and_records_of_funds_is_found() {
+    let key = HeadKey::from_bytes(&[5; 32]);
+    let today: NaiveDate = "2026-02-05".parse().unwrap();
+    let (_dir, original) = store().await;
+    contract::a_closing_is_exact_and_happens_once(&original).await;
+    let entries = original.entries(0, 10).await.unwrap();
+    let payout = entries[2].transfer.clone();
+    assert_eq!(payout.credit.to_string(), "publisher:example.com");
+    let funds_again = entries[0].transfer.clone();
+    assert_eq!(funds_again.debit.to_string(), "funds:user-wallet");
+
+    for (again, found) in [(payout, "payouts"), (funds_again, "received")] {
+        let (_dir, store) = store().await;
+        contract::a_closing_is_exact_and_happens_once(&store).await;
+        let mut tx = store.db.begin().await.unwrap();
+        books::book(&mut tx, today, again).await.unwrap();
+        tx.commit().await.unwrap();
+
+        let error = verify(&store, &key.public_key(), &[]).await.unwrap_err();
+
+        assert!(error.to_string().contains(found), "{error}");
+    }
+}
+
 /// A ledger that was written anew from its beginning is consistent in itself: only a head that was
 /// kept elsewhere tells (threat T15).
 #[tokio::test]

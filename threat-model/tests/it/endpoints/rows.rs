@@ -2,21 +2,25 @@
 
 use blindtally::system::ServiceName::{self, ChallengeBypass, Payments, Tally};
 use http::Method;
+use messages::problem::Slug;
 
 /// A route, and bodies that break its rules.
 pub(super) struct Row {
     pub(super) service: ServiceName,
     pub(super) method: Method,
     pub(super) path: &'static str,
-    pub(super) breaking: &'static [&'static str],
+    pub(super) breaking: &'static [Breaking],
 }
+
+/// A body that breaks one rule, what it is refused as, and the pointer to what is wrong.
+pub(super) type Breaking = (&'static str, Slug, &'static str);
 
 /// A row.
 pub(super) const fn row(
     service: ServiceName,
     method: Method,
     path: &'static str,
-    breaking: &'static [&'static str],
+    breaking: &'static [Breaking],
 ) -> Row {
     Row {
         service,
@@ -26,10 +30,22 @@ pub(super) const fn row(
     }
 }
 
-const EXTERNAL: &[&str] = &[
-    r#"{"externalTransactionId":"7"}"#,
-    r#"{"externalTransactionId":"00000000-0000-0000-0000-00000000000g"}"#,
-    r#"{"externalTransactionId":"6ba7b810-9dad-41d1-80b4-00c04fd430c8","amount":"1"}"#,
+const EXTERNAL: &[Breaking] = &[
+    (
+        r#"{"externalTransactionId":"7"}"#,
+        Slug::InvalidBody,
+        "/externalTransactionId",
+    ),
+    (
+        r#"{"externalTransactionId":"00000000-0000-0000-0000-00000000000g"}"#,
+        Slug::InvalidBody,
+        "/externalTransactionId",
+    ),
+    (
+        r#"{"externalTransactionId":"6ba7b810-9dad-41d1-80b4-00c04fd430c8","amount":"1"}"#,
+        Slug::InvalidBody,
+        "/amount",
+    ),
 ];
 
 /// The routes of all services.
@@ -39,12 +55,32 @@ pub(super) const ROWS: &[Row] = &[
         Method::POST,
         "/v1/orders",
         &[
-            r#"{"items":[]}"#,
-            r#"{"items":[{"sku":"","quantity":4}]}"#,
-            r#"{"items":[{"sku":"SKU","quantity":3}]}"#,
-            r#"{"items":[{"sku":"SKU","quantity":-4}]}"#,
-            r#"{"items":[{"sku":"SKU","quantity":4},{"sku":"SKU","quantity":4},{"sku":"SKU","quantity":4},{"sku":"SKU","quantity":4},{"sku":"SKU","quantity":4}]}"#,
-            r#"{"items":[{"sku":"SKU","quantity":9223372036854775807}]}"#,
+            (r#"{"items":[]}"#, Slug::InvalidBody, "/items"),
+            (
+                r#"{"items":[{"sku":"","quantity":4}]}"#,
+                Slug::InvalidSku,
+                "/items/0/sku",
+            ),
+            (
+                r#"{"items":[{"sku":"SKU","quantity":3}]}"#,
+                Slug::InvalidQuantity,
+                "/items/0/quantity",
+            ),
+            (
+                r#"{"items":[{"sku":"SKU","quantity":-4}]}"#,
+                Slug::InvalidQuantity,
+                "/items/0/quantity",
+            ),
+            (
+                r#"{"items":[{"sku":"SKU","quantity":4},{"sku":"SKU","quantity":4},{"sku":"SKU","quantity":4},{"sku":"SKU","quantity":4},{"sku":"SKU","quantity":4}]}"#,
+                Slug::InvalidBody,
+                "/items",
+            ),
+            (
+                r#"{"items":[{"sku":"SKU","quantity":9223372036854775807}]}"#,
+                Slug::InvalidQuantity,
+                "/items/0/quantity",
+            ),
         ],
     ),
     row(Payments, Method::GET, "/v1/orders/{orderId}", &[]),
@@ -71,9 +107,21 @@ pub(super) const ROWS: &[Row] = &[
         Method::POST,
         "/v1/orders/{orderId}/transactions/anonymousCard",
         &[
-            r#"{"paymentId":"6ba7b810-9dad-41d1-80b4-00c04fd430c8","transaction":""}"#,
-            r#"{"paymentId":"6ba7b810-9dad-41d1-80b4-00c04fd430c8","transaction":"e30="}"#,
-            r#"{"paymentId":"card","transaction":"e30="}"#,
+            (
+                r#"{"paymentId":"6ba7b810-9dad-41d1-80b4-00c04fd430c8","transaction":""}"#,
+                Slug::InvalidTransaction,
+                "/transaction",
+            ),
+            (
+                r#"{"paymentId":"6ba7b810-9dad-41d1-80b4-00c04fd430c8","transaction":"e30="}"#,
+                Slug::InvalidTransaction,
+                "/transaction",
+            ),
+            (
+                r#"{"paymentId":"card","transaction":"e30="}"#,
+                Slug::InvalidBody,
+                "/paymentId",
+            ),
         ],
     ),
     row(
@@ -81,9 +129,26 @@ pub(super) const ROWS: &[Row] = &[
         Method::POST,
         "/v1/orders/{orderId}/credentials",
         &[
-            r#"{"itemId":"ITEM","blindedCreds":[]}"#,
-            r#"{"itemId":"ITEM","blindedCreds":["AA=="]}"#,
-            r#"{"itemId":"ITEM","blindedCreds":["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="]}"#,
+            (
+                r#"{"itemId":"ITEM","blindedCreds":[]}"#,
+                Slug::InvalidQuantity,
+                "/blindedCreds",
+            ),
+            (
+                r#"{"itemId":"ITEM","blindedCreds":["AA=="]}"#,
+                Slug::InvalidBody,
+                "/blindedCreds/0",
+            ),
+            (
+                r#"{"itemId":"ITEM","blindedCreds":["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="]}"#,
+                Slug::InvalidPoint,
+                "/blindedCreds/0",
+            ),
+            (
+                r#"{"itemId":"ITEM","blindedCreds":["4vKuCmq8TnGohKlhxQBRX1jjC2qlgt2NtqZZReCNLXY=","4vKuCmq8TnGohKlhxQBRX1jjC2qlgt2NtqZZReCNLXY=","4vKuCmq8TnGohKlhxQBRX1jjC2qlgt2NtqZZReCNLXY=","4vKuCmq8TnGohKlhxQBRX1jjC2qlgt2NtqZZReCNLXY="]}"#,
+                Slug::DuplicateToken,
+                "/blindedCreds/1",
+            ),
         ],
     ),
     row(
@@ -103,10 +168,46 @@ pub(super) const ROWS: &[Row] = &[
         Method::POST,
         "/v1/votes",
         &[
-            r#"{"vote":"","credentials":[]}"#,
-            r#"{"vote":"eyJjaGFubmVsIjoiZXhhbXBsZS5jb20iLCJ0eXBlIjoib25lb2ZmLXRpcCJ9","credentials":[]}"#,
-            r#"{"vote":"e30=","credentials":[{"publicKey":"","t":"","signature":""}]}"#,
-            r#"{"vote":"e30=","credentials":[],"note":"1"}"#,
+            (
+                r#"{"vote":"","credentials":[{"publicKey":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","t":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==","signature":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="}]}"#,
+                Slug::InvalidVote,
+                "/vote",
+            ),
+            (
+                r#"{"vote":"e30=","credentials":[{"publicKey":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","t":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==","signature":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="}]}"#,
+                Slug::InvalidVote,
+                "/vote",
+            ),
+            (
+                r#"{"vote":"eyJjaGFubmVsIjoiZXhhbXBsZSIsInR5cGUiOiJvbmVvZmYtdGlwIn0=","credentials":[{"publicKey":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","t":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==","signature":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="}]}"#,
+                Slug::InvalidChannel,
+                "/vote",
+            ),
+            (
+                r#"{"vote":"eyJjaGFubmVsIjoiZXhhbXBsZS5jb20iLCJ0eXBlIjoib25lb2ZmLXRpcCJ9","credentials":[]}"#,
+                Slug::InvalidBody,
+                "/credentials",
+            ),
+            (
+                r#"{"vote":"eyJjaGFubmVsIjoiZXhhbXBsZS5jb20iLCJ0eXBlIjoib25lb2ZmLXRpcCJ9","credentials":[{"publicKey":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","t":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==","signature":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="},{"publicKey":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","t":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==","signature":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="}]}"#,
+                Slug::DuplicateToken,
+                "/credentials/1/t",
+            ),
+            (
+                r#"{"vote":"eyJjaGFubmVsIjoiZXhhbXBsZS5jb20iLCJ0eXBlIjoib25lb2ZmLXRpcCJ9","credentials":[{"publicKey":"","t":"","signature":""}]}"#,
+                Slug::InvalidBody,
+                "/credentials/0/publicKey",
+            ),
+            (
+                r#"{"vote":"eyJjaGFubmVsIjoiZXhhbXBsZS5jb20iLCJ0eXBlIjoib25lb2ZmLXRpcCJ9","credentials":[{"publicKey":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","t":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==","signature":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="}],"note":"1"}"#,
+                Slug::InvalidBody,
+                "/note",
+            ),
+            (
+                r#"{"vote":"eyJjaGFubmVsIjoiZXhhbXBsZS5jb20iLCJ0eXBlIjoib25lb2ZmLXRpcCJ9","credentials":[{"publicKey":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","t":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==","signature":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="}]}"#,
+                Slug::UnknownIssuerKey,
+                "",
+            ),
         ],
     ),
     row(Payments, Method::GET, "/v1/key-directory", &[]),
@@ -117,10 +218,31 @@ pub(super) const ROWS: &[Row] = &[
         Method::PUT,
         "/v4/issuers/{name}",
         &[
-            r#"{"fundingSource":"user-wallet","sku":"s","price":"-1","currency":"BAT","keyPeriod":"P30D","redeemablePeriods":2,"derivation":"rfc9497"}"#,
-            r#"{"fundingSource":"user-wallet","sku":"s","price":"1","currency":"BAT","keyPeriod":"30 days","redeemablePeriods":2,"derivation":"rfc9497"}"#,
-            r#"{"fundingSource":"user-wallet","sku":"s","price":"1","currency":"BAT","keyPeriod":"P30D","redeemablePeriods":0,"derivation":"rfc9497"}"#,
-            r#"{"fundingSource":"user-wallet","sku":"s","price":"1","currency":"BAT","keyPeriod":"P30D","redeemablePeriods":2,"derivation":"legacy"}"#,
+            (
+                r#"{"fundingSource":"user-wallet","sku":"s","price":"-1","currency":"BAT","keyPeriod":"P30D","redeemablePeriods":2,"derivation":"rfc9497"}"#,
+                Slug::InvalidBody,
+                "/price",
+            ),
+            (
+                r#"{"fundingSource":"user-wallet","sku":"s","price":"1","currency":"BAT","keyPeriod":"30 days","redeemablePeriods":2,"derivation":"rfc9497"}"#,
+                Slug::InvalidBody,
+                "/keyPeriod",
+            ),
+            (
+                r#"{"fundingSource":"user-wallet","sku":"s","price":"1","currency":"BAT","keyPeriod":"P30D","redeemablePeriods":0,"derivation":"rfc9497"}"#,
+                Slug::InvalidBody,
+                "/redeemablePeriods",
+            ),
+            (
+                r#"{"fundingSource":"user-wallet","sku":"s","price":"1","currency":"BAT","keyPeriod":"P30D","redeemablePeriods":2,"derivation":"legacy"}"#,
+                Slug::LegacyNotAllowed,
+                "",
+            ),
+            (
+                r#"{"fundingSource":"user-wallet","sku":"s","price":"1","currency":"BAT","keyPeriod":"P30D","redeemablePeriods":2,"derivation":"rfc9497"}"#,
+                Slug::IssuerExists,
+                "",
+            ),
         ],
     ),
     row(ChallengeBypass, Method::GET, "/v4/issuers/{name}", &[]),
@@ -129,9 +251,26 @@ pub(super) const ROWS: &[Row] = &[
         Method::POST,
         "/v4/issuers/{name}/signatures",
         &[
-            r#"{"requestId":"AA==","blindedTokens":[]}"#,
-            r#"{"requestId":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","blindedTokens":[]}"#,
-            r#"{"requestId":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","blindedTokens":["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="]}"#,
+            (
+                r#"{"requestId":"AA==","blindedTokens":[]}"#,
+                Slug::InvalidBody,
+                "/requestId",
+            ),
+            (
+                r#"{"requestId":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","blindedTokens":[]}"#,
+                Slug::InvalidBody,
+                "/blindedTokens",
+            ),
+            (
+                r#"{"requestId":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","blindedTokens":["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="]}"#,
+                Slug::InvalidPoint,
+                "/blindedTokens/0",
+            ),
+            (
+                r#"{"requestId":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","blindedTokens":["4vKuCmq8TnGohKlhxQBRX1jjC2qlgt2NtqZZReCNLXY=","4vKuCmq8TnGohKlhxQBRX1jjC2qlgt2NtqZZReCNLXY="]}"#,
+                Slug::DuplicateToken,
+                "/blindedTokens/1",
+            ),
         ],
     ),
     row(
@@ -151,9 +290,31 @@ pub(super) const ROWS: &[Row] = &[
         Method::POST,
         "/v4/redemptions",
         &[
-            r#"{"payload":"","tokens":[]}"#,
-            r#"{"payload":"x","tokens":[{"publicKey":"","t":"","signature":""}]}"#,
-            r#"{"payload":"x","tokens":[],"note":1}"#,
+            (
+                r#"{"payload":"","tokens":[]}"#,
+                Slug::InvalidBody,
+                "/tokens",
+            ),
+            (
+                r#"{"payload":"x","tokens":[{"publicKey":"","t":"","signature":""}]}"#,
+                Slug::InvalidBody,
+                "/tokens/0/publicKey",
+            ),
+            (
+                r#"{"payload":"x","tokens":[{"publicKey":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","t":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==","signature":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="}],"note":1}"#,
+                Slug::InvalidBody,
+                "/note",
+            ),
+            (
+                r#"{"payload":"x","tokens":[{"publicKey":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","t":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==","signature":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="},{"publicKey":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","t":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==","signature":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="}]}"#,
+                Slug::DuplicateToken,
+                "",
+            ),
+            (
+                r#"{"payload":"x","tokens":[{"publicKey":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","t":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==","signature":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="}]}"#,
+                Slug::UnknownIssuerKey,
+                "",
+            ),
         ],
     ),
     row(ChallengeBypass, Method::GET, "/v4/key-directory", &[]),

@@ -20,22 +20,34 @@ use sha2::Sha512;
 use super::*;
 use crate::transport::{Answer, Request};
 
+/// The issuer of what the tests buy.
+const ISSUER: &str = "brave.com?sku=anon-card-vote";
+
 /// What goes wrong.
 #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum Fault {
+    /// Tokens are signed with a key of the issuer that everybody sees, and that is worth less.
+    CheaperKey,
+    /// Votes are not answered.
+    Down,
     /// The first transfer comes to nothing.
     FailFirstTransfer,
     /// Requests are carried out, and some answers do not arrive.
     LoseEveryThirdAnswer,
+    /// Tokens are signed with a key of another issuer, which everybody sees.
+    OtherIssuer,
     /// Tokens are signed with a key that nobody else sees.
     OwnKey,
     /// Every vote is refused.
     RefuseVotes,
+    /// The vote that comes first is never answered.
+    StuckVote,
 }
 
 /// The server.
 pub(super) struct Fake {
     key: SigningKey,
+    other: SigningKey,
     clock: Clock,
     state: Mutex<Seen>,
 }
@@ -50,12 +62,14 @@ struct Seen {
     votes: BTreeSet<Vec<u8>>,
     spent: BTreeMap<[u8; 64], Vec<u8>>,
     repeats: usize,
+    sent: Vec<(DateTime<Utc>, Vec<u8>)>,
 }
 
 impl Fake {
     pub(super) fn new(clock: &Clock) -> Self {
         Self {
             key: SigningKey::random(&mut OsRng),
+            other: SigningKey::random(&mut OsRng),
             clock: clock.clone(),
             state: Mutex::default(),
         }
@@ -68,6 +82,16 @@ impl Fake {
     /// Lets something go wrong from now on.
     pub(super) fn plant(&self, fault: Fault) {
         self.seen().faults.insert(fault);
+    }
+
+    /// Makes it whole again.
+    pub(super) fn mend(&self, fault: Fault) {
+        self.seen().faults.remove(&fault);
+    }
+
+    /// When each vote came, repeats too.
+    pub(super) fn vote_times(&self) -> Vec<DateTime<Utc>> {
+        self.seen().sent.iter().map(|(at, _)| *at).collect()
     }
 
     pub(super) fn sell_for(&self, price: &str) {
@@ -101,23 +125,29 @@ impl Fake {
     }
 
     fn directory(&self) -> Directory {
-        let public_key: PublicKey = Fixed(self.key.public_key.to_bytes());
         let from = Utc.with_ymd_and_hms(2026, 1, 3, 0, 0, 0).unwrap();
-        let entry = Entry {
-            index: 0,
-            issuer: "an issuer".to_owned(),
-            key_id: KeyId::of(&public_key),
-            public_key,
-            derivation: Derivation::Rfc9497,
-            funding_source: FundingSource::AnonymousCard,
-            base_vote_value: "0.25".parse().unwrap(),
-            sign_from: from,
-            sign_until: from + TimeDelta::days(30),
-            redeem_until: from + TimeDelta::days(60),
-            event: Event::Added,
-            hash: CHAIN_START,
+        let entry = |index, issuer: &str, key: &SigningKey, value: &str| {
+            let public_key: PublicKey = Fixed(key.public_key.to_bytes());
+            Entry {
+                index,
+                issuer: issuer.to_owned(),
+                key_id: KeyId::of(&public_key),
+                public_key,
+                derivation: Derivation::Rfc9497,
+                funding_source: FundingSource::AnonymousCard,
+                base_vote_value: value.parse().unwrap(),
+                sign_from: from,
+                sign_until: from + TimeDelta::days(30),
+                redeem_until: from + TimeDelta::days(60),
+                event: Event::Added,
+                hash: CHAIN_START,
+            }
         };
-        let entries = vec![entry.chained(&CHAIN_START)];
+        let first = entry(0, ISSUER, &self.key, "0.25").chained(&CHAIN_START);
+        let cheaper = self.seen().faults.contains(&Fault::CheaperKey);
+        let value = if cheaper { "0.1" } else { "0.25" };
+        let second = entry(1, "brave.com?sku=other", &self.other, value).chained(&first.hash);
+        let entries = vec![first, second];
         let day = (from - TimeDelta::days(1)).date_naive();
         let heads = vec![Head::sign(day, &entries, &signer())];
         Directory { entries, heads }
@@ -210,8 +240,11 @@ impl Fake {
         }
         let request: CredentialsRequest = serde_json::from_slice(body).unwrap();
         let own = SigningKey::random(&mut OsRng);
-        let key = if seen.faults.contains(&Fault::OwnKey) {
+        let signs = |fault| seen.faults.contains(&fault);
+        let key = if signs(Fault::OwnKey) {
             &own
+        } else if signs(Fault::OtherIssuer) || signs(Fault::CheaperKey) {
+            &self.other
         } else {
             &self.key
         };
@@ -243,6 +276,12 @@ impl Fake {
     fn vote(&self, body: &[u8]) -> Answer {
         let vote: VoteRequest = serde_json::from_slice(body).unwrap();
         let mut seen = self.seen();
+        seen.sent.push((self.clock.now(), body.to_vec()));
+        let stuck = seen.faults.contains(&Fault::StuckVote)
+            && seen.sent.first().is_some_and(|(_, first)| first == body);
+        if stuck || seen.faults.contains(&Fault::Down) {
+            return answer_of(503, Vec::new());
+        }
         if seen.faults.contains(&Fault::RefuseVotes) {
             let problem = br#"{"type":"urn:blindtally:problem:token-already-redeemed"}"#;
             return answer_of(409, problem.to_vec());

@@ -1,3 +1,5 @@
+use std::time::Instant;
+
 use sqlx::{
     Row as _,
     migrate::{Migration, MigrationType, Migrator},
@@ -122,14 +124,45 @@ async fn deleted_text_is_in_no_file() {
 
     db.forget_deleted().await.unwrap();
 
-    for entry in std::fs::read_dir(dir.path()).unwrap() {
-        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
-        assert!(
-            !bytes
-                .windows(17)
-                .any(|window| window == b"a-secret-sentence")
-        );
-    }
+    assert!(!holds_the_secret(dir.path()));
+}
+
+/// Whether a file of the database has the deleted text.
+fn holds_the_secret(folder: &Path) -> bool {
+    let mut files = std::fs::read_dir(folder).unwrap();
+    files.any(|file| {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        let mut windows = bytes.windows(17);
+        windows.any(|window| window == b"a-secret-sentence")
+    })
+}
+
+#[tokio::test]
+async fn a_reader_in_the_way_of_forgetting_is_reported_and_keeps_nobody_from_writing() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Sqlite::open(&url(&dir), &migrator(&[NOTES])).await.unwrap();
+    let write = async |sql: &'static str| {
+        let mut tx = db.begin().await.unwrap();
+        sqlx::query(sql).execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    write("INSERT INTO note VALUES ('a-secret-sentence')").await;
+    let mut reader = db.begin_read().await.unwrap();
+    let read = "SELECT * FROM note";
+    sqlx::query(read).fetch_all(&mut *reader).await.unwrap();
+    write("DELETE FROM note").await;
+
+    let (forgotten, waited) = tokio::join!(db.forget_deleted(), async {
+        let begun = Instant::now();
+        write("INSERT INTO note VALUES ('another')").await;
+        begun.elapsed()
+    });
+    assert!(forgotten.is_err() && holds_the_secret(dir.path()));
+    assert!(waited < Duration::from_secs(2), "{waited:?}");
+
+    drop(reader);
+    db.forget_deleted().await.unwrap();
+    assert!(!holds_the_secret(dir.path()));
 }
 
 #[tokio::test]

@@ -65,3 +65,34 @@ pub(in crate::store::orders) async fn a_failed_quote_makes_its_debt_owed_again(
         Claim::Own(_)
     ));
 }
+
+pub(in crate::store::orders) async fn what_may_still_arrive_is_owed_to_no_second_card(
+    store: Arc<dyn Whole>,
+) {
+    let first_is = [
+        (TransferStatus::Quoted, false),
+        (TransferStatus::Pending, false),
+        (TransferStatus::Processing, false),
+        (TransferStatus::Completed, false),
+        (TransferStatus::Failed, true),
+        (TransferStatus::Canceled, true),
+    ];
+    for (n, (status, is_owed_again)) in (1..).zip(first_is) {
+        let order = order(n.into());
+        place(&*store, &order).await;
+        let first = with_status(card(&order, n, "0.5", 0), status);
+        assert!(matches!(
+            record(&*store, &order, &first).await,
+            Recording::First(_)
+        ));
+
+        let second = card(&order, n + 50, "0.5", 1);
+        let recorded = record(&*store, &order, &second).await;
+
+        assert_eq!(
+            matches!(recorded, Recording::First(_)),
+            is_owed_again,
+            "{status:?}"
+        );
+    }
+}

@@ -24,6 +24,8 @@ pub(in crate::store::orders) async fn the_same_idempotency_key_gives_the_same_or
             until,
         })
     };
+    let under = async |n| store.placed_under(&key(n).unwrap()).await.unwrap();
+    assert_eq!(under(1).await, None);
     let orders: Vec<_> = (1..=8).map(order).collect();
     let placed = orders
         .iter()
@@ -35,6 +37,8 @@ pub(in crate::store::orders) async fn the_same_idempotency_key_gives_the_same_or
         .collect();
 
     assert!(placed.iter().all(|id| *id == placed[0]), "{placed:?}");
+    assert_eq!(under(1).await.map(|order| order.id), Some(placed[0]));
+    assert_eq!(under(2).await, None);
     let other = store.place(&order(9), key(2), LIMITS).await.unwrap();
     assert_eq!(other.id, Uuid::from_u128(9));
     let without = store.place(&order(10), None, LIMITS).await.unwrap();
@@ -113,4 +117,21 @@ pub(in crate::store::orders) async fn the_oldest_unpaid_orders_give_way(store: A
         }
     }
     assert_eq!(left, [1, 3, 4]);
+}
+
+pub(in crate::store::orders) async fn every_sku_that_was_ordered_is_known(store: Arc<dyn Whole>) {
+    let named = |n, name: &str| {
+        let mut order = order(n);
+        name.clone_into(&mut order.items[0].sku);
+        order
+    };
+    assert_eq!(store.known_skus().await.unwrap(), Vec::<String>::new());
+    for (n, name) in [(1, "b"), (2, "a"), (3, "b")] {
+        place(&*store, &named(n, name)).await;
+    }
+
+    let later = start() + TimeDelta::days(1);
+    assert_eq!(store.forget_unpaid(later, 10).await.unwrap(), 3);
+
+    assert_eq!(store.known_skus().await.unwrap(), ["a", "b"]);
 }

@@ -20,54 +20,13 @@ pub(in crate::store::orders) async fn unpaid_and_half_paid_orders_end(store: Arc
     );
     let soon = start() + TimeDelta::hours(1);
     assert_eq!(store.forget_unpaid(soon, 10).await.unwrap(), 1);
-    assert_eq!(
-        store.cancel_partly_paid(start(), soon, 10).await.unwrap(),
-        0,
-        "not yet"
-    );
-    assert_eq!(store.cancel_partly_paid(soon, soon, 10).await.unwrap(), 1);
-    assert_eq!(store.cancel_partly_paid(soon, soon, 10).await.unwrap(), 0);
+    assert_eq!(cancel_overdue(&*store, start()).await, 0, "not yet");
+    assert_eq!(cancel_overdue(&*store, soon).await, 1);
+    assert_eq!(cancel_overdue(&*store, soon).await, 0);
 
     assert_eq!(store.order(unpaid.id).await.unwrap(), None);
     assert_eq!(status(&*store, &half).await, OrderStatus::Canceled);
     assert_eq!(status(&*store, &full).await, OrderStatus::Paid);
-}
-
-pub(in crate::store::orders) async fn what_nobody_claims_is_listed_for_refund(
-    store: Arc<dyn Whole>,
-) {
-    let (unclaimed, begun) = (order(1), order(2));
-    paid(&*store, &unclaimed).await;
-    paid(&*store, &begun).await;
-    let item = begun.items[0].id;
-    assert_eq!(
-        store.submit(begun.id, item, &points(1)).await.unwrap(),
-        Submission::Accepted
-    );
-
-    let day = start().date_naive();
-    let later = start() + TimeDelta::days(366);
-    assert_eq!(
-        store.cancel_unclaimed(day, later, 10).await.unwrap(),
-        0,
-        "not yet"
-    );
-    assert_eq!(
-        store
-            .cancel_unclaimed(later.date_naive(), later, 10)
-            .await
-            .unwrap(),
-        1
-    );
-
-    assert_eq!(
-        surplus(&*store).await,
-        [("unclaimed".to_owned(), "0.5".to_owned())]
-    );
-    let points = points(1);
-    let claimed = store.submit(unclaimed.id, unclaimed.items[0].id, &points);
-    assert_eq!(claimed.await.unwrap(), Submission::Canceled);
-    assert_eq!(status(&*store, &begun).await, OrderStatus::Paid);
 }
 
 pub(in crate::store::orders) async fn what_is_erased_is_not_signed_again(store: Arc<dyn Whole>) {

@@ -211,7 +211,7 @@ pub(in crate::store::orders) async fn money_for_a_canceled_order_is_late(store: 
         ));
     }
     let later = start() + TimeDelta::days(31);
-    assert_eq!(store.cancel_partly_paid(later, later, 10).await.unwrap(), 1);
+    assert_eq!(cancel_overdue(&*store, later).await, 1);
     assert_eq!(status(&*store, &order).await, OrderStatus::Canceled);
     assert_eq!(
         surplus(&*store).await,
@@ -246,4 +246,135 @@ pub(in crate::store::orders) async fn money_for_a_canceled_order_is_late(store: 
         record(&*store, &order, &card(&order, 4, "0.5", 3)).await,
         Recording::NotOwed
     );
+}
+
+pub(in crate::store::orders) async fn an_order_that_was_paid_meanwhile_is_not_canceled(
+    store: Arc<dyn Whole>,
+) {
+    let order = order(1);
+    place(&*store, &order).await;
+    let pending = with_status(transfer(&order, 1, "0.5", Some(0)), TransferStatus::Pending);
+    let _first = record(&*store, &order, &pending).await;
+    let later = start() + TimeDelta::days(31);
+    let [overdue] = store
+        .overdue(later, None, 10)
+        .await
+        .unwrap()
+        .try_into()
+        .unwrap();
+    assert_eq!(store.overdue(later, Some(order.id), 10).await.unwrap(), []);
+
+    let (id, completed) = (pending.transfer.id, TransferStatus::Completed);
+    store
+        .move_on(id, completed, amount("0.5"), later)
+        .await
+        .unwrap();
+
+    assert!(!store.cancel(overdue.id, later).await.unwrap());
+    assert!(!store.cancel(Uuid::from_u128(9), later).await.unwrap());
+    assert_eq!(status(&*store, &order).await, OrderStatus::Paid);
+    assert_eq!(surplus(&*store).await, []);
+}
+
+pub(in crate::store::orders) async fn what_may_still_arrive_is_listed_and_keeps_its_name_and_its_order(
+    store: Arc<dyn Whole>,
+) {
+    let (canceled, done) = (order(1), order(2));
+    place(&*store, &canceled).await;
+    let pending = TransferStatus::Pending;
+    let late = with_status(transfer(&canceled, 1, "0.5", Some(0)), pending);
+    let _first = record(&*store, &canceled, &late).await;
+    let of_card = order(3);
+    place(&*store, &of_card).await;
+    let quote = card(&of_card, 3, "0.5", 0);
+    let _first = record(&*store, &of_card, &quote).await;
+    fulfilled(&*store, &done).await;
+    let more = with_status(transfer(&done, 4, "0.5", Some(1)), pending);
+    let _first = record(&*store, &done, &more).await;
+    let unresolved = |report: Report| {
+        let ids = report.unresolved.into_iter().map(|one| one.id);
+        ids.collect::<Vec<_>>()
+    };
+    let id = |new: &NewTransfer| new.transfer.id;
+    assert_eq!(
+        unresolved(store.report().await.unwrap()),
+        [id(&more)],
+        "its order waits for it"
+    );
+
+    let later = start() + TimeDelta::days(800);
+    assert_eq!(cancel_overdue(&*store, later).await, 2);
+
+    let open = store.open_transfers(None, 10).await.unwrap();
+    assert_eq!(
+        open,
+        [more.transfer.clone(), quote.transfer.clone()],
+        "nobody asks for the other"
+    );
+    let listed = unresolved(store.report().await.unwrap());
+    assert_eq!(listed, [id(&late), id(&more), id(&quote)]);
+    let erased = store.erase_transfer_ids(later.date_naive(), 10).await;
+    assert_eq!(erased.unwrap(), 1, "the completed one");
+    assert_eq!(store.forget_closed(later, 10).await.unwrap(), 0);
+    for (new, order) in [(&late, &canceled), (&more, &done), (&quote, &of_card)] {
+        let name = new.transfer.external_id.clone();
+        let stored = store.transfers(order.id).await.unwrap();
+        assert!(stored.iter().any(|one| one.external_id == name));
+        let failed = TransferStatus::Failed;
+        let moved = store.move_on(id(new), failed, amount("0.5"), later).await;
+        assert_eq!(moved.unwrap().unwrap().status, failed);
+    }
+    assert_eq!(unresolved(store.report().await.unwrap()).len(), 0);
+    assert_eq!(store.forget_closed(later, 10).await.unwrap(), 3);
+}
+
+pub(in crate::store::orders) async fn surplus_is_settled_row_by_row(store: Arc<dyn Whole>) {
+    let order = order(1);
+    paid(&*store, &order).await;
+    for (n, units) in [(2, "1"), (3, "2"), (4, "3")] {
+        let more = transfer(&order, n, units, None);
+        assert!(matches!(
+            record(&*store, &order, &more).await,
+            Recording::First(_)
+        ));
+    }
+    let rows = store.report().await.unwrap().surplus;
+    let returned = rows.iter().find(|row| row.amount == amount("2")).unwrap();
+    assert_eq!(returned.external_id.as_deref(), Some("external-3"));
+
+    assert!(store.settle_surplus(returned.id).await.unwrap());
+    assert!(!store.settle_surplus(returned.id).await.unwrap());
+    assert!(!store.settle_surplus(order.id).await.unwrap());
+
+    let mut left = surplus(&*store).await;
+    left.sort();
+    let overpaid = |units: &str| ("overpaid".to_owned(), units.to_owned());
+    assert_eq!(left, [overpaid("1"), overpaid("3")]);
+}
+
+pub(in crate::store::orders) async fn an_order_has_no_more_transfers_than_it_may(
+    store: Arc<dyn Whole>,
+) {
+    let order = order(1);
+    place(&*store, &order).await;
+    let at_most_two = |n| NewTransfer {
+        transfers_max: 2,
+        ..transfer(&order, n, "0.1", Some(0))
+    };
+    for n in [1, 2] {
+        assert!(matches!(
+            record(&*store, &order, &at_most_two(n)).await,
+            Recording::First(_)
+        ));
+    }
+
+    assert_eq!(
+        record(&*store, &order, &at_most_two(3)).await,
+        Recording::TooMany
+    );
+    assert_eq!(store.claim(order.id, &[3; 32]).await.unwrap(), Claim::Free);
+    assert!(matches!(
+        record(&*store, &order, &at_most_two(2)).await,
+        Recording::Before(_)
+    ));
 }

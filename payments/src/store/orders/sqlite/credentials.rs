@@ -7,7 +7,10 @@ use uuid::Uuid;
 
 use super::{orders, rows};
 use crate::{
-    domain::credentials::{Credentials, Points, Signed},
+    domain::{
+        credentials::{Credentials, Points, Signed},
+        order::Item,
+    },
     store::orders::{ItemCredentials, Submission, Unsigned},
 };
 
@@ -83,6 +86,15 @@ pub(super) async fn store_signed(
     if same_key == 1 {
         count_order(tx, key.as_bytes(), &day).await?;
     }
+    fulfil_when_complete(tx, order, now).await
+}
+
+/// An order is fulfilled when each of its items is signed or closed.
+pub(super) async fn fulfil_when_complete(
+    tx: &mut SqliteConnection,
+    order: Uuid,
+    now: DateTime<Utc>,
+) -> sqlx::Result<()> {
     let open: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM order_items WHERE order_id = ? AND NOT EXISTS (
              SELECT 1 FROM credentials WHERE item_id = order_items.id AND state <> 'signing')",
@@ -93,6 +105,19 @@ pub(super) async fn store_signed(
     if open == 0 {
         orders::set_status(tx, order, OrderStatus::Fulfilled, now).await?;
     }
+    Ok(())
+}
+
+/// Closes an item that was never claimed: nothing is ever signed for it.
+pub(super) async fn close(tx: &mut SqliteConnection, order: Uuid, item: &Item) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT INTO credentials (item_id, order_id, sku, state) VALUES (?, ?, ?, 'erased')",
+    )
+    .bind(item.id.as_bytes().as_slice())
+    .bind(order.as_bytes().as_slice())
+    .bind(&item.sku)
+    .execute(tx)
+    .await?;
     Ok(())
 }
 

@@ -8,7 +8,9 @@ mod orders;
 mod report;
 mod retention;
 mod rows;
+mod surplus;
 mod transfers;
+mod write_off;
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
@@ -92,6 +94,10 @@ impl Store for SqliteOrders {
         change!(self, tx => orders::place(tx, order, idempotency, limits))
     }
 
+    async fn placed_under(&self, key: &Idempotency) -> sqlx::Result<Option<Order>> {
+        read!(self, tx => orders::placed_under(tx, key))
+    }
+
     async fn order(&self, id: Uuid) -> sqlx::Result<Option<Order>> {
         read!(self, tx => orders::find(tx, id))
     }
@@ -152,22 +158,26 @@ impl Store for SqliteOrders {
         change!(self, tx => retention::forget_unpaid(tx, before, limit))
     }
 
-    async fn cancel_partly_paid(
+    async fn overdue(
         &self,
         before: DateTime<Utc>,
-        now: DateTime<Utc>,
+        after: Option<Uuid>,
         limit: u32,
-    ) -> sqlx::Result<u64> {
-        change!(self, tx => retention::cancel_partly_paid(tx, before, now, limit))
+    ) -> sqlx::Result<Vec<Order>> {
+        read!(self, tx => orders::overdue(tx, before, after, limit))
     }
 
-    async fn cancel_unclaimed(
+    async fn cancel(&self, order: Uuid, now: DateTime<Utc>) -> sqlx::Result<bool> {
+        change!(self, tx => orders::cancel(tx, order, now))
+    }
+
+    async fn write_off_unclaimed(
         &self,
         before: NaiveDate,
         now: DateTime<Utc>,
         limit: u32,
     ) -> sqlx::Result<u64> {
-        change!(self, tx => retention::cancel_unclaimed(tx, before, now, limit))
+        change!(self, tx => write_off::write_off_unclaimed(tx, before, now, limit))
     }
 
     async fn erase_credentials(&self, before: NaiveDate, limit: u32) -> sqlx::Result<u64> {
@@ -186,8 +196,12 @@ impl Store for SqliteOrders {
         change!(self, tx => retention::forget_idempotency(tx, now))
     }
 
-    async fn settle_surplus(&self, order: Uuid) -> sqlx::Result<u64> {
-        change!(self, tx => retention::settle_surplus(tx, order))
+    async fn settle_surplus(&self, surplus: Uuid) -> sqlx::Result<bool> {
+        change!(self, tx => surplus::settle(tx, surplus))
+    }
+
+    async fn known_skus(&self) -> sqlx::Result<Vec<String>> {
+        read!(self, tx => orders::known_skus(tx))
     }
 
     async fn forget_deleted(&self) -> sqlx::Result<()> {

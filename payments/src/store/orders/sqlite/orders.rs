@@ -5,9 +5,12 @@ use messages::payments::OrderStatus;
 use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
 use uuid::Uuid;
 
-use super::rows;
+use super::{rows, surplus, transfers};
 use crate::{
-    domain::order::{Item, Order},
+    domain::{
+        order::{Item, Order},
+        transfer::{Transfer, TransferStatus},
+    },
     store::orders::{Idempotency, PlaceLimits},
 };
 
@@ -18,7 +21,7 @@ pub(super) async fn place(
     limits: PlaceLimits,
 ) -> sqlx::Result<Order> {
     if let Some(key) = idempotency
-        && let Some(before) = remembered(tx, &key).await?
+        && let Some(before) = placed_under(tx, &key).await?
     {
         return Ok(before);
     }
@@ -30,7 +33,10 @@ pub(super) async fn place(
     Ok(order.clone())
 }
 
-async fn remembered(tx: &mut SqliteConnection, key: &Idempotency) -> sqlx::Result<Option<Order>> {
+pub(super) async fn placed_under(
+    tx: &mut SqliteConnection,
+    key: &Idempotency,
+) -> sqlx::Result<Option<Order>> {
     let row = sqlx::query("SELECT order_id FROM idempotency WHERE hash = ?")
         .bind(&key.hash[..])
         .fetch_optional(&mut *tx)
@@ -107,9 +113,64 @@ async fn insert_item(
     .bind(item.subtotal.to_string())
     .bind(&item.location)
     .bind(&item.description)
-    .execute(tx)
+    .execute(&mut *tx)
     .await?;
+    sqlx::query("INSERT INTO known_skus (sku) VALUES (?) ON CONFLICT (sku) DO NOTHING")
+        .bind(&item.sku)
+        .execute(tx)
+        .await?;
     Ok(())
+}
+
+pub(super) async fn known_skus(tx: &mut SqliteConnection) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar("SELECT sku FROM known_skus ORDER BY sku")
+        .fetch_all(tx)
+        .await
+}
+
+/// Pending orders that have had a transfer since before `before`, in the order of their ids.
+pub(super) async fn overdue(
+    tx: &mut SqliteConnection,
+    before: DateTime<Utc>,
+    after: Option<Uuid>,
+    limit: u32,
+) -> sqlx::Result<Vec<Order>> {
+    let after = after.unwrap_or(Uuid::nil());
+    let found = sqlx::query(
+        "SELECT id FROM orders
+         WHERE has_transfers = 1 AND status = 'pending' AND kept_from_hour < ? AND id > ?
+         ORDER BY id LIMIT ?",
+    )
+    .bind(rows::hour(before))
+    .bind(after.as_bytes().as_slice())
+    .bind(limit)
+    .fetch_all(&mut *tx)
+    .await?;
+    let mut overdue = Vec::with_capacity(found.len());
+    for row in &found {
+        let order = find(tx, rows::id(row, "id")?).await?;
+        overdue.push(order.ok_or_else(|| rows::unreadable("id"))?);
+    }
+    Ok(overdue)
+}
+
+/// Cancels an order that is still pending: what has arrived for it becomes surplus.
+pub(super) async fn cancel(
+    tx: &mut SqliteConnection,
+    id: Uuid,
+    now: DateTime<Utc>,
+) -> sqlx::Result<bool> {
+    let stored = find(tx, id).await?;
+    if stored.is_none_or(|order| order.status != OrderStatus::Pending) {
+        return Ok(false);
+    }
+    set_status(tx, id, OrderStatus::Canceled, now).await?;
+    let transfers = transfers::of_order(tx, id).await?;
+    let arrived = |one: &&Transfer| one.status == TransferStatus::Completed;
+    for transfer in transfers.iter().filter(arrived) {
+        surplus::note(tx, transfer, ("canceled", transfer.amount), now).await?;
+    }
+    Ok(true)
 }
 
 /// Changes the number of orders without a transfer.

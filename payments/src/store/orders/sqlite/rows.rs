@@ -55,6 +55,11 @@ pub(super) fn number<T: TryFrom<i64>>(row: &SqliteRow, column: &str) -> sqlx::Re
     T::try_from(number).map_err(|_| unreadable(column))
 }
 
+/// A number as a column holds it.
+pub(super) fn integer(number: u64) -> sqlx::Result<i64> {
+    i64::try_from(number).map_err(|error| sqlx::Error::Encode(error.into()))
+}
+
 /// Byte strings of one length, one after the other.
 pub(super) fn list<const N: usize>(row: &SqliteRow, column: &str) -> sqlx::Result<Vec<Fixed<N>>> {
     let bytes: &[u8] = row.try_get(column)?;

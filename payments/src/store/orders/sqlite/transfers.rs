@@ -5,7 +5,7 @@ use messages::{money::Amount, payments::OrderStatus};
 use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
 use uuid::Uuid;
 
-use super::{orders, rows};
+use super::{figures, orders, rows, surplus};
 use crate::{
     domain::{
         order::Order,
@@ -13,6 +13,9 @@ use crate::{
     },
     store::orders::{Claim, NewTransfer, Recording},
 };
+
+/// The most unresolved transfers that one report lists.
+const UNRESOLVED_MAX: i64 = 100_000;
 
 pub(super) async fn of_order(
     tx: &mut SqliteConnection,
@@ -74,6 +77,9 @@ pub(super) async fn record(
             return Ok(Recording::NotOwed);
         }
     }
+    if count(tx, order.id).await? >= new.transfers_max {
+        return Ok(Recording::TooMany);
+    }
     insert(tx, new).await?;
     let uses_current = new.reference == Some(stored.references_used);
     mark(tx, &stored, uses_current, now).await?;
@@ -121,8 +127,9 @@ pub(super) async fn open(
     let found = sqlx::query(
         "SELECT transfers.* FROM transfers
          WHERE transfers.status IN ('pending', 'processing', 'quoted') AND transfers.id > ?
-           AND EXISTS (SELECT 1 FROM orders
-                       WHERE orders.id = transfers.order_id AND orders.status <> 'canceled')
+           AND (transfers.status = 'quoted'
+                OR EXISTS (SELECT 1 FROM orders
+                           WHERE orders.id = transfers.order_id AND orders.status <> 'canceled'))
          ORDER BY transfers.id LIMIT ?",
     )
     .bind(after.as_bytes().as_slice())
@@ -130,6 +137,27 @@ pub(super) async fn open(
     .fetch_all(tx)
     .await?;
     found.iter().map(transfer).collect()
+}
+
+/// Open transfers of orders that wait for no money.
+pub(super) async fn unresolved(tx: &mut SqliteConnection) -> sqlx::Result<Vec<Transfer>> {
+    let found = sqlx::query(
+        "SELECT transfers.* FROM transfers JOIN orders ON orders.id = transfers.order_id
+         WHERE transfers.status IN ('pending', 'processing', 'quoted') AND orders.status <> 'pending'
+         ORDER BY transfers.created_hour, transfers.id LIMIT ?",
+    )
+    .bind(UNRESOLVED_MAX)
+    .fetch_all(tx)
+    .await?;
+    found.iter().map(transfer).collect()
+}
+
+async fn count(tx: &mut SqliteConnection, order: Uuid) -> sqlx::Result<u32> {
+    let row = sqlx::query("SELECT count(*) AS counted FROM transfers WHERE order_id = ?")
+        .bind(order.as_bytes().as_slice())
+        .fetch_one(tx)
+        .await?;
+    rows::number(&row, "counted")
 }
 
 async fn find(tx: &mut SqliteConnection, id: Uuid) -> sqlx::Result<Option<Transfer>> {
@@ -221,7 +249,7 @@ async fn arrived(
     let settlement = settle(order.status, order.total, before, transfer.amount);
     if settlement.pays {
         orders::set_status(tx, order.id, OrderStatus::Paid, now).await?;
-        count_paid(tx, order, now).await?;
+        figures::count_paid(tx, order, now).await?;
     }
     if settlement.surplus.is_zero() {
         return Ok(());
@@ -231,76 +259,7 @@ async fn arrived(
     } else {
         "overpaid"
     };
-    surplus(tx, transfer, (reason, settlement.surplus), now).await
-}
-
-/// Notes money that pays for nothing.
-pub(super) async fn surplus(
-    tx: &mut SqliteConnection,
-    transfer: &Transfer,
-    (reason, amount): (&str, Amount),
-    now: DateTime<Utc>,
-) -> sqlx::Result<()> {
-    sqlx::query(
-        "INSERT INTO surplus (id, order_id, transfer_id, custodian, external_id, reason, currency,
-                              amount, day)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(Uuid::new_v4().as_bytes().as_slice())
-    .bind(transfer.order_id.as_bytes().as_slice())
-    .bind(transfer.id.as_bytes().as_slice())
-    .bind(transfer.custodian.as_str())
-    .bind(&transfer.external_id)
-    .bind(reason)
-    .bind(&transfer.currency)
-    .bind(amount.to_string())
-    .bind(now.date_naive().to_string())
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-/// Counts an order that has just become paid.
-async fn count_paid(
-    tx: &mut SqliteConnection,
-    order: &Order,
-    now: DateTime<Utc>,
-) -> sqlx::Result<()> {
-    sqlx::query(
-        "INSERT INTO paid_day_orders (day, orders) VALUES (?, 1)
-         ON CONFLICT (day) DO UPDATE SET orders = orders + 1",
-    )
-    .bind(now.date_naive().to_string())
-    .execute(&mut *tx)
-    .await?;
-    for item in &order.items {
-        let (source, value) = (order.funding_source.as_str(), item.price.to_string());
-        let row = sqlx::query("SELECT received FROM funds_totals WHERE source = ? AND value = ?")
-            .bind(source)
-            .bind(&value)
-            .fetch_optional(&mut *tx)
-            .await?;
-        let received = row
-            .as_ref()
-            .map(|row| rows::amount(row, "received"))
-            .transpose()?;
-        let received = received.unwrap_or_default().checked_add(item.subtotal);
-        let received = received.ok_or_else(|| rows::unreadable("received"))?;
-        sqlx::query(
-            "INSERT INTO funds_totals (source, value, currency, received, votes_sold)
-             VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT (source, value)
-             DO UPDATE SET received = ?4, votes_sold = votes_sold + ?5",
-        )
-        .bind(source)
-        .bind(&value)
-        .bind(&order.currency)
-        .bind(received.to_string())
-        .bind(i64::from(item.quantity))
-        .execute(&mut *tx)
-        .await?;
-    }
-    Ok(())
+    surplus::note(tx, transfer, (reason, settlement.surplus), now).await
 }
 
 pub(super) fn transfer(row: &SqliteRow) -> sqlx::Result<Transfer> {

@@ -1,0 +1,42 @@
+//! Settings with which votes or heads would be lost do not start.
+
+use messages::encoding::Fixed;
+use tally::{Config, Rules};
+
+use crate::app::App;
+
+type Change = fn(&mut Config);
+
+#[tokio::test]
+async fn what_would_lose_votes_or_keep_forged_heads_does_not_start() {
+    let mut app = App::start().await;
+    app.stop().await;
+    let changes: [(Change, &str); 5] = [
+        (|it| it.retention.event_id_months = 0, "event_id_months"),
+        (|it| it.retention.event_id_months = 1, "event_id_months"),
+        (
+            |it| it.directory.public_key = String::new(),
+            "directory.public_key",
+        ),
+        (
+            |it| it.directory.public_key = Fixed([2; 32]).to_string(),
+            "directory.public_key",
+        ),
+        (
+            |it| it.closing.fee_basis_points = 10_001,
+            "fee_basis_points",
+        ),
+    ];
+    for (change, name) in changes {
+        let mut config = app.config();
+        change(&mut config);
+
+        let error = tally::open(&config, &app.deps(Rules::default())).await;
+
+        let error = format!("{:#}", error.err().unwrap());
+        assert!(error.contains(name), "{error}");
+    }
+    tally::open(&app.config(), &app.deps(Rules::default()))
+        .await
+        .unwrap();
+}

@@ -1,0 +1,89 @@
+//! Whoever holds the issuer's database (T9, T15).
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use blindtally::system::ServiceName;
+use challenge_bypass::{Rules, open_store, rewrap::sealer};
+use challenge_bypass_ristretto::voprf::{SigningKey, TokenPreimage};
+use client::{browser::body_of_vote, tokens::Unspent, transport::Request};
+use messages::{KeyId, PublicKey, encoding::Fixed};
+use rand::{RngCore as _, rngs::OsRng};
+use serde_json::json;
+use sha2::Sha512;
+
+use super::world::{REGISTRY, World, vote_for};
+
+/// A token that nobody paid for, under what the insider takes for a signing key.
+fn mint(secret: &SigningKey, key: PublicKey) -> Option<Unspent> {
+    let mut preimage = [0; 64];
+    OsRng.fill_bytes(&mut preimage);
+    let preimage = TokenPreimage::from_bytes(&preimage).ok()?;
+    let token = secret.rederive_unblinded_token_rfc::<Sha512>(&preimage);
+    let token = BASE64_STANDARD.encode(token.ok()?.to_bytes());
+    serde_json::from_value(json!({"key": key, "token": token})).ok()
+}
+
+/// Whether a vote with the token is counted.
+async fn counts(world: &World, token: Unspent) -> bool {
+    let body = body_of_vote(&[token], &vote_for("example.com"));
+    let request = Request::post("/v1/votes", body.into_bytes());
+    world.send(&request).await.status.is_success()
+}
+
+/// A system that has sold tokens, so that there is room for others under the same key, and that key.
+async fn sold() -> (World, PublicKey) {
+    let mut world = World::start().await;
+    let mut hand = world.hand();
+    let tokens = world.drive(hand.buy(20)).await.unwrap();
+    let key = *tokens.first().unwrap().key();
+    (world, key)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t15_whoever_holds_the_issuers_database_mints_nothing() {
+    let (world, key) = sold().await;
+    let stored = world.kit.stored().await.unwrap();
+    let tables = ["issuer_keys", "sealed_keys", "signing_requests"];
+    let of_keys = stored
+        .iter()
+        .filter(|value| value.database == REGISTRY && tables.contains(&&*value.table));
+    let mut values: Vec<[u8; 32]> = of_keys
+        .flat_map(|value| value.bytes.windows(32))
+        .filter_map(|window| window.try_into().ok())
+        .collect();
+    values.dedup();
+
+    // Whatever is long enough for a key is tried as one.
+    let mut tried = 0;
+    for mut bytes in values {
+        // A secret is a number below 2^252, little endian.
+        bytes[31] &= 0x0f;
+        let secret = SigningKey::from_bytes(&bytes).unwrap();
+        assert_ne!(secret.public_key.to_bytes(), key.0);
+        if let Some(token) = mint(&secret, key) {
+            tried += 1;
+            assert!(!counts(&world, token).await);
+        }
+    }
+
+    assert!(tried > 10, "nothing was tried");
+    assert_eq!(world.tokens_counted().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t15_control_whoever_holds_the_key_encryption_key_too_mints() {
+    let (world, key) = sold().await;
+    let name = ServiceName::ChallengeBypass;
+    let config: challenge_bypass::Config = world.kit.layout().settings(name).load(name).unwrap();
+    let sealer = sealer(&config.keys).unwrap();
+    let store = open_store(&config, Rules::default()).await.unwrap();
+    let mut stored = store.secrets().await.unwrap().into_iter();
+    let stored = stored.find(|stored| stored.facts.id() == KeyId::of(&key));
+    let stored = stored.unwrap();
+    let secret = sealer.open(&stored.sealed.unwrap(), &stored.facts).unwrap();
+    store.close().await;
+    assert_eq!(Fixed(secret.public_key.to_bytes()), key);
+
+    let minted = mint(&secret, key).unwrap();
+
+    assert!(counts(&world, minted).await);
+}

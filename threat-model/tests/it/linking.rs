@@ -1,0 +1,263 @@
+//! Whoever holds all that the servers keep, and wants to know who cast a vote (U2, T17).
+//!
+//! Two kinds of attacker, both of whom know how clients draw times and sizes. One weighs, for each vote and
+//! each token, every purchase of the same key by day of publication or redemption, place in the log, size and
+//! quantity. The other believes that rows which lie at the same place of two tables, or files, belong together.
+//! Each names one buyer of a vote, and a crowd of a twentieth of the key's buyers: names are few and say little
+//! about an attacker who is right twice as often as chance, crowds are many.
+
+mod places;
+mod weights;
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use messages::{FundingSource, avro, avro::Record as _};
+use sqlx::Row as _;
+use uuid::Uuid;
+
+use super::{
+    month::{Month, Plan},
+    world::{LOG, ORDERS, REGISTRY, World},
+};
+
+/// One of so many crowds has the buyer in it, by chance.
+const CROWDS: usize = 20;
+
+/// A purchase, as payments keeps it.
+#[derive(Clone, Debug)]
+pub(crate) struct Purchase {
+    item: Uuid,
+    source: FundingSource,
+    quantity: u32,
+    from: DateTime<Utc>,
+}
+
+/// A vote, as the topic has it.
+#[derive(Clone, Debug)]
+pub(crate) struct Published {
+    event: Uuid,
+    source: FundingSource,
+    tokens: usize,
+    day: NaiveDate,
+    /// Partition and offset.
+    place: (i64, i64),
+}
+
+/// A token, as challenge-bypass keeps it.
+#[derive(Clone, Debug)]
+pub(crate) struct Redeemed {
+    spent: Vec<u8>,
+    source: FundingSource,
+    day: NaiveDate,
+}
+
+/// What the attacker reads at the end.
+pub(crate) struct Seen {
+    purchases: Vec<Purchase>,
+    published: Vec<Published>,
+    redeemed: Vec<Redeemed>,
+    /// Until when the tokens of each source are taken.
+    redeem_until: HashMap<FundingSource, DateTime<Utc>>,
+}
+
+impl Seen {
+    pub(crate) async fn read(world: &World) -> Self {
+        let keys = "SELECT k.key_id, i.funding_source, k.redeem_until FROM issuer_keys k
+            JOIN issuers i ON i.name = k.issuer WHERE k.signed_total > 0";
+        let mut registry = world.open(REGISTRY).await;
+        let mut redeem_until = HashMap::new();
+        let mut sources = HashMap::new();
+        for row in sqlx::query(keys).fetch_all(&mut registry).await.unwrap() {
+            let source: FundingSource = row.get::<&str, _>(1).parse().unwrap();
+            let until = DateTime::from_timestamp(row.get(2), 0).unwrap();
+            let other = redeem_until.insert(source, until);
+            assert_eq!(other, None, "the month has one key of each source");
+            sources.insert(row.get::<Vec<u8>, _>(0), source);
+        }
+        let spent = "SELECT spent, key_id, redeemed_on FROM redemptions";
+        let spent = sqlx::query(spent).fetch_all(&mut registry).await.unwrap();
+        let redeemed = spent.iter().map(|row| Redeemed {
+            spent: row.get(0),
+            source: sources[row.get::<&[u8], _>(1)],
+            day: row.get::<&str, _>(2).parse().unwrap(),
+        });
+        Self {
+            purchases: purchases(world).await,
+            published: published(world).await,
+            redeemed: redeemed.collect(),
+            redeem_until,
+        }
+    }
+}
+
+async fn purchases(world: &World) -> Vec<Purchase> {
+    let select = "SELECT i.id, o.funding_source, i.quantity, o.created_hour FROM orders o
+        JOIN order_items i ON i.order_id = o.id WHERE o.status = 'fulfilled'";
+    let mut orders = world.open(ORDERS).await;
+    let rows = sqlx::query(select).fetch_all(&mut orders).await.unwrap();
+    let purchase = |row: &sqlx::sqlite::SqliteRow| Purchase {
+        item: Uuid::from_slice(row.get(0)).unwrap(),
+        source: row.get::<&str, _>(1).parse().unwrap(),
+        quantity: row.get(2),
+        from: DateTime::from_timestamp(row.get::<i64, _>(3) * 3_600, 0).unwrap(),
+    };
+    rows.iter().map(purchase).collect()
+}
+
+async fn published(world: &World) -> Vec<Published> {
+    let select = "SELECT partition, record_offset, value FROM record
+        WHERE topic LIKE '%.payment.vote'";
+    let mut log = world.open(LOG).await;
+    let rows = sqlx::query(select).fetch_all(&mut log).await.unwrap();
+    let published = |row: &sqlx::sqlite::SqliteRow| {
+        let event = avro::Vote::decode(row.get(2)).unwrap();
+        Published {
+            event: event.id.parse().unwrap(),
+            source: event.funding_source.parse().unwrap(),
+            tokens: usize::try_from(event.vote_tally).unwrap(),
+            day: event.created_at[..10].parse().unwrap(),
+            place: (row.get(0), row.get(1)),
+        }
+    };
+    rows.iter().map(published).collect()
+}
+
+/// How often an attacker was right, and how often whoever guesses by the purchases alone would be.
+#[derive(Clone, Copy, Debug, Default)]
+struct Linked {
+    votes: f64,
+    named: f64,
+    named_by_guess: f64,
+    in_crowd: f64,
+    in_crowd_by_guess: f64,
+}
+
+impl Linked {
+    /// Whether the attacker does what must not be: names buyers, or crowds of them, more than twice as often as
+    /// a guess. The margin is four times the deviation that chance has in so many votes.
+    fn is_linking(&self) -> bool {
+        let above = |right: f64, by_guess: f64| {
+            let bound = 2.0 * by_guess;
+            right > bound + 4.0 * bound.sqrt()
+        };
+        above(self.named, self.named_by_guess) || above(self.in_crowd, self.in_crowd_by_guess)
+    }
+
+    /// Counts one vote whose buyer the attacker put at `rank` of `buyers`.
+    fn count(&mut self, rank: usize, crowd: usize, guess: (f64, f64)) {
+        self.votes += 1.0;
+        self.named += f64::from(u8::from(rank == 0));
+        self.in_crowd += f64::from(u8::from(rank < crowd));
+        self.named_by_guess += guess.0;
+        self.in_crowd_by_guess += guess.1;
+    }
+}
+
+impl std::fmt::Display for Linked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { votes, named, .. } = self;
+        write!(
+            f,
+            "of {votes} votes: {named} named ({:.1} by guess), {} in the right crowd ({:.1} by guess)",
+            self.named_by_guess, self.in_crowd, self.in_crowd_by_guess
+        )
+    }
+}
+
+/// Who bought what: the truth, which the attacker's answers are compared with.
+struct Truth {
+    items: HashMap<Uuid, usize>,
+    events: HashMap<Uuid, usize>,
+    tokens: HashMap<Vec<u8>, usize>,
+}
+
+impl Truth {
+    fn of(month: &Month) -> Self {
+        let mut truth = Self {
+            items: HashMap::new(),
+            events: HashMap::new(),
+            tokens: HashMap::new(),
+        };
+        for (number, buyer) in month.buyers.iter().enumerate() {
+            truth.items.insert(buyer.trail.order.unwrap().1, number);
+            for vote in &buyer.votes {
+                truth.events.insert(vote.event, number);
+                let spent = vote.spent.iter().map(|spent| (spent.to_vec(), number));
+                truth.tokens.extend(spent);
+            }
+        }
+        truth
+    }
+}
+
+/// Until when a client votes that bought at `from`.
+fn last_vote(plan: &Plan, from: DateTime<Utc>, redeem_until: DateTime<Utc>) -> DateTime<Utc> {
+    let spread = from + plan.client.spread_max;
+    spread.min(redeem_until - plan.client.last_attempt_before_expiry)
+}
+
+fn hours(time: TimeDelta) -> f64 {
+    f64::from(i32::try_from(time.num_minutes()).unwrap()) / 60.0
+}
+
+fn count(number: usize) -> f64 {
+    f64::from(u32::try_from(number).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn u2_t17_whoever_weighs_all_that_is_stored_names_no_buyer() {
+    let month = Month::of_browsers().await;
+
+    for attacker in weights::ATTACKERS {
+        let linked = attacker.link(month);
+        println!("{attacker:?}: {linked}");
+        assert!(!linked.is_linking(), "{attacker:?}: {linked}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn u2_control_browsers_that_do_not_wait_are_named() {
+    let month = Month::of_the_hasty().await;
+
+    for attacker in weights::ATTACKERS {
+        let linked = attacker.link(month);
+        println!("{attacker:?}: {linked}");
+        assert!(linked.is_linking(), "{attacker:?}: {linked}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn u2_t17_control_purchases_of_uncommon_sizes_in_one_vote_are_named() {
+    let month = Month::live(Plan::of_uncommon_sizes()).await;
+
+    let linked = weights::Attacker::Events.link(&month);
+
+    println!("{linked}");
+    assert!(linked.is_linking(), "{linked}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn u2_no_place_in_a_table_or_file_tells_who_voted() {
+    let month = Month::of_browsers().await;
+
+    let all = places::link(month);
+
+    assert!(all.len() > 100, "there is nothing to compare");
+    for (pair, linked) in all {
+        assert!(!linked.is_linking(), "{pair}: {linked}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn u2_control_rows_in_the_order_of_arrival_are_linked() {
+    let month = Month::of_the_hasty().await;
+
+    let all = places::link(month);
+
+    let of_arrival = all
+        .iter()
+        .filter(|(pair, _)| pair.matches("arrival").count() == 2);
+    let linking = of_arrival.filter(|(_, linked)| linked.is_linking());
+    assert!(linking.count() > 0, "{all:#?}");
+}
