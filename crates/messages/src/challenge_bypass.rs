@@ -29,7 +29,7 @@ impl Derivation {
     }
 }
 
-/// `PUT /v4/issuers/{name}`: the terms of an issuer, which never change.
+/// `PUT /v4/issuers/{name}`: the terms of an issuer, which never change. Unknown members are ignored.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct IssuerTerms {
@@ -84,9 +84,9 @@ pub struct IssuerKey {
     pub redeemed_total: u64,
 }
 
-/// `POST /v4/issuers/{name}/signatures`.
+/// `POST /v4/issuers/{name}/signatures`. Unknown members are ignored.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct SigningRequest {
     /// Names the request: a repeat is signed again and not counted again.
     pub request_id: SigningRequestId,
