@@ -107,7 +107,7 @@ pub struct SigningResponse {
 }
 
 /// `POST /v4/redemptions`: all of the tokens, or none.
-#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[derive(Clone, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RedemptionRequest {
     /// What the tokens are spent on: the text that each signature covers.
@@ -121,6 +121,9 @@ pub struct RedemptionRequest {
     #[serde(default)]
     pub at_least: u64,
 }
+
+// The payload names the publisher.
+hidden!(RedemptionRequest);
 
 /// A token that is redeemed.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
@@ -154,4 +157,21 @@ pub enum RedemptionOutcome {
     First,
     /// The same request had spent them before.
     Replay,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_of_a_redemption_shows_nothing() {
+        let request = RedemptionRequest {
+            payload: "for a".to_owned(),
+            tokens: vec![],
+            replay_only: false,
+            at_least: 0,
+        };
+
+        assert_eq!(format!("{request:?}"), "RedemptionRequest(..)");
+    }
 }
