@@ -175,3 +175,39 @@ impl fmt::Debug for Keyring {
         f.debug_struct("Keyring").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use messages::{FundingSource, challenge_bypass::Derivation, encoding::Fixed};
+    use rand::{SeedableRng as _, rngs::StdRng};
+
+    use super::*;
+    use crate::domain::KeyWindow;
+
+    #[test]
+    fn debug_of_an_opened_key_shows_its_id_and_no_secret() {
+        let secret = SigningKey::random(&mut StdRng::seed_from_u64(1));
+        let now = DateTime::UNIX_EPOCH;
+        let facts = KeyFacts {
+            issuer: "a".parse().unwrap(),
+            funding_source: FundingSource::UserWallet,
+            derivation: Derivation::Rfc9497,
+            window: KeyWindow {
+                sign_from: now,
+                sign_until: now + TimeDelta::days(30),
+                redeem_until: now + TimeDelta::days(60),
+            },
+            public_key: Fixed(secret.public_key.to_bytes()),
+        };
+        let id = facts.id();
+        let key = OpenKey {
+            id,
+            facts,
+            revoked: false,
+            secret: Some(Arc::new(secret)),
+        };
+
+        assert_eq!(format!("{key:?}"), format!("OpenKey {{ id: {id:?}, .. }}"));
+    }
+}

@@ -19,8 +19,9 @@ pub(super) fn start(args: &DemoArgs) {
         args.browsers, args.publishers, args.seed
     );
     println!(
-        "Browsers go by the demo profile: {}; the witness is\n\
-         the system's own tally. It shows how things work and hides nobody.\n",
+        "Browsers go by the demo profile:\n\
+         {}.\n\
+         The witness is the system's own tally. This shows how things work, and hides nobody.\n",
         client::Profile::demo()
     );
 }

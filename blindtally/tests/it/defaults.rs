@@ -121,7 +121,7 @@ const PAYMENTS: &[Rule] = &[
     (
         "crypto.queue_jobs_per_core",
         "4",
-        "crypto queue | 4 × cores jobs",
+        "`crypto.queue_jobs_per_core` | 4",
     ),
     (
         "retention.unpaid_order_hours",
@@ -192,7 +192,7 @@ const CHALLENGE_BYPASS: &[Rule] = &[
     (
         "crypto.queue_jobs_per_core",
         "4",
-        "crypto queue | 4 × cores jobs",
+        "`crypto.queue_jobs_per_core` | 4",
     ),
     (
         "retention.redeem_grace_days",

@@ -54,13 +54,3 @@ pub(crate) fn router(state: AppState) -> Router {
     };
     routes.with_state(state)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_description_of_the_routes_does_not_drift() {
-        insta::assert_json_snapshot!(ApiDoc::openapi());
-    }
-}

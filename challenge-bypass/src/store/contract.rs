@@ -26,6 +26,7 @@ macro_rules! store_contract {
         $crate::store_contract!(@cases $run,
             an_issuer_is_created_once_with_its_first_key,
             a_key_that_overlaps_another_is_refused,
+            a_public_key_is_of_one_issuer,
             a_revoked_key_makes_room_and_loses_its_secret,
             the_directory_is_a_chain_of_what_happened,
             secrets_can_be_sealed_anew,
@@ -107,6 +108,27 @@ pub async fn a_key_that_overlaps_another_is_refused(store: &dyn Store) {
     let (_, keys) = store.issuer(&issuer("a").name).await.unwrap().unwrap();
     let starts: Vec<_> = keys.iter().map(|key| key.facts.window.sign_from).collect();
     assert_eq!(starts, [days(0), days(30)]);
+}
+
+/// A key has one row, whoever says that it is theirs: its totals and windows would be those of two.
+pub async fn a_public_key_is_of_one_issuer(store: &dyn Store) {
+    let first = stored_issuer(store, "a").await;
+    stored_issuer(store, "b").await;
+    let copy = |name, from| {
+        let mut key = new_key(name, from);
+        key.facts.public_key = first.public_key;
+        key
+    };
+
+    assert!(store.add_key(&copy("a", days(30))).await.is_err());
+    assert!(store.add_key(&copy("b", days(30))).await.is_err());
+    let (third, its_key) = (issuer("c"), copy("c", days(0)));
+    assert!(store.create_issuer(&third, &its_key).await.is_err());
+
+    assert_eq!(store.issuer(&third.name).await.unwrap(), None);
+    let stored = store.key(first.id()).await.unwrap().unwrap();
+    assert_eq!(stored.facts, first);
+    assert_eq!(store.directory().await.unwrap().len(), 2);
 }
 
 /// Revoking is for ever, and repeating it changes nothing.

@@ -2,11 +2,11 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use challenge_bypass::{Config, Deps, Rules, build};
+use challenge_bypass::{Config, Deps, Rules, build, open_store};
 use chrono::{DateTime, Utc};
 use clock::{Clock, Simulation};
 use messages::{
-    PublicKey,
+    KeyId, PublicKey,
     challenge_bypass::{
         Issuer, IssuerKey, RedemptionOutcome, RedemptionRequest, RedemptionResponse,
         SigningRequest, SigningResponse,
@@ -149,6 +149,14 @@ impl App {
             .unwrap();
         sqlx::query(statement).execute(&pool).await.unwrap();
         pool.close().await;
+    }
+
+    /// Whether the database still has a key's secret.
+    pub(crate) async fn has_secret(&self, key: KeyId) -> bool {
+        let store = open_store(&self.config(), Rules::default()).await.unwrap();
+        let stored = store.key(key).await.unwrap().unwrap();
+        store.close().await;
+        stored.sealed.is_some()
     }
 
     /// Lives until `time`, jobs included.

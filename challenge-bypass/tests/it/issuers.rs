@@ -45,6 +45,17 @@ async fn an_issuer_that_exists_with_other_terms_is_not_changed() {
 }
 
 #[tokio::test]
+async fn unknown_members_of_terms_are_ignored() {
+    let app = App::start().await;
+    let mut more = terms();
+    more["more"] = json!({"price": "7"});
+
+    let shown: Issuer = ok(app.put(PATH, &more).await).await;
+
+    assert_eq!(serde_json::to_value(&shown.terms).unwrap(), terms());
+}
+
+#[tokio::test]
 async fn terms_that_break_a_rule_are_refused_where_they_do() {
     let app = App::start().await;
     let refused = async |name: &str, value: Value| {

@@ -272,6 +272,26 @@ async fn redemptions_survive_a_restart() {
     assert_eq!(app.redeemed("for a", &tokens[2..]).await, (First, 4));
 }
 
+/// Contracts §4: `redeem_grace_days` (3) for the secret, and `redemption_retention_days` (90) more for what was spent.
+#[tokio::test]
+async fn a_secret_outlives_its_key_by_three_days_and_what_was_spent_by_ninety_more() {
+    let mut app = App::start().await;
+    let tokens = app.issue(1).await;
+    app.redeemed("for a", &tokens).await;
+    let key = app.keys().await[0].clone();
+    assert_eq!(key.redeem_until.to_rfc3339(), "2026-03-02T10:00:00+00:00");
+
+    app.live_until("2026-03-05T10:00:00Z").await;
+    assert!(app.has_secret(key.key_id).await);
+    app.live_until("2026-03-06T10:00:00Z").await;
+    assert!(!app.has_secret(key.key_id).await);
+
+    app.live_until("2026-06-03T10:00:00Z").await;
+    assert_eq!(app.redeemed("for a", &tokens).await, (Replay, 1));
+    app.live_until("2026-06-04T10:00:00Z").await;
+    problem(app.redeem("for a", &tokens).await, Slug::KeyExpired).await;
+}
+
 #[tokio::test]
 async fn a_key_redeems_until_its_end_and_answers_repeats_after_it() {
     let mut app = App::start().await;

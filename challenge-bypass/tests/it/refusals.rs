@@ -1,5 +1,6 @@
 //! Bad input at the doors that all routes share, and the rules of a redemption's body.
 
+use challenge_bypass::{Config, Rules};
 use messages::{encoding::Fixed, problem::Slug};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
@@ -189,4 +190,37 @@ async fn a_list_is_no_object() {
 
     assert_eq!(app.redeemed_total().await, 0);
     problem(app.get("/v4/issuers/a").await, Slug::UnknownIssuer).await;
+}
+
+/// An issuer, in a service where one address may use 20 units at once, and hardly more later.
+async fn with_twenty_units() -> App {
+    let change = |config: &mut Config| {
+        config.keys.notice_hours = 0;
+        config.http.rate_limit.units_per_minute = 1;
+        config.http.rate_limit.burst = 20;
+    };
+    let app = App::with(change, Rules::default()).await;
+    app.put_issuer().await;
+    app
+}
+
+#[tokio::test]
+async fn signatures_cost_as_many_units_as_there_are_tokens() {
+    let app = with_twenty_units().await;
+
+    app.issue(8).await;
+    app.issue(8).await;
+
+    problem(app.sign(1, &Blinded::new(8)).await, Slug::TooManyRequests).await;
+    app.issue(1).await;
+}
+
+#[tokio::test]
+async fn a_redemption_costs_as_many_units_as_it_has_tokens() {
+    let app = with_twenty_units().await;
+    let tokens = app.issue(8).await;
+
+    app.redeemed("for a", &tokens).await;
+
+    problem(app.redeem("for a", &tokens).await, Slug::TooManyRequests).await;
 }

@@ -1,11 +1,20 @@
 //! Each decision that a control of the threat model replaces is really the one that is used.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
-use challenge_bypass::{Rules, domain::Judgement};
+use challenge_bypass::{
+    Rules,
+    domain::{Judgement, check_token},
+};
 use challenge_bypass_ristretto::voprf::SigningKey;
 use messages::{
-    challenge_bypass::{RedemptionOutcome::First, RedemptionResponse, SigningResponse},
+    challenge_bypass::{
+        RedemptionOutcome::{First, Replay},
+        RedemptionResponse, SigningResponse,
+    },
     digest::H,
     encoding::Fixed,
     problem::Slug,
@@ -33,6 +42,35 @@ async fn without_the_check_of_signatures_forged_tokens_are_taken() {
     let taken: RedemptionResponse = ok(app.post("/v4/redemptions", &forged).await).await;
 
     assert_eq!(taken.outcome, First);
+}
+
+/// How many tokens were checked on the curve in [`spent_tokens_cost_no_curve_work`].
+static CHECKS: AtomicUsize = AtomicUsize::new(0);
+
+#[tokio::test]
+async fn spent_tokens_cost_no_curve_work() {
+    let rules = Rules {
+        check_token: |key, t, payload, signature| {
+            CHECKS.fetch_add(1, Ordering::SeqCst);
+            check_token(key, t, payload, signature)
+        },
+        ..Rules::default()
+    };
+    let app = App::with_rules(rules).await;
+    let tokens = app.issue(4).await;
+    assert_eq!(app.redeemed("for a", &tokens[..3]).await, (First, 3));
+    assert_eq!(CHECKS.load(Ordering::SeqCst), 3);
+
+    assert_eq!(app.redeemed("for a", &tokens[..3]).await, (Replay, 3));
+    for (payload, other) in [
+        ("for b", &tokens[..3]),
+        ("for a", &tokens[..1]),
+        ("for a", &tokens),
+    ] {
+        problem(app.redeem(payload, other).await, Slug::TokenAlreadyRedeemed).await;
+    }
+
+    assert_eq!(CHECKS.load(Ordering::SeqCst), 3);
 }
 
 #[tokio::test]

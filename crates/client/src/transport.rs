@@ -61,7 +61,7 @@ impl Request {
     }
 }
 
-/// Shows method and path only: bodies hold tokens and headers hold capabilities.
+/// Shows the method only: paths name orders, bodies hold tokens and headers hold capabilities.
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")

@@ -56,7 +56,7 @@ pub struct Purchase {
 }
 
 /// How far a purchase got.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Deserialize, Serialize)]
 pub enum Stage {
     /// The tokens are here, and on no vote yet.
     Holding {
@@ -93,6 +93,19 @@ pub enum Stage {
         /// The key that signed them.
         key_id: KeyId,
     },
+}
+
+/// Names the stage only: whoever has the idempotency key of an order is given its capability.
+impl std::fmt::Debug for Stage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Holding { .. } => "Holding",
+            Self::Ordering { .. } => "Ordering",
+            Self::Paying { .. } => "Paying",
+            Self::Signing { .. } => "Signing",
+            Self::Spent { .. } => "Spent",
+        })
+    }
 }
 
 /// What a client needs to know of its order.

@@ -14,6 +14,17 @@
 //! | What may a vote say, and for whom? | [`vote_text`], [`publisher`] |
 //! | In which form is a UUID read? | [`uuid_text`] |
 
+/// Gives types a `Debug` that names them and shows nothing of what they hold.
+macro_rules! hidden {
+    ($($name:ident),+ $(,)?) => { $(
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(concat!(stringify!($name), "(..)"))
+            }
+        }
+    )+ };
+}
+
 pub mod avro;
 pub mod challenge_bypass;
 pub mod digest;

@@ -20,7 +20,7 @@ pub struct OrderRequest {
 }
 
 /// One line of an order to be.
-#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[derive(Clone, Deserialize, Serialize, ToSchema)]
 pub struct OrderItemRequest {
     /// The SKU token: a macaroon in base64.
     pub sku: String,
@@ -114,7 +114,7 @@ pub struct OrderItem {
 }
 
 /// `POST …/transactions/uphold` and `…/gemini`.
-#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[derive(Clone, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TransferRequest {
     /// The custodian's id of the transfer.
@@ -126,7 +126,7 @@ pub struct TransferRequest {
 }
 
 /// `POST …/transactions/anonymousCard`.
-#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[derive(Clone, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CardTransferRequest {
     /// The card.
@@ -140,7 +140,7 @@ pub struct CardTransferRequest {
 }
 
 /// A transfer that a card's key has signed: an HTTP signature over `digest`, which covers `octets`.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct SignedTransfer {
     /// The signed headers.
@@ -150,7 +150,7 @@ pub struct SignedTransfer {
 }
 
 /// The headers of a [`SignedTransfer`].
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct SignedTransferHeaders {
     /// `SHA-256=<base64>` of the octets.
@@ -160,7 +160,7 @@ pub struct SignedTransferHeaders {
 }
 
 /// What a card's key signs.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct CardTransfer {
     /// How much of what.
@@ -182,7 +182,7 @@ pub struct Denomination {
 }
 
 /// A transfer that was named for an order.
-#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[derive(Clone, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Transaction {
     /// Our id.
@@ -237,7 +237,7 @@ pub struct OrderCredentials {
 }
 
 /// `POST /v1/votes`.
-#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[derive(Clone, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VoteRequest {
     /// The vote's text in base64 ([`crate::vote_text::VoteText`]): what each credential signs.
@@ -289,6 +289,18 @@ pub struct AnonymitySetDay {
     pub orders: u64,
 }
 
+// What joins an order to an account, or a vote to a publisher, and what is as good as money.
+hidden!(
+    CardTransfer,
+    CardTransferRequest,
+    OrderItemRequest,
+    SignedTransfer,
+    SignedTransferHeaders,
+    Transaction,
+    TransferRequest,
+    VoteRequest,
+);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -307,5 +319,58 @@ mod tests {
             !shown.contains("secret") && !shown.contains("ffff"),
             "{shown}"
         );
+    }
+
+    #[test]
+    fn debug_of_what_a_client_sends_or_is_told_of_its_money_shows_nothing() {
+        fn shown<T: fmt::Debug + serde::de::DeserializeOwned>(text: &str) -> String {
+            format!("{:?}", serde_json::from_str::<T>(text).unwrap())
+        }
+        let id = Uuid::nil();
+        let headers = r#"{"digest":"x","signature":"x"}"#;
+        let money = r#"{"amount":"1","currency":"BAT"}"#;
+        let transaction = format!(
+            r#"{{"id":"{id}","orderId":"{id}","createdAt":"2026-01-01T00:00:00Z",
+                "updatedAt":"2026-01-01T00:00:00Z","externalTransactionId":"x","status":"pending",
+                "currency":"BAT","kind":"uphold","amount":"1"}}"#
+        );
+
+        for (shown, name) in [
+            (
+                shown::<VoteRequest>(r#"{"vote":"x","credentials":[]}"#),
+                "VoteRequest",
+            ),
+            (
+                shown::<OrderItemRequest>(r#"{"sku":"x","quantity":4}"#),
+                "OrderItemRequest",
+            ),
+            (
+                shown::<TransferRequest>(&format!(r#"{{"externalTransactionId":"{id}"}}"#)),
+                "TransferRequest",
+            ),
+            (
+                shown::<CardTransferRequest>(&format!(
+                    r#"{{"paymentId":"{id}","transaction":"x"}}"#
+                )),
+                "CardTransferRequest",
+            ),
+            (
+                shown::<SignedTransferHeaders>(headers),
+                "SignedTransferHeaders",
+            ),
+            (
+                shown::<SignedTransfer>(&format!(r#"{{"headers":{headers},"octets":"x"}}"#)),
+                "SignedTransfer",
+            ),
+            (
+                shown::<CardTransfer>(&format!(
+                    r#"{{"denomination":{money},"destination":"x","message":"x"}}"#
+                )),
+                "CardTransfer",
+            ),
+            (shown::<Transaction>(&transaction), "Transaction"),
+        ] {
+            assert_eq!(shown, format!("{name}(..)"));
+        }
     }
 }

@@ -240,16 +240,16 @@ mod tests {
             text in text(), at in any::<usize>(), removed in 0_usize..2, inserted in "[ -~]?|[ \"\\\\:,{}]|.|\\\\u0061"
         ) {
             // All of the text is ASCII.
-            let at = at % text.len();
-            let changed = format!("{}{inserted}{}", &text[..at], &text[at + removed..]);
+            let at = at % (text.len() + 1);
+            let changed = format!("{}{inserted}{}", &text[..at], &text[text.len().min(at + removed)..]);
             prop_assert_eq!(changed.parse::<VoteText>().is_ok(), is_vote_by_the_book(&changed), "{}", changed);
         }
 
         #[test]
         fn no_two_base64_texts_are_the_same_vote(text in text(), at in any::<usize>(), removed in 0_usize..2, inserted in "[ -~\n]?") {
             let good = STANDARD.encode(&text);
-            let at = at % good.len();
-            let changed = format!("{}{inserted}{}", &good[..at], &good[at + removed..]);
+            let at = at % (good.len() + 1);
+            let changed = format!("{}{inserted}{}", &good[..at], &good[good.len().min(at + removed)..]);
             if let Ok(vote) = VoteText::from_base64(&changed, 512) {
                 prop_assert_eq!(vote.to_base64(), changed);
             }

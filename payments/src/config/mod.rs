@@ -136,5 +136,7 @@ mod tests {
             url: "postgres://user:password@host".to_owned(),
         };
         assert_eq!(format!("{database:?}"), "Database(..)");
+        let log = EventLog { url: database.url };
+        assert_eq!(format!("{log:?}"), "EventLog(..)");
     }
 }

@@ -128,3 +128,6 @@ impl Custody for HttpCustody {
         self.uphold.commit(card, id).await
     }
 }
+
+#[cfg(test)]
+mod tests;

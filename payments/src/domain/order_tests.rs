@@ -2,6 +2,7 @@
 
 use messages::payments::OrderItemRequest;
 use proptest::prelude::*;
+use sha2::{Digest as _, Sha256};
 
 use super::*;
 use crate::domain::macaroons::RootKey;
@@ -162,4 +163,19 @@ fn an_order_of_a_sku_that_is_sold_no_more_is_made_again_all_the_same() {
     let made = Order::of_terms(Uuid::nil(), &terms, &off_sale, &secret, (now(), now()));
 
     assert_eq!(made.unwrap().total, terms.total);
+}
+
+#[test]
+fn an_idempotency_key_is_remembered_as_a_hash_over_these_bytes() {
+    let bytes = [
+        b"\0\0\0\x10bt/idempotency/1\0\0\0\x10".as_slice(),
+        &[9; 16],
+        b"\0\0\0\x02{}",
+    ];
+    let expected: [u8; 32] = Sha256::digest(bytes.concat()).into();
+
+    assert_eq!(
+        idempotency_hash(&Uuid::from_bytes([9; 16]), b"{}"),
+        expected
+    );
 }

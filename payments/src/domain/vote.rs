@@ -377,6 +377,14 @@ pub(crate) mod tests {
         let vote = vote_for("example.com", &[credential(1, 1)]).unwrap();
 
         assert_eq!(format!("{vote:?} {:?}", vote.id()), "Vote(..) VoteId(..)");
+        let key = super::super::directory::tests::known_key(&Fixed([1; 32]));
+        let answer = RedemptionResponse {
+            outcome: messages::challenge_bypass::RedemptionOutcome::First,
+            issuer: key.issuer.clone(),
+            redeemed_total: 1,
+        };
+        let redeemed = vote.redeemed(&key, &answer).unwrap();
+        assert_eq!(format!("{redeemed:?}"), "RedeemedVote(..)");
     }
 
     proptest! {

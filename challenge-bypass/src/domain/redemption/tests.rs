@@ -1,3 +1,5 @@
+use std::cell::RefCell;
+
 use proptest::prelude::*;
 use rand::{SeedableRng as _, rngs::StdRng};
 use sha2::{Digest as _, Sha256};
@@ -100,6 +102,34 @@ fn one_wrong_signature_among_many_refuses_them_all() {
     let refused = request.verify(&key, |_, t, _, _| t.as_bytes()[0] != 19, &mut rng);
 
     assert_eq!(refused.unwrap_err(), BadSignature);
+}
+
+thread_local! {
+    /// The tokens that were checked, in that order.
+    static CHECKED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+#[test]
+fn signatures_are_checked_in_a_random_order_until_one_does_not_fit() {
+    let request = read(body("p", (0..20).map(token).collect())).unwrap();
+    let key = SigningKey::random(&mut StdRng::seed_from_u64(1));
+    let checked = |seed| {
+        CHECKED.take();
+        let check = |_: &SigningKey, t: &Preimage, _: &[u8], _: &Signature| {
+            let [first, ..] = t.as_bytes();
+            CHECKED.with_borrow_mut(|checked| checked.push(*first));
+            *first != 7
+        };
+        let refused = request.verify(&key, check, &mut StdRng::seed_from_u64(seed));
+        assert_eq!(refused.unwrap_err(), BadSignature);
+        CHECKED.take()
+    };
+
+    let orders: Vec<_> = (0..10).map(checked).collect();
+
+    assert!(orders.iter().all(|order| order.last() == Some(&7)));
+    let lengths: HashSet<_> = orders.iter().map(Vec::len).collect();
+    assert!(lengths.len() > 3, "{orders:?}");
 }
 
 /// With other bytes under these hashes, every spent token could be spent again.

@@ -1,4 +1,12 @@
+use chrono::DateTime;
+use ed25519_dalek::SigningKey;
+use messages::encoding::Fixed;
+
 use super::*;
+use crate::{
+    payer::{Card, Method},
+    transport::Request,
+};
 
 #[test]
 fn what_was_saved_is_found_again_and_a_new_wallet_is_empty() {
@@ -72,4 +80,58 @@ fn only_its_owner_may_read_a_wallet() {
 
     let mode = std::fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o077, 0);
+}
+
+#[test]
+fn debug_of_what_a_client_knows_shows_no_key_capability_transfer_or_token() {
+    let marked = Uuid::from_bytes([0xAB; 16]);
+    let order = OrderRef {
+        id: Uuid::nil(),
+        item_id: marked,
+        capability: "marked".to_owned(),
+        total: Amount::ONE,
+        currency: "BAT".to_owned(),
+    };
+    let by_card = Method::AnonymousCard {
+        payment_id: marked,
+        transaction: "marked".to_owned(),
+    };
+    let draft = |method| Draft {
+        reference: marked,
+        amount: Amount::ONE,
+        currency: "BAT".to_owned(),
+        method,
+        recorded: false,
+    };
+    let paying = Stage::Paying {
+        order: order.clone(),
+        transfers: vec![draft(by_card.clone())],
+    };
+    let vote = PreparedVote {
+        due: DateTime::UNIX_EPOCH,
+        attempts: 1,
+        redeem_until: DateTime::UNIX_EPOCH,
+        key: Fixed([0xAB; 32]),
+        tokens: 1,
+        body: "marked".to_owned(),
+        outcome: None,
+    };
+    let card = Card {
+        payment_id: Uuid::nil(),
+        key: SigningKey::from_bytes(&[0xAB; 32]),
+        destination: "marked".to_owned(),
+    };
+    let request = Request::post("/v1/marked", b"marked".to_vec()).with_capability("marked");
+    let ordering = Stage::Ordering {
+        idempotency_key: marked,
+    };
+
+    let shown = format!(
+        "{order:?} {by_card:?} {:?} {paying:?} {ordering:?} {vote:?} {card:?} {request:?}",
+        draft(Method::Uphold { id: marked })
+    );
+
+    for mark in ["marked", "109, 97", "abab", "ABAB", "171"] {
+        assert!(!shown.contains(mark), "{shown}");
+    }
 }

@@ -2,10 +2,16 @@
 
 use std::sync::Arc;
 
+use chrono::DateTime;
+use messages::money::Amount;
 use service_kit::outbox::Outbox;
+use uuid::Uuid;
 
-use super::{SqliteOrders, contract};
-use crate::store::publications::SqlitePublications;
+use super::{NewTransfer, SqliteOrders, contract};
+use crate::{
+    domain::transfer::{Custodian, Transfer, TransferStatus},
+    store::publications::SqlitePublications,
+};
 
 impl contract::Whole for SqliteOrders {
     fn outbox(&self) -> Box<dyn Outbox> {
@@ -62,5 +68,33 @@ async fn no_column_holds_a_time_finer_than_an_hour() {
             .filter(timelike)
             .all(|name| name.ends_with("_hour")),
         "{schema:?}"
+    );
+}
+
+#[test]
+fn debug_of_a_transfer_does_not_show_whose_it_is() {
+    let transfer = Transfer {
+        id: Uuid::max(),
+        order_id: Uuid::max(),
+        custodian: Custodian::Uphold,
+        external_id: Some("external".to_owned()),
+        payment_id: Some(Uuid::max()),
+        status: TransferStatus::Completed,
+        currency: "BAT".to_owned(),
+        amount: Amount::ONE,
+        created_at: DateTime::UNIX_EPOCH,
+        updated_at: DateTime::UNIX_EPOCH,
+    };
+    let new = NewTransfer {
+        transfer,
+        names: vec![[7; 32]],
+        reference: Some(1),
+        card_amount: None,
+        transfers_max: 100,
+    };
+
+    assert_eq!(
+        format!("{new:?}"),
+        "NewTransfer { transfer: Transfer { custodian: Uphold, status: Completed, .. }, names: 1, .. }"
     );
 }
