@@ -20,6 +20,8 @@ pub mod bearer;
 pub mod config;
 pub mod crypto;
 pub mod db;
+#[cfg(any(feature = "kafka", feature = "postgres"))]
+pub mod engines;
 pub mod event_log;
 pub mod extract;
 pub mod fault;

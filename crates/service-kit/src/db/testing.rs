@@ -1,4 +1,4 @@
-//! Databases for tests on a real PostgreSQL. `deploy/engines/up DIR` starts one; `BLINDTALLY_ENGINES` names its DIR.
+//! Databases for tests on a real PostgreSQL.
 
 use std::{fs, path::PathBuf};
 
@@ -6,17 +6,11 @@ use sqlx::{Connection as _, PgConnection, migrate::Migrator};
 use uuid::Uuid;
 
 use super::postgres::{Postgres, migrate};
-
-/// The folder of the running engines.
-pub fn engines() -> PathBuf {
-    std::env::var_os("BLINDTALLY_ENGINES")
-        .expect("BLINDTALLY_ENGINES names the folder of running engines: see deploy/engines/up")
-        .into()
-}
+use crate::engines;
 
 /// The URL of the database `name` in the cluster `cluster`, as `role`.
 pub fn url(cluster: &str, name: &str, role: &str) -> String {
-    let engines = engines();
+    let engines = engines::folder();
     let cluster = engines.join(cluster);
     let read = |path: PathBuf| fs::read_to_string(path).expect("the engines' files can be read");
     let settings = read(cluster.join("data/postgresql.conf"));

@@ -18,8 +18,8 @@ pub trait Engine: Sync {
     async fn open(&self) -> Arc<dyn EventLog>;
 
     /// The topic of this case, and the name of its publishers: its own where cases share an engine.
-    fn topic(&self) -> &str {
-        "test.contract"
+    fn topic(&self) -> String {
+        "test.contract".to_owned()
     }
 }
 
@@ -56,7 +56,7 @@ async fn opened(engine: &dyn Engine) -> Arc<dyn EventLog> {
         partitions: PARTITIONS,
         retention: TimeDelta::days(3650),
     };
-    log.ensure_topic(engine.topic(), settings)
+    log.ensure_topic(&engine.topic(), settings)
         .await
         .expect("a topic can be made");
     log
@@ -64,14 +64,14 @@ async fn opened(engine: &dyn Engine) -> Arc<dyn EventLog> {
 
 fn id(engine: &dyn Engine, generation: u128) -> PublisherId {
     PublisherId {
-        name: engine.topic().to_owned(),
+        name: engine.topic(),
         generation: Uuid::from_u128(generation),
     }
 }
 
 fn record(engine: &dyn Engine, key: &str, value: u64) -> NewRecord {
     NewRecord {
-        topic: engine.topic().to_owned(),
+        topic: engine.topic(),
         key: key.as_bytes().to_vec(),
         value: value.to_be_bytes().to_vec(),
         timestamp: day(),
@@ -100,14 +100,14 @@ async fn from_the_start(engine: &dyn Engine, log: &dyn EventLog) -> Vec<Batch> {
     let mut from: Vec<(Partition, Offset)> = Vec::new();
     for partition in 0..PARTITIONS {
         let start = log
-            .bounds(engine.topic(), partition)
+            .bounds(&engine.topic(), partition)
             .await
             .expect("a partition has bounds")
             .start;
         from.push((partition, start));
     }
     let mut consumer = log
-        .consumer(engine.topic(), from)
+        .consumer(&engine.topic(), from)
         .await
         .expect("reading works");
     batches(&mut *consumer).await
@@ -293,7 +293,7 @@ mod cases {
         let mut next = BTreeMap::new();
         for batch in from_the_start(engine, &*log).await {
             let start = log
-                .bounds(engine.topic(), batch.partition)
+                .bounds(&engine.topic(), batch.partition)
                 .await
                 .expect("answers")
                 .start;
@@ -306,7 +306,7 @@ mod cases {
         // Where reading stopped, nothing more is found, and later records are.
         let from = next.into_iter().collect::<Vec<_>>();
         let mut consumer = log
-            .consumer(engine.topic(), from.clone())
+            .consumer(&engine.topic(), from.clone())
             .await
             .expect("opens");
         assert!(consumer.next().await.expect("answers").is_none());
@@ -348,9 +348,9 @@ mod cases {
 
     pub async fn a_position_outside_the_log_is_refused(engine: &dyn Engine) {
         let log = opened(engine).await;
-        let end = log.end(engine.topic(), 0).await.expect("answers");
+        let end = log.end(&engine.topic(), 0).await.expect("answers");
 
-        let refused = log.consumer(engine.topic(), vec![(0, end + 1)]).await;
+        let refused = log.consumer(&engine.topic(), vec![(0, end + 1)]).await;
 
         assert!(matches!(refused, Err(Error::OutsideLog { position, .. }) if position == end + 1));
     }
@@ -368,7 +368,7 @@ mod cases {
     pub async fn a_topic_keeps_its_partitions(engine: &dyn Engine) {
         let log = opened(engine).await;
         assert_eq!(
-            log.partitions(engine.topic()).await.expect("answers"),
+            log.partitions(&engine.topic()).await.expect("answers"),
             PARTITIONS
         );
 
@@ -377,7 +377,7 @@ mod cases {
             retention: TimeDelta::days(3650),
         };
 
-        let changed = log.ensure_topic(engine.topic(), settings).await;
+        let changed = log.ensure_topic(&engine.topic(), settings).await;
         assert!(matches!(
             changed,
             Err(Error::Partitions {

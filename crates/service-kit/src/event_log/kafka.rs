@@ -134,7 +134,7 @@ impl EventLog for KafkaLog {
     async fn publisher(&self, id: &PublisherId) -> Result<Box<dyn Publisher>> {
         let settings = self.settings.clone();
         let name = format!("{}.{id}", settings.prefix);
-        let publisher = blocking(move || writer::KafkaPublisher::open(&settings, name)).await?;
+        let publisher = blocking(move || writer::KafkaPublisher::open(&settings, &name)).await?;
         Ok(Box::new(publisher))
     }
 

@@ -1,6 +1,6 @@
-//! The contract suite on a real broker. `deploy/engines/up DIR` starts one; `BLINDTALLY_ENGINES` names its DIR.
+//! The contract suite on a real broker.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
@@ -9,7 +9,7 @@ use rdkafka::{
 use uuid::Uuid;
 
 use super::*;
-use crate::event_log::contract;
+use crate::{engines, event_log::contract};
 
 /// Everything that the broker allows the principal `payments`, on topics of this case.
 struct Kafka {
@@ -17,14 +17,8 @@ struct Kafka {
     topic: String,
 }
 
-fn engines() -> PathBuf {
-    std::env::var_os("BLINDTALLY_ENGINES")
-        .expect("BLINDTALLY_ENGINES names the folder of running engines: see deploy/engines/up")
-        .into()
-}
-
 fn settings(principal: &str) -> KafkaSettings {
-    let engines = engines();
+    let engines = engines::folder();
     let admin = std::fs::read_to_string(engines.join("kafka/admin.properties")).unwrap();
     let brokers = admin
         .lines()
@@ -69,8 +63,8 @@ impl contract::Engine for Kafka {
         Arc::new(KafkaLog::open(self.settings.clone()).unwrap())
     }
 
-    fn topic(&self) -> &str {
-        &self.topic
+    fn topic(&self) -> String {
+        self.topic.clone()
     }
 }
 

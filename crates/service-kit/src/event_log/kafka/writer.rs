@@ -33,10 +33,10 @@ pub(super) struct KafkaPublisher(Arc<Line>);
 
 impl KafkaPublisher {
     /// Shuts out every older publisher of this name; blocks until its open transaction is aborted.
-    pub(super) fn open(settings: &KafkaSettings, name: String) -> Result<Self> {
+    pub(super) fn open(settings: &KafkaSettings, name: &str) -> Result<Self> {
         let mut config = writing(settings);
         config
-            .set("transactional.id", &name)
+            .set("transactional.id", name)
             .set("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS);
         let producer = Writer::open(settings, &config)?;
         // First this: an offset read before could still be moved by the older publisher.
@@ -46,7 +46,7 @@ impl KafkaPublisher {
             .map_err(|error| producer.failed(error))?;
         let positions = settings
             .client()
-            .set("group.id", &name)
+            .set("group.id", name)
             .set("enable.auto.commit", "false")
             .set("isolation.level", "read_committed")
             .create_with_context(Context::default())
