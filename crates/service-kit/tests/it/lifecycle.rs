@@ -45,10 +45,14 @@ async fn what_counts_requests_does_not_even_move_with_the_minute() {
     let counts = |page: &str| -> Vec<String> {
         let names = ["blindtally_requests_total", "blindtally_failures_total"];
         let starts = names.map(|name| format!(r#"{name}{{service="small"}}"#));
-        page.lines()
+        let mut counts: Vec<String> = page
+            .lines()
             .filter(|line| starts.iter().any(|start| line.starts_with(start)))
             .map(ToOwned::to_owned)
-            .collect()
+            .collect();
+        // The page is in no order of its own.
+        counts.sort_unstable();
+        counts
     };
     let world = World::start().await;
     let before = counts(&world.admin("/metrics").await.1);
