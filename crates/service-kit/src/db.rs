@@ -1,6 +1,6 @@
 //! Databases: SQLite by default, PostgreSQL in production.
 //!
-//! [`sqlite`] and [`postgres`] have the same few names, so that a store's statements are written once: its
+//! `sqlite` and `postgres` have the same few names, so that a store's statements are written once: its
 //! file of statements is a module of `sqlite.rs` and of `postgres.rs`, each of which brings its engine's
 //! names into it. Both engines take `$1` for a parameter. On both, transactions that write come one after
 //! the other, so no statement needs to reckon with another writer.

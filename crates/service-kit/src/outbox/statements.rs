@@ -37,7 +37,7 @@ pub async fn insert(conn: &mut Connection, row: &Row) -> sqlx::Result<bool> {
     Ok(inserted.rows_affected() == 1)
 }
 
-/// The outbox in the tables of [`TABLES`].
+/// The outbox in the tables of its engine's `TABLES`.
 #[derive(Clone)]
 pub struct TableOutbox {
     db: Database,
