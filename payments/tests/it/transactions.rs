@@ -62,7 +62,8 @@ async fn a_pending_transfer_is_polled_until_it_arrives() {
     shop.house.simulation.run_for(TimeDelta::days(4)).await;
     assert_eq!(shop.status(&bought).await, OrderStatus::Pending);
 
-    shop.house.simulation.run_for(TimeDelta::hours(50)).await;
+    // It arrives a day later, and the pause of once a day is drawn from 18 to 30 hours.
+    shop.house.simulation.run_for(TimeDelta::hours(24 + 31)).await;
 
     assert_eq!(shop.status(&bought).await, OrderStatus::Paid);
 }
