@@ -63,7 +63,10 @@ async fn a_pending_transfer_is_polled_until_it_arrives() {
     assert_eq!(shop.status(&bought).await, OrderStatus::Pending);
 
     // It arrives a day later, and the pause of once a day is drawn from 18 to 30 hours.
-    shop.house.simulation.run_for(TimeDelta::hours(24 + 31)).await;
+    shop.house
+        .simulation
+        .run_for(TimeDelta::hours(24 + 31))
+        .await;
 
     assert_eq!(shop.status(&bought).await, OrderStatus::Paid);
 }
