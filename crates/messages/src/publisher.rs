@@ -39,6 +39,11 @@ impl Publisher {
         }
     }
 
+    /// Whether the channel is in the grammar by today's Public Suffix List, which what is [`Self::taken`] need not be.
+    pub fn is_listed(&self) -> bool {
+        self.0.parse::<Self>().is_ok()
+    }
+
     /// The channel as it stands in a vote.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -181,6 +186,7 @@ mod tests {
         ] {
             let publisher = Publisher::taken(channel).unwrap();
             assert_eq!(publisher.as_str(), channel);
+            assert_eq!(publisher.is_listed(), channel.contains('#'), "{channel}");
         }
         let long = format!("{}com", "a.".repeat(126));
         for channel in [

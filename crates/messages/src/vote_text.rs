@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::publisher::Publisher;
+use crate::publisher::{InvalidChannel, Publisher};
 
 /// What moved the client to vote.
 #[derive(
@@ -61,13 +61,33 @@ pub struct VoteText {
 
 impl VoteText {
     /// Reads the base64 that a vote request carries: of up to `bytes_max` bytes.
+    ///
+    /// Of the channel the form is checked ([`Publisher::taken`]): the vote may be the repeat of one that was begun
+    /// before the list of public suffixes changed. Of a new one, ask [`Publisher::is_listed`].
     pub fn from_base64(text: &str, bytes_max: usize) -> Result<Self, InvalidVoteText> {
         let bytes = STANDARD.decode(text).map_err(|_| InvalidVoteText::Form)?;
         if bytes.len() > bytes_max {
             return Err(InvalidVoteText::Form);
         }
         let text = std::str::from_utf8(&bytes).map_err(|_| InvalidVoteText::Form)?;
-        text.parse()
+        Self::read(text, Publisher::taken)
+    }
+
+    fn read(
+        text: &str,
+        publisher: fn(&str) -> Result<Publisher, InvalidChannel>,
+    ) -> Result<Self, InvalidVoteText> {
+        // The grammar of channels and types has no character that JSON escapes, so splitting the
+        // text finds the same members as a JSON parser would, and nothing else fits.
+        let members = text
+            .strip_prefix(r#"{"channel":""#)
+            .and_then(|rest| rest.strip_suffix(r#""}"#))
+            .and_then(|rest| rest.split_once(r#"","type":""#));
+        let (channel, kind) = members.ok_or(InvalidVoteText::Form)?;
+        Ok(Self {
+            publisher: publisher(channel).map_err(|_| InvalidVoteText::Channel)?,
+            kind: kind.parse()?,
+        })
     }
 
     /// The base64 that a vote request carries: the payload that every credential signs.
@@ -101,17 +121,7 @@ impl FromStr for VoteText {
     type Err = InvalidVoteText;
 
     fn from_str(text: &str) -> Result<Self, InvalidVoteText> {
-        // The grammar of channels and types has no character that JSON escapes, so splitting the
-        // text finds the same members as a JSON parser would, and nothing else fits.
-        let members = text
-            .strip_prefix(r#"{"channel":""#)
-            .and_then(|rest| rest.strip_suffix(r#""}"#))
-            .and_then(|rest| rest.split_once(r#"","type":""#));
-        let (channel, kind) = members.ok_or(InvalidVoteText::Form)?;
-        Ok(Self {
-            publisher: channel.parse().map_err(|_| InvalidVoteText::Channel)?,
-            kind: kind.parse()?,
-        })
+        Self::read(text, str::parse)
     }
 }
 
@@ -153,7 +163,7 @@ mod tests {
                 InvalidVoteText::Channel,
             ),
             (
-                r#"{"channel":"www.example.com","type":"oneoff-tip"}"#,
+                r#"{"channel":"Example.com","type":"oneoff-tip"}"#,
                 InvalidVoteText::Channel,
             ),
             (
@@ -175,6 +185,16 @@ mod tests {
                 Err(InvalidVoteText::Form)
             );
         }
+    }
+
+    #[test]
+    fn a_channel_that_is_not_listed_is_read_of_a_request_and_refused_of_a_new_text() {
+        let text = r#"{"channel":"www.example.com","type":"oneoff-tip"}"#;
+
+        let vote = VoteText::from_base64(&STANDARD.encode(text), 512).unwrap();
+
+        assert!(!vote.publisher.is_listed());
+        assert_eq!(text.parse::<VoteText>(), Err(InvalidVoteText::Channel));
     }
 
     #[test]

@@ -74,9 +74,12 @@ fn invalid(reason: InvalidVote) -> Problem {
 }
 
 fn refused(refusal: &Refusal) -> Problem {
+    if let Refusal::Invalid(reason) = refusal {
+        return invalid(*reason);
+    }
     let problem = Problem::new(refusal.slug());
     match refusal {
-        Refusal::Final(_) | Refusal::Stopped => problem,
+        Refusal::Final(_) | Refusal::Invalid(_) | Refusal::Stopped => problem,
         Refusal::TryAgain(Slug::Overloaded) => problem.retry_after(RetryAfter::Seconds1),
         // An operator has to look at the registry first.
         Refusal::TryAgain(Slug::RegistryBehind | Slug::RegistryInconsistent) => {

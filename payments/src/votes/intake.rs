@@ -12,6 +12,7 @@ use clock::{Busy, Clock};
 use messages::{
     challenge_bypass::{RedemptionRequest, RedemptionResponse},
     problem::Slug,
+    vote_text::InvalidVoteText,
 };
 use service_kit::{Shutdown, fault::FaultPoints, telemetry::Alarm};
 use tokio::sync::Semaphore;
@@ -21,7 +22,7 @@ use crate::{
     challenge_bypass::{self, Client},
     domain::{
         directory::KnownKey,
-        vote::{RedeemedVote, Vote},
+        vote::{InvalidVote, RedeemedVote, Vote},
     },
     published::PublishedDirectory,
     store::votes::Store,
@@ -46,6 +47,9 @@ impl Redeemer for Client {
         Client::redeem(self, request).await
     }
 }
+
+/// What is wrong with a new vote for a publisher that is not listed.
+const UNLISTED: InvalidVote = InvalidVote::Text(InvalidVoteText::Channel);
 
 /// What an [`Intake`] is made of.
 #[derive(Clone, Debug)]
@@ -92,6 +96,9 @@ pub enum Refusal {
     /// The vote cannot be counted, now or later.
     #[error("the vote was refused: {}", .0.as_str())]
     Final(Slug),
+    /// It is no vote.
+    #[error(transparent)]
+    Invalid(InvalidVote),
     /// The program died, as a test wanted.
     #[error("stopped at a fault point")]
     Stopped,
@@ -105,6 +112,7 @@ impl Refusal {
     pub fn slug(&self) -> Slug {
         match self {
             Self::Final(slug) | Self::TryAgain(slug) => *slug,
+            Self::Invalid(reason) => reason.slug(),
             Self::Stopped => Slug::Internal,
         }
     }
@@ -135,9 +143,14 @@ impl Intake {
         let this = self.clone();
         let busy = self.parts.clock.busy();
         let task = self.parts.shutdown.spawn(async move {
+            let is_listed = vote.is_listed();
             let taken = this.redeem_and_record(vote, &busy).await;
             drop(permit);
-            taken
+            match taken {
+                // It was not begun before its publisher's suffix was listed: that alone refuses it.
+                Err(Refusal::Final(_)) if !is_listed => Err(Refusal::Invalid(UNLISTED)),
+                taken => taken,
+            }
         });
         // A task that panicked left nothing half-done that a repetition does not finish.
         task.await.unwrap_or(Err(Refusal::TryAgain(Slug::Internal)))
@@ -191,10 +204,8 @@ impl Intake {
             rules,
             ..
         } = &self.parts;
-        let replay_only = clock.now() >= key.redeem_until;
-        let answer = redeemer
-            .redeem(&vote.redemption(at_least, replay_only))
-            .await;
+        let is_open = clock.now() < key.redeem_until && vote.is_listed();
+        let answer = redeemer.redeem(&vote.redemption(at_least, !is_open)).await;
         let answer = (rules.redemption)(key, answer).map_err(|error| self.refusal(key, error))?;
         let redeemed = vote.redeemed(key, &answer).ok_or_else(|| {
             self.refusal(

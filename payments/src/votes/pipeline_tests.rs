@@ -77,7 +77,9 @@ impl Pipeline {
             parts.faults = self.faults.clone();
             match Intake::new(parts).take(vote.clone()).await {
                 Ok(()) => return Ok(()),
-                Err(Refusal::Final(slug)) => return Err(slug),
+                Err(refused @ (Refusal::Final(_) | Refusal::Invalid(_))) => {
+                    return Err(refused.slug());
+                }
                 Err(Refusal::Stopped | Refusal::TryAgain(_)) => {}
             }
         }

@@ -59,6 +59,11 @@ impl Registry {
         self.spent.lock().unwrap().len() as u64
     }
 
+    /// Spends tokens for a request that came before.
+    pub(crate) fn spend(&self, request: &RedemptionRequest) {
+        self.decide(request).unwrap();
+    }
+
     /// Forgets everything, as a registry does that was restored from an old backup.
     pub(crate) fn restore_empty(&self) {
         self.spent.lock().unwrap().clear();

@@ -90,3 +90,37 @@ async fn past_its_last_day_a_key_only_finishes_what_was_begun() {
     assert_eq!(*bench.registry.last.lock().unwrap(), Some((true, 0)));
     assert_eq!(bench.recorded().await, (1, 4));
 }
+
+#[tokio::test]
+async fn a_vote_whose_publisher_is_listed_no_more_is_finished_if_it_was_begun_and_else_refused() {
+    let bench = Bench::new().await;
+    let intake = bench.intake();
+    // As if "example.com" had become a public suffix after the first of these was redeemed.
+    let begun = vote("www.example.com", 0..4);
+    bench.registry.spend(&begun.redemption(0, false));
+
+    let other = intake.take(vote("www.example.com", 5..6)).await;
+    intake.take(begun.clone()).await.unwrap();
+    intake.take(begun).await.unwrap();
+    let regrouped = intake.take(vote("www.example.com", 0..3)).await;
+
+    for refused in [other, regrouped] {
+        assert!(matches!(&refused, Err(Refusal::Invalid(_))), "{refused:?}");
+        assert_eq!(slug(refused), Slug::InvalidChannel);
+    }
+    assert_eq!(bench.recorded().await, (1, 4));
+    assert_eq!(bench.registry.spent(), 4);
+}
+
+#[tokio::test]
+async fn while_the_registry_is_away_nobody_knows_whether_such_a_vote_was_begun() {
+    let bench = Bench::new().await;
+    bench.registry.down.store(true, Ordering::SeqCst);
+
+    let taken = bench.intake().take(vote("www.example.com", 0..4)).await;
+
+    assert!(matches!(
+        taken,
+        Err(Refusal::TryAgain(Slug::IssuerUnavailable))
+    ));
+}
