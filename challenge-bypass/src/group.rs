@@ -131,8 +131,9 @@ impl<T: Send, R: Send> Lane<T, R> {
             let crowded = batch.len() > 1;
             // A panic costs this batch, and not those who wait for the lane: without a result, the
             // senders are dropped, and their callers are told that the work failed.
-            let work = AssertUnwindSafe((self.0.work)(batch)).catch_unwind();
-            let results = work.await.unwrap_or_default();
+            let work = async { (self.0.work)(batch).await };
+            let results = AssertUnwindSafe(work).catch_unwind().await;
+            let results = results.unwrap_or_default();
             for (answer, result) in answers.into_iter().zip(results) {
                 let _caller_has_gone = answer.send(result);
             }
@@ -233,6 +234,17 @@ mod tests {
         let group = group(10, |batch| async move {
             assert_ne!(batch, [13], "planned");
             batch.into_iter().map(Ok).collect()
+        });
+
+        assert_eq!(group.submit(13).await, Err(GroupError::Failed));
+        assert_eq!(group.submit(14).await, Ok(14));
+    }
+
+    #[tokio::test]
+    async fn a_panic_before_the_work_is_begun_costs_no_more() {
+        let group = group(10, |batch| {
+            assert_ne!(batch, [13], "planned");
+            async move { batch.into_iter().map(Ok).collect() }
         });
 
         assert_eq!(group.submit(13).await, Err(GroupError::Failed));
