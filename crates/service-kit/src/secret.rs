@@ -85,7 +85,14 @@ impl SecretFile {
             .map_err(|error| self.unreadable(&error))?;
         file.write_all(text.as_bytes())
             .and_then(|()| file.sync_all())
+            .and_then(|()| self.sync_folder())
             .map_err(|error| self.unreadable(&error))
+    }
+
+    /// Makes the file's name durable too: what is sealed with a key that a power failure took away is lost.
+    fn sync_folder(&self) -> io::Result<()> {
+        let folder = self.0.parent().filter(|path| !path.as_os_str().is_empty());
+        std::fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
     }
 
     fn unreadable(&self, error: &io::Error) -> SecretError {
