@@ -4,13 +4,13 @@
 //!
 //! * **Counts** (threat T17): a publisher's tokens are cut at random into votes of 1, 2, 4, 8 or 16,
 //!   and every vote travels alone, so no request tells how many tokens somebody had.
-//! * **Times** (threat U2): the delay of each vote is drawn on its own, uniformly over the whole time
-//!   in which it may be sent: from now until the tokens' last attempt, but at most
-//!   [`Profile::spread_max`]. For a key that sells for 30 days and redeems for 60, a vote's time then makes the
-//!   likeliest buyer ln(58/28) + 1 ≈ 1.7 times as likely as any other of the same key. Waiting for an exponential time,
-//!   which favours the latest buyer, would be worse. A vote whose time passed while nothing ran (the
-//!   computer was off) draws a new one in the same way: all that was missed, sent at once, would show what
-//!   belongs together.
+//! * **Times** (threat U2): votes leave only once their key has stopped signing, each at a time of its own,
+//!   drawn uniformly from then until the tokens' last attempt. Whoever bought under the key, and whenever, draws
+//!   from the same window, so times say nothing of who bought: neither one vote's, nor those of many votes that
+//!   can be seen to belong together because nobody else votes for their publisher. Times counted
+//!   from the purchase would make the likeliest buyer of k such votes 0.73·k + 1 times as likely as any other
+//!   (docs/decisions/0006). A vote whose time passed while nothing ran (the computer was off) draws a new one
+//!   from what is left: all that was missed, sent at once, would show what belongs together.
 //! * **Shares**: tokens are drawn for publishers by attention, not divided, so that repeated counts
 //!   do not show the exact distribution of somebody's attention.
 
@@ -89,6 +89,22 @@ impl Window {
         let last = redeem_until - profile.last_attempt_before_expiry - LATE;
         let until = last.min(now + profile.spread_max);
         (now < until).then_some(Self { from: now, until })
+    }
+
+    /// The time for the votes of a purchase under a key that signs until `sign_until`: with
+    /// [`Profile::votes_after_sale`], the same for every buyer of the key.
+    ///
+    /// A key whose tokens lapse when it stops signing leaves no such time; its votes are sent while they can be.
+    pub fn of_purchase(
+        now: DateTime<Utc>,
+        sign_until: DateTime<Utc>,
+        redeem_until: DateTime<Utc>,
+        profile: &Profile,
+    ) -> Option<Self> {
+        let after_sale = profile.votes_after_sale.then(|| now.max(sign_until));
+        after_sale
+            .and_then(|from| Self::of_votes(from, redeem_until, profile))
+            .or_else(|| Self::of_votes(now, redeem_until, profile))
     }
 
     /// Draws a time: uniform over the window, or over its whole slots if `profile` has slots.
@@ -200,6 +216,42 @@ mod tests {
             .count();
 
         assert!((560..780).contains(&early), "{early} of 2000 in a third");
+    }
+
+    #[test]
+    fn every_buyer_of_a_key_draws_from_one_window_that_begins_when_its_sale_ends() {
+        let profile = Profile::default();
+        let (sign_until, redeem_until) = (day(11), day(31));
+        let of_buyer = |now| Window::of_purchase(now, sign_until, redeem_until, &profile).unwrap();
+
+        let window = of_buyer(day(1));
+
+        assert_eq!(window.from, sign_until);
+        assert_eq!(window.until, day(29) - LATE);
+        assert_eq!(of_buyer(day(10)), window);
+        let late = of_buyer(day(20));
+        assert_eq!((late.from, late.until), (day(20), window.until));
+    }
+
+    #[test]
+    fn tokens_that_lapse_with_their_key_are_spent_while_it_sells() {
+        let profile = Profile::default();
+
+        let window = Window::of_purchase(day(1), day(31), day(31), &profile).unwrap();
+
+        assert_eq!((window.from, window.until), (day(1), day(29) - LATE));
+    }
+
+    #[test]
+    fn a_profile_that_does_not_wait_for_the_end_of_the_sale_votes_from_now_on() {
+        let profile = Profile {
+            votes_after_sale: false,
+            ..Profile::default()
+        };
+
+        let window = Window::of_purchase(day(1), day(11), day(31), &profile).unwrap();
+
+        assert_eq!(window.from, day(1));
     }
 
     #[test]

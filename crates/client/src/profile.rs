@@ -30,6 +30,8 @@ pub struct Profile {
     pub ask_before_expiry: TimeDelta,
     /// No vote is begun this shortly before its tokens lapse; what was begun is repeated.
     pub last_attempt_before_expiry: TimeDelta,
+    /// Votes are sent only once their key has stopped signing: their times then say nothing of their buyer's.
+    pub votes_after_sale: bool,
     /// Over how long the votes of a purchase are spread at most.
     pub spread_max: TimeDelta,
     /// Votes go out at whole multiples of this. Zero: at any second.
@@ -51,6 +53,7 @@ impl Default for Profile {
             witnesses_min: 1,
             ask_before_expiry: TimeDelta::days(7),
             last_attempt_before_expiry: TimeDelta::days(2),
+            votes_after_sale: true,
             spread_max: TimeDelta::days(60),
             slot: TimeDelta::zero(),
             look_again: TimeDelta::minutes(30),
@@ -59,7 +62,7 @@ impl Default for Profile {
 }
 
 impl Profile {
-    /// For one simulated month: no notice, no shortest window, no smallest crowd, short delays.
+    /// For one simulated month: no notice, no shortest window, no smallest crowd, short delays that begin at once.
     ///
     /// Every other rule holds as it does for browsers.
     pub fn demo() -> Self {
@@ -67,6 +70,7 @@ impl Profile {
             anonymity_set_min: 0,
             key_window_min: TimeDelta::zero(),
             key_notice: TimeDelta::zero(),
+            votes_after_sale: false,
             spread_max: TimeDelta::days(10),
             // Votes of one slot meet in the same simulated hour, as they would in a crowd.
             slot: TimeDelta::hours(1),
@@ -86,7 +90,7 @@ impl Profile {
 
     /// Whether the numbers make the client wait for a crowd at all.
     pub fn hides_its_user(&self) -> bool {
-        self.anonymity_set_min > 1 && self.key_notice > TimeDelta::zero()
+        self.anonymity_set_min > 1 && self.key_notice > TimeDelta::zero() && self.votes_after_sale
     }
 }
 
@@ -95,12 +99,17 @@ impl fmt::Display for Profile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "key notice {}, key window {}, anonymity set {}, witnesses {}, votes within {}",
+            "key notice {}, key window {}, anonymity set {}, witnesses {}, votes within {} of {}",
             Span(self.key_notice),
             Span(self.key_window_min),
             self.anonymity_set_min,
             self.witnesses_min,
             Span(self.spread_max),
+            if self.votes_after_sale {
+                "the end of the sale"
+            } else {
+                "the purchase"
+            },
         )
     }
 }
@@ -128,11 +137,11 @@ mod tests {
     fn a_profile_is_printed_with_what_hides_its_user() {
         assert_eq!(
             Profile::default().to_string(),
-            "key notice 1 d, key window 7 d, anonymity set 1024, witnesses 1, votes within 60 d"
+            "key notice 1 d, key window 7 d, anonymity set 1024, witnesses 1, votes within 60 d of the end of the sale"
         );
         assert_eq!(
             Profile::by_hand().to_string(),
-            "key notice 0, key window 0, anonymity set 0, witnesses 1, votes within 10 s"
+            "key notice 0, key window 0, anonymity set 0, witnesses 1, votes within 10 s of the purchase"
         );
         assert!(Profile::default().hides_its_user() && !Profile::demo().hides_its_user());
     }

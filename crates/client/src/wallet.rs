@@ -62,6 +62,8 @@ pub enum Stage {
     Holding {
         /// The key that signed them.
         key_id: KeyId,
+        /// The key signs until then.
+        sign_until: DateTime<Utc>,
         /// They are taken until then.
         redeem_until: DateTime<Utc>,
         /// The tokens.

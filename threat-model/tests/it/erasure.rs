@@ -123,7 +123,7 @@ fn named(of: &Look, held: &Look) -> (usize, BTreeSet<String>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn t5_a_month_after_its_order_a_transfer_has_no_name_anywhere() {
     let month = Month::of_browsers().await;
-    let [_, sold, end] = &*month.looks else {
+    let [sold, _, end] = &*month.looks else {
         panic!("the month is looked at three times");
     };
 

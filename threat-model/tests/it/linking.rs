@@ -1,8 +1,8 @@
 //! Whoever holds all that the servers keep, and wants to know who cast a vote (U2, T17).
 //!
-//! Two kinds of attacker, both of whom know how clients draw times and sizes. One weighs, for each vote and
-//! each token, every purchase of the same key by day of publication or redemption, place in the log, size and
-//! quantity. The other believes that rows which lie at the same place of two tables, or files, belong together.
+//! Two kinds of attacker, both of whom know how clients draw times and sizes. One weighs, for each vote, each
+//! token, and all that somebody sent for one publisher, every purchase of the same key by day of publication or
+//! redemption, place in the log, size and quantity. The other believes that rows which lie at the same place of two tables, or files, belong together.
 //! Each names one buyer of a vote, and a crowd of a twentieth of the key's buyers: names are few and say little
 //! about an attacker who is right twice as often as chance, crowds are many.
 
@@ -12,6 +12,7 @@ mod weights;
 use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use client::plan::Window;
 use messages::{FundingSource, avro, avro::Record as _};
 use sqlx::Row as _;
 use uuid::Uuid;
@@ -38,6 +39,7 @@ pub(crate) struct Purchase {
 pub(crate) struct Published {
     event: Uuid,
     source: FundingSource,
+    channel: String,
     tokens: usize,
     day: NaiveDate,
     /// Partition and offset.
@@ -57,22 +59,34 @@ pub(crate) struct Seen {
     purchases: Vec<Purchase>,
     published: Vec<Published>,
     redeemed: Vec<Redeemed>,
-    /// Until when the tokens of each source are taken.
-    redeem_until: HashMap<FundingSource, DateTime<Utc>>,
+    /// The key of each source.
+    keys: HashMap<FundingSource, Ends>,
+}
+
+/// Until when a key signs, and until when its tokens are taken.
+#[derive(Clone, Copy, Debug)]
+struct Ends {
+    sign_until: DateTime<Utc>,
+    redeem_until: DateTime<Utc>,
 }
 
 impl Seen {
     pub(crate) async fn read(world: &World) -> Self {
-        let keys = "SELECT k.key_id, i.funding_source, k.redeem_until FROM issuer_keys k
+        let select =
+            "SELECT k.key_id, i.funding_source, k.sign_until, k.redeem_until FROM issuer_keys k
             JOIN issuers i ON i.name = k.issuer WHERE k.signed_total > 0";
         let mut registry = world.open(REGISTRY).await;
-        let mut redeem_until = HashMap::new();
+        let mut keys = HashMap::new();
         let mut sources = HashMap::new();
-        for row in sqlx::query(keys).fetch_all(&mut registry).await.unwrap() {
+        for row in sqlx::query(select).fetch_all(&mut registry).await.unwrap() {
             let source: FundingSource = row.get::<&str, _>(1).parse().unwrap();
-            let until = DateTime::from_timestamp(row.get(2), 0).unwrap();
-            let other = redeem_until.insert(source, until);
-            assert_eq!(other, None, "the month has one key of each source");
+            let time = |column| DateTime::from_timestamp(row.get(column), 0).unwrap();
+            let ends = Ends {
+                sign_until: time(2),
+                redeem_until: time(3),
+            };
+            let other = keys.insert(source, ends);
+            assert!(other.is_none(), "the month has one key of each source");
             sources.insert(row.get::<Vec<u8>, _>(0), source);
         }
         let spent = "SELECT spent, key_id, redeemed_on FROM redemptions";
@@ -86,7 +100,7 @@ impl Seen {
             purchases: purchases(world).await,
             published: published(world).await,
             redeemed: redeemed.collect(),
-            redeem_until,
+            keys,
         }
     }
 }
@@ -115,6 +129,7 @@ async fn published(world: &World) -> Vec<Published> {
         Published {
             event: event.id.parse().unwrap(),
             source: event.funding_source.parse().unwrap(),
+            channel: event.channel,
             tokens: usize::try_from(event.vote_tally).unwrap(),
             day: event.created_at[..10].parse().unwrap(),
             place: (row.get(0), row.get(1)),
@@ -191,10 +206,11 @@ impl Truth {
     }
 }
 
-/// Until when a client votes that bought at `from`.
-fn last_vote(plan: &Plan, from: DateTime<Utc>, redeem_until: DateTime<Utc>) -> DateTime<Utc> {
-    let spread = from + plan.client.spread_max;
-    spread.min(redeem_until - plan.client.last_attempt_before_expiry)
+/// When a client votes that bought at `from`.
+fn window(plan: &Plan, from: DateTime<Utc>, key: &Ends) -> (DateTime<Utc>, DateTime<Utc>) {
+    let window = Window::of_purchase(from, key.sign_until, key.redeem_until, &plan.client);
+    let window = window.unwrap();
+    (window.from, window.until)
 }
 
 fn hours(time: TimeDelta) -> f64 {
@@ -225,6 +241,19 @@ async fn u2_control_browsers_that_do_not_wait_are_named() {
         println!("{attacker:?}: {linked}");
         assert!(linked.is_linking(), "{attacker:?}: {linked}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn u2_control_votes_for_a_publisher_of_ones_own_name_who_does_not_wait_for_the_end_of_the_sale()
+ {
+    let month = Month::live(Plan::of_the_early()).await;
+
+    let alone = weights::Attacker::EventsAndQuantities.link(&month);
+    let together = weights::Attacker::PublishersAndQuantities.link(&month);
+
+    println!("{alone}\n{together}");
+    assert!(!alone.is_linking(), "{alone}");
+    assert!(together.is_linking(), "{together}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -75,9 +75,10 @@ impl Plan {
                 ..Profile::default()
             },
             sale: TimeDelta::days(28),
+            // When all is sold, in the middle of the votes, and when all is over.
             looks: vec![
-                TimeDelta::days(15) + TimeDelta::minutes(371),
                 TimeDelta::days(29) + TimeDelta::minutes(611),
+                TimeDelta::days(44) + TimeDelta::minutes(371),
                 TimeDelta::days(61),
             ],
             arrivals: false,
@@ -90,11 +91,27 @@ impl Plan {
         Self {
             buyers: BUYERS_OF_A_CONTROL,
             client: Profile {
+                votes_after_sale: false,
                 spread_max: TimeDelta::hours(STEP_HOURS),
                 ..month.client.clone()
             },
             looks: vec![TimeDelta::days(30)],
             arrivals: true,
+            ..month
+        }
+    }
+
+    /// Clients that spread their votes as wide, but from the purchase on, and have many for a publisher.
+    pub(crate) fn of_the_early() -> Self {
+        let month = Self::of_browsers();
+        Self {
+            buyers: BUYERS_OF_A_CONTROL,
+            quantities: vec![80],
+            client: Profile {
+                votes_after_sale: false,
+                ..month.client.clone()
+            },
+            looks: vec![TimeDelta::days(61)],
             ..month
         }
     }
@@ -107,6 +124,7 @@ impl Plan {
             quantities: (1..=20).collect(),
             habit: Habit::Whole,
             client: Profile {
+                votes_after_sale: false,
                 spread_max: TimeDelta::days(14),
                 ..month.client.clone()
             },

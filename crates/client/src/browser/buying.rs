@@ -310,6 +310,7 @@ impl Browser {
         }
         Ok(Stage::Holding {
             key_id: key.key_id,
+            sign_until: key.sign_until,
             redeem_until: key.redeem_until,
             tokens,
         })

@@ -131,13 +131,15 @@ impl Browser {
         };
         let Stage::Holding {
             key_id,
+            sign_until,
             redeem_until,
             tokens,
         } = &bought.stage
         else {
             return Ok(false);
         };
-        let Some(window) = Window::of_votes(now, *redeem_until, &profile) else {
+        let window = Window::of_purchase(now, *sign_until, *redeem_until, &profile);
+        let Some(window) = window else {
             return Ok(false);
         };
         let attention: Vec<Attention> = interests.iter().map(|one| one.attention).collect();

@@ -140,7 +140,7 @@ fn of_files(look: &Look, needles: &Needles<Mark>) -> Vec<Sequence> {
 /// Takes the buyer at the same part of one sequence for the buyer of the vote in the other, within each source.
 fn compare(month: &Month, bought: &Sequence, cast: &Sequence) -> Linked {
     let mut linked = Linked::default();
-    for source in month.seen.redeem_until.keys() {
+    for source in month.seen.keys.keys() {
         let of_source = |whose: &&Whose| month.buyers[whose.buyer()].source == *source;
         let buyers: Vec<usize> = bought
             .whose

@@ -1,13 +1,13 @@
 //! The attacker who weighs purchases.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, btree_map::Entry};
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use client::plan::{split, spread};
 use clock::random::draw;
 use rand::{Rng as _, seq::SliceRandom as _};
 
-use super::{CROWDS, Linked, Published, Purchase, Truth, count, hours, last_vote};
+use super::{CROWDS, Linked, Published, Purchase, Truth, count, hours, window};
 use crate::month::{Habit, Month, Plan, buyers::INTERESTS_MAX};
 
 /// What the attacker looks at, and what it is told beforehand.
@@ -17,15 +17,21 @@ pub(super) enum Attacker {
     Events,
     /// The events, and of each how many tokens its buyer bought: what is left are times and places.
     EventsAndQuantities,
+    /// All events of one buyer for one publisher together, as if nobody else voted for that publisher.
+    Publishers,
+    /// The same, and how many tokens the buyer bought: what is left are many times and places.
+    PublishersAndQuantities,
     /// The rows of redeemed tokens.
     Tokens,
     /// The rows, and of each how many tokens its buyer bought.
     TokensAndQuantities,
 }
 
-pub(super) const ATTACKERS: [Attacker; 4] = [
+pub(super) const ATTACKERS: [Attacker; 6] = [
     Attacker::Events,
     Attacker::EventsAndQuantities,
+    Attacker::Publishers,
+    Attacker::PublishersAndQuantities,
     Attacker::Tokens,
     Attacker::TokensAndQuantities,
 ];
@@ -39,21 +45,37 @@ const SLOT: TimeDelta = TimeDelta::hours(6);
 /// The attacker tries the client's program so often, to learn what it does.
 const TRIES: u64 = 400;
 
-/// A vote or a token whose buyer is to be found.
+/// What an attacker sees of a target, beside times.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+enum Size {
+    /// All votes of somebody for one publisher, with so many tokens together.
+    Publisher(usize),
+    /// One token of a vote of unknown size.
+    Token,
+    /// A vote with so many tokens.
+    Vote(usize),
+}
+
+/// Votes or a token whose buyer is to be found.
 struct Target {
     buyer: usize,
     source: messages::FundingSource,
-    /// `None`: one token of a vote of unknown size.
-    tokens: Option<usize>,
-    /// When it was sent, as far as what is stored tells.
-    sent: (DateTime<Utc>, DateTime<Utc>),
+    size: Size,
+    /// When each vote was sent, as far as what is stored tells.
+    sent: Vec<Span>,
 }
+
+type Span = (DateTime<Utc>, DateTime<Utc>);
 
 impl Attacker {
     pub(super) fn link(self, month: &Month) -> Linked {
         let truth = Truth::of(month);
         let targets = match self {
-            Self::Events | Self::EventsAndQuantities => events(month, &truth),
+            Self::Events | Self::EventsAndQuantities => {
+                let events = events(month, &truth);
+                events.into_iter().map(|(_, target)| target).collect()
+            }
+            Self::Publishers | Self::PublishersAndQuantities => publishers(month, &truth),
             Self::Tokens | Self::TokensAndQuantities => tokens(month, &truth),
         };
         assert!(!targets.is_empty());
@@ -67,8 +89,10 @@ impl Attacker {
 
     fn is_told(self) -> bool {
         match self {
-            Self::Events | Self::Tokens => false,
-            Self::EventsAndQuantities | Self::TokensAndQuantities => true,
+            Self::Events | Self::Publishers | Self::Tokens => false,
+            Self::EventsAndQuantities
+            | Self::PublishersAndQuantities
+            | Self::TokensAndQuantities => true,
         }
     }
 
@@ -89,14 +113,14 @@ impl Attacker {
         // Whom the attacker holds equally likely it names by lot.
         candidates.shuffle(&mut draw(1, "attacker", number));
         let crowd = candidates.len().div_ceil(CROWDS);
-        let until = month.seen.redeem_until[&target.source];
+        let key = &month.seen.keys[&target.source];
         let mut weighed: Vec<(f64, usize)> = Vec::new();
         let mut beforehand: Vec<f64> = Vec::new();
         for bought in candidates {
-            let (all, fitting) = habits.votes(bought.quantity, target.tokens);
-            let last = last_vote(&month.plan, bought.from, until);
-            let weight = fitting * chance(target.sent, (bought.from, last));
-            weighed.push((weight, truth.items[&bought.item]));
+            let (all, fitting) = habits.of(bought.quantity, target.size);
+            let window = window(&month.plan, bought.from, key);
+            let sent = target.sent.iter().map(|sent| chance(*sent, window));
+            weighed.push((fitting * sent.product::<f64>(), truth.items[&bought.item]));
             beforehand.push(all);
         }
         weighed.sort_by(|one, other| other.0.total_cmp(&one.0));
@@ -114,7 +138,7 @@ fn guess(mut weights: Vec<f64>, crowd: usize) -> (f64, f64) {
 }
 
 /// How likely a vote is sent within `sent`, by somebody who draws its time evenly from `window`.
-fn chance(sent: (DateTime<Utc>, DateTime<Utc>), window: (DateTime<Utc>, DateTime<Utc>)) -> f64 {
+fn chance(sent: Span, window: Span) -> f64 {
     let shared = sent.1.min(window.1) - sent.0.max(window.0);
     // A slot of an hour may take a vote to just after its time.
     let length = (window.1 - window.0).max(TimeDelta::hours(1));
@@ -126,8 +150,8 @@ fn midnight(day: NaiveDate) -> DateTime<Utc> {
 }
 
 /// The votes, with the time that day and place in the log tell: the more of a day's votes of the partition lie
-/// before one, the later in the day it came.
-fn events(month: &Month, truth: &Truth) -> Vec<Target> {
+/// before one, the later in the day it came. With each, whom it is for.
+fn events<'a>(month: &'a Month, truth: &Truth) -> Vec<(&'a str, Target)> {
     let mut days: BTreeMap<(NaiveDate, i64), Vec<&Published>> = BTreeMap::new();
     for event in &month.seen.published {
         let of_day = days.entry((event.day, event.place.0)).or_default();
@@ -143,32 +167,59 @@ fn events(month: &Month, truth: &Truth) -> Vec<Target> {
             let about = begins + length * place / all;
             let early = (about - SLOT).max(begins);
             let late = (about + SLOT).min(begins + length);
-            targets.push(Target {
+            let target = Target {
                 buyer: truth.events[&event.event],
                 source: event.source,
-                tokens: Some(event.tokens),
-                sent: (early, late),
-            });
+                size: Size::Vote(event.tokens),
+                sent: vec![(early, late)],
+            };
+            targets.push((&*event.channel, target));
         }
     }
     targets
+}
+
+/// What each buyer sent for each publisher, as one target.
+fn publishers(month: &Month, truth: &Truth) -> Vec<Target> {
+    let mut together = BTreeMap::<(usize, &str), Target>::new();
+    for (channel, vote) in events(month, truth) {
+        let Size::Vote(tokens) = vote.size else {
+            unreachable!("an event is a vote");
+        };
+        match together.entry((vote.buyer, channel)) {
+            Entry::Vacant(first) => {
+                first.insert(Target {
+                    size: Size::Publisher(tokens),
+                    ..vote
+                });
+            }
+            Entry::Occupied(mut known) => {
+                let known = known.get_mut();
+                if let Size::Publisher(sum) = &mut known.size {
+                    *sum += tokens;
+                }
+                known.sent.extend(vote.sent);
+            }
+        }
+    }
+    together.into_values().collect()
 }
 
 fn tokens(month: &Month, truth: &Truth) -> Vec<Target> {
     let target = |token: &super::Redeemed| Target {
         buyer: truth.tokens[&token.spent],
         source: token.source,
-        tokens: None,
-        sent: (
+        size: Size::Token,
+        sent: vec![(
             midnight(token.day),
             midnight(token.day) + TimeDelta::days(1),
-        ),
+        )],
     };
     month.seen.redeemed.iter().map(target).collect()
 }
 
-/// What the client makes of purchases: how many votes of each size, on average.
-struct Habits(HashMap<u32, HashMap<usize, f64>>);
+/// What the client makes of a purchase: how many votes and publishers of each size, on average.
+struct Habits(HashMap<u32, HashMap<Size, f64>>);
 
 impl Habits {
     /// Runs the client's own program, which everybody has.
@@ -182,32 +233,40 @@ impl Habits {
         Self(habits)
     }
 
-    /// How many votes somebody casts who bought `quantity`, and how many of them have this size; or tokens.
-    fn votes(&self, quantity: u32, size: Option<usize>) -> (f64, f64) {
-        let of_quantity = &self.0[&quantity];
-        match size {
-            None => (f64::from(quantity), f64::from(quantity)),
-            Some(size) => {
-                let fitting = of_quantity.get(&size).copied().unwrap_or(0.0);
-                (of_quantity.values().sum(), fitting)
-            }
-        }
+    /// How many targets of this kind somebody leaves who bought `quantity`, and how many of them look like this one.
+    fn of(&self, quantity: u32, size: Size) -> (f64, f64) {
+        let sizes = &self.0[&quantity];
+        let of_kind = sizes.iter().filter(|(other, _)| other.is_like(size));
+        let fitting = sizes.get(&size).copied().unwrap_or(0.0);
+        (of_kind.map(|(_, count)| count).sum(), fitting)
     }
 }
 
-fn sizes(habit: Habit, quantity: u32) -> HashMap<usize, f64> {
-    let tokens = usize::try_from(quantity).unwrap();
-    if habit == Habit::Whole {
-        return HashMap::from([(tokens, 1.0)]);
+impl Size {
+    /// Whether both are of one kind.
+    fn is_like(self, other: Self) -> bool {
+        std::mem::discriminant(&self) == std::mem::discriminant(&other)
     }
-    let mut sizes = HashMap::new();
+}
+
+fn sizes(habit: Habit, quantity: u32) -> HashMap<Size, f64> {
+    let tokens = usize::try_from(quantity).unwrap();
+    let mut sizes = HashMap::from([(Size::Token, f64::from(quantity))]);
+    if habit == Habit::Whole {
+        sizes.insert(Size::Vote(tokens), 1.0);
+        sizes.insert(Size::Publisher(tokens), 1.0);
+        return sizes;
+    }
+    let share = 1.0 / count(usize::try_from(TRIES).unwrap());
     for number in 0..TRIES {
         let mut random = draw(number, "attacker", quantity);
         let publishers = random.gen_range(1..=INTERESTS_MAX);
         let attention: Vec<u32> = (0..publishers).map(|_| random.gen_range(1..=60)).collect();
-        for of_publisher in spread(tokens, &attention, &mut random) {
+        let counts = spread(tokens, &attention, &mut random);
+        for of_publisher in counts.into_iter().filter(|tokens| *tokens > 0) {
+            *sizes.entry(Size::Publisher(of_publisher)).or_default() += share;
             for size in split(of_publisher, &mut random) {
-                *sizes.entry(size).or_default() += 1.0 / count(usize::try_from(TRIES).unwrap());
+                *sizes.entry(Size::Vote(size)).or_default() += share;
             }
         }
     }

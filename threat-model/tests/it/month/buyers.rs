@@ -202,7 +202,10 @@ impl Whole {
         let tokens = hand.tokens(&open).await.unwrap();
         drop(hand);
         let now = self.clock.now();
-        let window = Window::of_votes(now, now + self.profile.spread_max, &self.profile).unwrap();
+        let window = Window {
+            from: now,
+            until: now + self.profile.spread_max,
+        };
         let mut random = draw(1, &self.part.name, "due");
         busy.sleep_until(window.draw(&self.profile, &mut random))
             .await;

@@ -10,6 +10,11 @@ fn lapse() -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2026, 3, 4, 0, 0, 0).unwrap()
 }
 
+/// It signs until then.
+fn sale_end() -> DateTime<Utc> {
+    lapse() - TimeDelta::days(30)
+}
+
 /// A server and a wallet, on a calendar that a test moves.
 struct Scene {
     clock: Clock,
@@ -114,10 +119,24 @@ async fn votes_that_were_missed_get_times_of_their_own_and_do_not_leave_together
 }
 
 #[tokio::test]
+async fn no_vote_leaves_while_its_key_sells() {
+    let mut scene = Scene::set();
+    scene.plan().await;
+    let votes = scene.votes().len();
+
+    scene.go_on(sale_end()).await;
+    assert!(scene.fake.vote_times().is_empty());
+    scene.go_on(lapse()).await;
+
+    assert_eq!(scene.fake.vote_times().len(), votes);
+    assert_eq!(counted(&scene.path()), 40);
+}
+
+#[tokio::test]
 async fn no_vote_is_begun_in_the_last_two_days_and_what_is_left_over_is_reported() {
     let mut scene = Scene::set();
     scene.plan().await;
-    let begun = Utc.with_ymd_and_hms(2026, 2, 1, 0, 0, 0).unwrap();
+    let begun = Utc.with_ymd_and_hms(2026, 2, 16, 0, 0, 0).unwrap();
     scene.go_on(begun).await;
     let sent = scene.fake.vote_times().len();
 
@@ -214,6 +233,7 @@ fn hold_another(path: &Path) {
         vote_anyway: false,
         stage: Stage::Holding {
             key_id: KeyId::from_bytes([9; 16]),
+            sign_until: sale_end(),
             redeem_until: lapse(),
             tokens: Vec::new(),
         },
