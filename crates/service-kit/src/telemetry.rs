@@ -5,6 +5,7 @@
 
 mod alarm;
 mod slow;
+pub mod testing;
 
 use std::{
     io::IsTerminal as _,
@@ -118,11 +119,11 @@ mod tests {
             .with_writer(Mutex::new(Shared(Arc::clone(&log))))
             .finish();
 
-        tracing::subscriber::with_default(subscriber, || {
-            for _ in 0..100 {
-                log_panic(Some(panic::Location::caller()));
-            }
-        });
+        let quiet_again = testing::listen(subscriber);
+        for _ in 0..100 {
+            log_panic(Some(panic::Location::caller()));
+        }
+        drop(quiet_again);
 
         let text = String::from_utf8(log.lock().unwrap().clone()).unwrap();
         assert_eq!(text.lines().count(), 1, "{text}");

@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use service_kit::telemetry::testing::listen;
 use sqlx::Connection as _;
 use tracing::{
     Event, Level, Metadata, Subscriber,
@@ -77,7 +78,7 @@ async fn rename(house: &House, file: &str, from: &str, to: &str) {
 #[tokio::test(flavor = "current_thread")]
 async fn a_database_of_orders_that_fails_is_logged_once_however_many_submit_tokens() {
     let log = Log::default();
-    let _quiet_again = tracing::subscriber::set_default(log.clone());
+    let _quiet_again = listen(log.clone());
     let shop = Shop::open().await;
     assert!(!log.lines().is_empty(), "the log does not work");
     let bought = shop.wallet(4).await;
@@ -109,7 +110,7 @@ async fn a_database_of_orders_that_fails_is_logged_once_however_many_submit_toke
 #[tokio::test(flavor = "current_thread")]
 async fn a_database_of_votes_that_fails_is_logged_once_however_many_vote() {
     let log = Log::default();
-    let _quiet_again = tracing::subscriber::set_default(log.clone());
+    let _quiet_again = listen(log.clone());
     let house = House::start().await;
     let tokens = house.tokens(WALLET, 6).await;
     assert!(!log.lines().is_empty(), "the log does not work");

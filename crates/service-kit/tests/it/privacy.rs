@@ -46,7 +46,7 @@ async fn at_the_finest_level_nothing_of_a_request_is_logged() {
         .with_env_filter(telemetry::filter("trace").unwrap())
         .with_writer(log.clone())
         .finish();
-    let _quiet_again = tracing::subscriber::set_default(subscriber);
+    let _quiet_again = telemetry::testing::listen(subscriber);
     let world = World::with(|http| http.rate_limit.burst = 3).await;
     let before = log.text();
     assert!(before.contains("the service runs"), "the log does not work");
