@@ -12,7 +12,6 @@ use ed25519_dalek::SigningKey;
 use messages::{encoding::Fixed, money::Amount};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
-use service_kit::event_log;
 use uuid::Uuid;
 
 use crate::{
@@ -64,7 +63,7 @@ pub fn mint(config: &Config, name: &str) -> anyhow::Result<()> {
 
 /// Begins a new life of an outbox.
 pub async fn new_generation(config: &Config, outbox: OutboxName) -> anyhow::Result<()> {
-    let log = event_log::open(&config.event_log.url).await?;
+    let log = config.open_log().await?;
     let published = match outbox {
         OutboxName::Funds => {
             let orders = SqliteOrders::open(&config.orders_database.url).await?;

@@ -35,7 +35,7 @@ pub mod votes;
 use anyhow::Context as _;
 use axum::middleware::from_fn;
 use clock::Clock;
-use service_kit::{Service, Shutdown, event_log, service::Readiness};
+use service_kit::{Service, Shutdown, service::Readiness};
 use utoipa::OpenApi as _;
 
 pub use assembly_orders::catalogue;
@@ -66,7 +66,7 @@ pub async fn build(config: Config, deps: Deps) -> anyhow::Result<Service> {
     let store = SqliteOrders::open(&config.orders_database.url).await?;
     let issuers = assembly_orders::issuers(&config);
     assembly_orders::check_known(&store, &issuers).await?;
-    let log = event_log::open(&config.event_log.url).await;
+    let log = config.open_log().await;
     let log = log.context("the event log cannot be opened")?;
     let client = challenge_bypass::Client::new(
         config.challenge_bypass.url.clone(),

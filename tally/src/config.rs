@@ -1,11 +1,13 @@
 //! The settings. `config.default.toml` names each of them and says what it does.
 
+use std::sync::Arc;
+
 use messages::FundingSource;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use service_kit::{
-    bearer::BearerSettings, config::Sources, db::DatabaseSettings, secret::SecretFile,
-    service::HttpSettings,
+    bearer::BearerSettings, config::Sources, db::DatabaseSettings, event_log, secret::SecretFile,
+    service::HttpSettings, tls::ClientTls,
 };
 
 /// The name of the service in settings and logs.
@@ -47,6 +49,15 @@ impl Config {
     pub fn sources() -> Sources {
         Sources::defaults(SERVICE, DEFAULTS)
     }
+
+    /// Opens the log of the topics.
+    pub async fn open_log(&self) -> event_log::Result<Arc<dyn event_log::EventLog>> {
+        let access = event_log::Access {
+            tls: self.event_log.tls.clone(),
+            prefix: format!("{}.{SERVICE}", self.environment),
+        };
+        event_log::open(self.event_log.url.expose_secret(), &access).await
+    }
 }
 
 /// Where the topics are, and how they are read.
@@ -61,6 +72,8 @@ pub struct EventLog {
     pub lease_seconds: u32,
     /// How long what the tally writes stays in the log.
     pub retention_days: u32,
+    /// Whom to trust in a cluster, and the certificate to show.
+    pub tls: ClientTls,
 }
 
 /// The ledger.

@@ -47,7 +47,7 @@ use secrecy::ExposeSecret as _;
 use service_kit::{
     Service,
     bearer::BearerTokens,
-    event_log::{self, EventLog},
+    event_log::EventLog,
     limits::RouteLimit,
     outbox::{BATCH_ROWS_MAX, RelayHealth, RelayJob, RelayParts, Schedule, Shuffle},
     service::Readiness,
@@ -121,7 +121,7 @@ pub async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
 /// Opens what the service and the commands work with.
 pub async fn open(config: &Config, deps: &Deps) -> anyhow::Result<Parts> {
     let store = open_store(config).await?;
-    let log = event_log::open(config.event_log.url.expose_secret()).await?;
+    let log = config.open_log().await?;
     let topics = Topics::of(&config.environment);
     topics
         .ensure_own(&*log, config.event_log.retention_days)

@@ -18,7 +18,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::db::OpenError;
+use crate::{db::OpenError, tls::ClientTls};
 
 pub mod contract;
 mod embedded;
@@ -27,7 +27,7 @@ mod kafka;
 
 pub use embedded::EmbeddedLog;
 #[cfg(feature = "kafka")]
-pub use kafka::{KafkaLog, KafkaSettings};
+pub use kafka::KafkaLog;
 
 /// The most records that one [`Batch`] holds.
 pub const BATCH_RECORDS_MAX: u32 = 500;
@@ -148,11 +148,24 @@ pub enum Error {
         wanted: u32,
     },
     /// There is no such topic, or it may not be read.
-    #[error("there is no topic {0}")]
+    #[error("there is no topic {0}, or this principal may not see it")]
     UnknownTopic(String),
+    /// This program was built without the engine.
+    #[error("this program was built without Kafka: build it with the feature `kafka`")]
+    NotBuilt,
     /// The URL names no engine.
-    #[error("an event log's URL is embedded:/path/to/file")]
+    #[error("an event log's URL is embedded:/path/to/file or kafka:host:port,host:port")]
     Url,
+}
+
+/// As whom the brokers of a cluster are asked. The embedded log needs neither.
+#[derive(Clone, Debug, Default)]
+pub struct Access {
+    /// The roots that the brokers' certificates lead to, and our own certificate.
+    pub tls: ClientTls,
+    /// What the names of groups, transactional ids and the topic of positions begin with:
+    /// `<environment>.<service>`.
+    pub prefix: String,
 }
 
 impl From<sqlx::Error> for Error {
@@ -234,14 +247,46 @@ pub trait Consumer: fmt::Debug + Send {
     async fn next(&mut self) -> Result<Option<Batch>>;
 }
 
-/// Opens the log at `url`: `embedded:/path/to/file`.
-pub async fn open(url: &str) -> Result<Arc<dyn EventLog>> {
+/// Opens the log at `url`: `embedded:/path/to/file`, or `kafka:host:port` with commas between several.
+pub async fn open(url: &str, access: &Access) -> Result<Arc<dyn EventLog>> {
     match url.split_once(':') {
         Some(("embedded", path)) if !path.is_empty() => {
             Ok(Arc::new(EmbeddedLog::open(path).await?))
         }
+        Some(("kafka", brokers)) if brokers.contains(':') && !brokers.contains('/') => {
+            open_kafka(brokers, access)
+        }
         _ => Err(Error::Url),
     }
+}
+
+#[cfg(feature = "kafka")]
+fn open_kafka(brokers: &str, access: &Access) -> Result<Arc<dyn EventLog>> {
+    Ok(Arc::new(KafkaLog::new(brokers, access)))
+}
+
+#[cfg(not(feature = "kafka"))]
+fn open_kafka(_brokers: &str, _access: &Access) -> Result<Arc<dyn EventLog>> {
+    Err(Error::NotBuilt)
+}
+
+/// Refuses a position that the log does not have: before what is kept, or behind its end.
+fn check_position(
+    bounds: &Range<Offset>,
+    topic: &str,
+    partition: Partition,
+    position: Offset,
+) -> Result<()> {
+    if bounds.start <= position && position <= bounds.end {
+        return Ok(());
+    }
+    Err(Error::OutsideLog {
+        topic: topic.to_owned(),
+        partition,
+        position,
+        start: bounds.start,
+        end: bounds.end,
+    })
 }
 
 /// Which of `partitions` partitions the records with this key go to, on every engine.

@@ -3,9 +3,11 @@
 mod orders;
 mod votes;
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use service_kit::{
-    crypto::CryptoSettings, secret::SecretFile, service::HttpSettings, tls::ClientTls,
+    crypto::CryptoSettings, event_log, secret::SecretFile, service::HttpSettings, tls::ClientTls,
 };
 use url::Url;
 
@@ -81,8 +83,10 @@ impl std::fmt::Debug for Database {
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EventLog {
-    /// `embedded:/path/to/file`.
+    /// `embedded:/path/to/file` or `kafka:host:port`.
     pub url: String,
+    /// Whom to trust in a cluster, and the certificate to show.
+    pub tls: ClientTls,
 }
 
 /// Shows nothing: the log's URL may hold a password.
@@ -114,6 +118,17 @@ pub struct ChallengeBypass {
     pub tls: ClientTls,
 }
 
+impl Config {
+    /// Opens the log of the topics.
+    pub async fn open_log(&self) -> event_log::Result<Arc<dyn event_log::EventLog>> {
+        let access = event_log::Access {
+            tls: self.event_log.tls.clone(),
+            prefix: format!("{}.{}", self.environment, crate::NAME),
+        };
+        event_log::open(&self.event_log.url, &access).await
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use service_kit::config::checks;
@@ -136,7 +151,10 @@ mod tests {
             url: "postgres://user:password@host".to_owned(),
         };
         assert_eq!(format!("{database:?}"), "Database(..)");
-        let log = EventLog { url: database.url };
+        let log = EventLog {
+            url: database.url,
+            tls: ClientTls::default(),
+        };
         assert_eq!(format!("{log:?}"), "EventLog(..)");
     }
 }

@@ -142,7 +142,11 @@ impl Bench {
         let url = format!("sqlite:{}", folder.path().join("orders.db").display());
         let orders = SqliteOrders::open(&url).await.unwrap();
         let log = folder.path().join("log.db");
-        let log = event_log::open(&format!("embedded:{}", log.display())).await;
+        let log = event_log::open(
+            &format!("embedded:{}", log.display()),
+            &event_log::Access::default(),
+        )
+        .await;
         let log = log.unwrap();
         let settings = TopicSettings {
             partitions: 3,

@@ -61,7 +61,9 @@ impl Pipeline {
     async fn new(faults: FaultPoints) -> Self {
         let bench = Bench::new().await;
         let url = format!("embedded:{}", bench.folder.path().join("log.db").display());
-        let log = event_log::open(&url).await.unwrap();
+        let log = event_log::open(&url, &event_log::Access::default())
+            .await
+            .unwrap();
         let settings = TopicSettings {
             partitions: 2,
             retention: TimeDelta::days(400),

@@ -9,7 +9,9 @@ use crate::house::{CARD, House, WALLET, Wish, vote};
 /// All records of a topic.
 pub(crate) async fn topic(house: &House, name: &str) -> Vec<Record> {
     let topic = format!("development.payment.{name}");
-    let log = event_log::open(&house.layout.event_log()).await.unwrap();
+    let log = event_log::open(&house.layout.event_log(), &event_log::Access::default())
+        .await
+        .unwrap();
     let partitions = log.partitions(&topic).await.unwrap();
     let from = (0..partitions).map(|partition| (partition, 0)).collect();
     let mut consumer = log.consumer(&topic, from).await.unwrap();

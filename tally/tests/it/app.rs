@@ -243,7 +243,9 @@ impl App {
 
 /// A log with the topics that payments makes.
 async fn new_log(path: &str) -> Arc<dyn EventLog> {
-    let log = event_log::open(&format!("embedded:{path}")).await.unwrap();
+    let log = event_log::open(&format!("embedded:{path}"), &event_log::Access::default())
+        .await
+        .unwrap();
     let Topics {
         vote,
         funds,

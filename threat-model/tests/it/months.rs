@@ -38,7 +38,9 @@ async fn close_with_forged_votes(world: &mut World) {
     let honest = world.events().await.into_iter().next().unwrap();
 
     let url = format!("embedded:{}", world.file(LOG).display());
-    let log = event_log::open(&url).await.unwrap();
+    let log = event_log::open(&url, &event_log::Access::default())
+        .await
+        .unwrap();
     let mut appender = log.appender().await.unwrap();
     for (place, source) in ["user-wallet", "anonymous-card"].iter().enumerate() {
         let forged = avro::Vote {

@@ -18,7 +18,7 @@ pub(super) struct Published {
 }
 
 pub(super) async fn read(layout: &Layout) -> anyhow::Result<Published> {
-    let log = event_log::open(&layout.event_log()).await?;
+    let log = event_log::open(&layout.event_log(), &event_log::Access::default()).await?;
     let topic = layout.vote_topic()?;
     let partitions = log.partitions(&topic).await?;
     let from = (0..partitions).map(|partition| (partition, 0)).collect();

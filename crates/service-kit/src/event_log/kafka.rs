@@ -11,7 +11,12 @@
 //! by the caller, whatever the error was: retrying single calls of a transaction can commit records without
 //! their position.
 
-use std::{fmt, ops::Range, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    ops::Range,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -23,11 +28,9 @@ use rdkafka::{
 };
 
 use super::{
-    Appender, Consumer, Error, EventLog, Offset, Partition, Publisher, PublisherId, Result,
+    Access, Appender, Consumer, Error, EventLog, Offset, Partition, Publisher, PublisherId, Result,
     TopicSettings,
 };
-use crate::tls::ClientTls;
-
 mod context;
 mod reader;
 mod writer;
@@ -39,31 +42,31 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Where a Kafka cluster is, and as whom it is used.
 #[derive(Clone, Debug)]
-pub struct KafkaSettings {
+struct Cluster {
     /// `host:port`, several with commas between.
-    pub brokers: String,
-    /// The roots that the brokers' certificates lead to, and our own certificate.
-    pub tls: ClientTls,
-    /// What the names of groups, transactional ids and the topic of positions begin with:
-    /// `<environment>.<service>`.
-    pub prefix: String,
+    brokers: String,
+    access: Access,
 }
 
 /// The event log in a Kafka cluster.
 pub struct KafkaLog {
-    settings: KafkaSettings,
-    /// Asks for metadata, watermarks and the cluster's id. Reads no records.
-    asker: Arc<BaseConsumer<Context>>,
+    cluster: Cluster,
+    /// Asks for metadata, watermarks and the cluster's id; reads no records. `None`: made anew with the next
+    /// question, so that certificates which were replaced on disk are read again after a failure.
+    asker: Mutex<Option<Arc<BaseConsumer<Context>>>>,
 }
 
 impl KafkaLog {
-    /// Prepares to talk to the cluster. Connections are made when they are needed.
-    pub fn open(settings: KafkaSettings) -> Result<Self> {
-        let asker = settings.consumer()?;
-        Ok(Self {
-            settings,
-            asker: Arc::new(asker),
-        })
+    /// Prepares to talk to the cluster at `brokers`: `host:port`, several with commas between. Connections
+    /// are made when they are needed.
+    pub fn new(brokers: &str, access: &Access) -> Self {
+        Self {
+            cluster: Cluster {
+                brokers: brokers.to_owned(),
+                access: access.clone(),
+            },
+            asker: Mutex::default(),
+        }
     }
 
     /// Runs `call` with the asking client, on a thread for blocking work.
@@ -71,30 +74,49 @@ impl KafkaLog {
         &self,
         call: impl FnOnce(&BaseConsumer<Context>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let asker = Arc::clone(&self.asker);
-        blocking(move || call(&asker)).await
+        let asker = self.asker()?;
+        let answer = blocking(move || call(&asker)).await;
+        if matches!(answer, Err(Error::Engine(_))) {
+            *self.lock() = None;
+        }
+        answer
+    }
+
+    fn asker(&self) -> Result<Arc<BaseConsumer<Context>>> {
+        let mut asker = self.lock();
+        if let Some(asker) = &*asker {
+            return Ok(Arc::clone(asker));
+        }
+        let new = Arc::new(self.cluster.consumer()?);
+        *asker = Some(Arc::clone(&new));
+        Ok(new)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<BaseConsumer<Context>>>> {
+        self.asker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl KafkaSettings {
+impl Cluster {
     /// What all clients have in common.
     fn client(&self) -> ClientConfig {
+        let Access { tls, prefix } = &self.access;
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", &self.brokers)
             .set("security.protocol", "ssl")
-            .set("ssl.ca.location", self.tls.ca_file.to_string_lossy())
-            .set("client.id", &self.prefix)
+            .set("ssl.ca.location", tls.ca_file.to_string_lossy())
+            .set("client.id", prefix)
             // A broker that comes back is found within half a second, not within ten.
             .set("reconnect.backoff.ms", "50")
             .set("reconnect.backoff.max.ms", "500");
-        if !self.tls.certificate_file.as_os_str().is_empty() {
+        if !tls.certificate_file.as_os_str().is_empty() {
             config
                 .set(
                     "ssl.certificate.location",
-                    self.tls.certificate_file.to_string_lossy(),
+                    tls.certificate_file.to_string_lossy(),
                 )
-                .set("ssl.key.location", self.tls.key_file.to_string_lossy());
+                .set("ssl.key.location", tls.key_file.to_string_lossy());
         }
         config
     }
@@ -102,7 +124,7 @@ impl KafkaSettings {
     /// A client that reads what is committed, from positions that are given to it.
     fn consumer(&self) -> Result<BaseConsumer<Context>> {
         self.client()
-            .set("group.id", format!("{}.readers", self.prefix))
+            .set("group.id", format!("{}.readers", self.access.prefix))
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
             .set("isolation.level", "read_committed")
@@ -132,14 +154,14 @@ impl EventLog for KafkaLog {
     }
 
     async fn publisher(&self, id: &PublisherId) -> Result<Box<dyn Publisher>> {
-        let settings = self.settings.clone();
-        let name = format!("{}.{id}", settings.prefix);
-        let publisher = blocking(move || writer::KafkaPublisher::open(&settings, &name)).await?;
+        let cluster = self.cluster.clone();
+        let name = format!("{}.{id}", cluster.access.prefix);
+        let publisher = blocking(move || writer::KafkaPublisher::open(&cluster, &name)).await?;
         Ok(Box::new(publisher))
     }
 
     async fn appender(&self) -> Result<Box<dyn Appender>> {
-        Ok(Box::new(writer::KafkaAppender::open(&self.settings)?))
+        Ok(Box::new(writer::KafkaAppender::open(&self.cluster)?))
     }
 
     async fn consumer(
@@ -147,9 +169,8 @@ impl EventLog for KafkaLog {
         topic: &str,
         from: Vec<(Partition, Offset)>,
     ) -> Result<Box<dyn Consumer>> {
-        let (settings, topic) = (self.settings.clone(), topic.to_owned());
-        let consumer =
-            blocking(move || reader::KafkaConsumer::open(&settings, topic, from)).await?;
+        let (cluster, topic) = (self.cluster.clone(), topic.to_owned());
+        let consumer = blocking(move || reader::KafkaConsumer::open(&cluster, topic, from)).await?;
         Ok(Box::new(consumer))
     }
 
@@ -269,7 +290,7 @@ fn unsigned(value: i64) -> u64 {
 impl fmt::Debug for KafkaLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KafkaLog")
-            .field("settings", &self.settings)
+            .field("cluster", &self.cluster)
             .finish_non_exhaustive()
     }
 }

@@ -30,7 +30,9 @@ impl Service {
     /// The event log in the file `name`, with the topic.
     pub(super) async fn log(&self, name: &str) -> Arc<dyn EventLog> {
         let url = format!("embedded:{}", self.dir.path().join(name).display());
-        let log = crate::event_log::open(&url).await.unwrap();
+        let log = crate::event_log::open(&url, &crate::event_log::Access::default())
+            .await
+            .unwrap();
         let settings = crate::event_log::TopicSettings {
             partitions: 2,
             retention: chrono::TimeDelta::days(30),

@@ -9,7 +9,9 @@ use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
 use super::{bounds, loaded, stored};
 use crate::{
     db::Sqlite,
-    event_log::{BATCH_RECORDS_MAX, Batch, Consumer, Error, Offset, Partition, Record, Result},
+    event_log::{
+        BATCH_RECORDS_MAX, Batch, Consumer, Offset, Partition, Record, Result, check_position,
+    },
 };
 
 /// A reader. The partition that was read last is asked last.
@@ -83,7 +85,6 @@ impl Consumer for EmbeddedConsumer {
     }
 }
 
-/// Refuses a position that the log does not have: before what is kept, or behind its end.
 async fn check(
     conn: &mut SqliteConnection,
     topic: &str,
@@ -91,16 +92,7 @@ async fn check(
     position: Offset,
 ) -> Result<()> {
     let bounds = bounds(conn, topic, partition).await?;
-    if bounds.start <= position && position <= bounds.end {
-        return Ok(());
-    }
-    Err(Error::OutsideLog {
-        topic: topic.to_owned(),
-        partition,
-        position,
-        start: bounds.start,
-        end: bounds.end,
-    })
+    check_position(&bounds, topic, partition, position)
 }
 
 fn record(row: &SqliteRow) -> Record {

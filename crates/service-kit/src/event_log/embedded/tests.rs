@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::event_log::contract;
+use crate::event_log::{Access, contract};
 
 struct Embedded(tempfile::TempDir);
 
@@ -55,13 +55,25 @@ async fn a_log_made_anew_has_another_identity() {
 }
 
 #[tokio::test]
-async fn only_an_embedded_url_is_taken() {
-    for url in ["", "embedded:", "kafka://localhost:9092", "/tmp/log.db"] {
-        assert!(
-            matches!(crate::event_log::open(url).await, Err(Error::Url)),
-            "{url}"
-        );
+async fn a_url_that_names_no_engine_is_refused() {
+    for url in [
+        "",
+        "embedded:",
+        "kafka:",
+        "kafka://localhost:9092",
+        "/tmp/log.db",
+    ] {
+        let opened = crate::event_log::open(url, &Access::default()).await;
+        assert!(matches!(opened, Err(Error::Url)), "{url}");
     }
+}
+
+#[cfg(not(feature = "kafka"))]
+#[tokio::test]
+async fn a_program_without_kafka_says_how_it_gets_it() {
+    let opened = crate::event_log::open("kafka:localhost:9092", &Access::default()).await;
+
+    assert!(matches!(opened, Err(Error::NotBuilt)));
 }
 
 #[tokio::test]

@@ -16,11 +16,9 @@ use rdkafka::{
     message::BorrowedMessage,
 };
 
-use super::{
-    CALL_TIMEOUT, Context, KafkaSettings, blocking, bounds, failed, signed, stored, unsigned,
-};
+use super::{CALL_TIMEOUT, Cluster, Context, blocking, bounds, failed, signed, stored, unsigned};
 use crate::event_log::{
-    BATCH_RECORDS_MAX, Batch, Consumer, Error, Offset, Partition, Record, Result,
+    BATCH_RECORDS_MAX, Batch, Consumer, Error, Offset, Partition, Record, Result, check_position,
 };
 
 /// How long one look for records waits before the time in all is looked at.
@@ -32,11 +30,11 @@ pub(super) struct KafkaConsumer(Arc<Mutex<Reader>>);
 
 impl KafkaConsumer {
     pub(super) fn open(
-        settings: &KafkaSettings,
+        cluster: &Cluster,
         topic: String,
         from: Vec<(Partition, Offset)>,
     ) -> Result<Self> {
-        let client = settings.consumer()?;
+        let client = cluster.consumer()?;
         let mut list = TopicPartitionList::new();
         for (partition, position) in &from {
             check(&client, &topic, *partition, *position)?;
@@ -194,7 +192,6 @@ impl fmt::Debug for Reader {
     }
 }
 
-/// Refuses a position that the log does not have: before what is kept, or behind its end.
 fn check(
     client: &BaseConsumer<Context>,
     topic: &str,
@@ -202,16 +199,7 @@ fn check(
     position: Offset,
 ) -> Result<()> {
     let bounds = bounds(client, topic, partition)?;
-    if bounds.start <= position && position <= bounds.end {
-        return Ok(());
-    }
-    Err(Error::OutsideLog {
-        topic: topic.to_owned(),
-        partition,
-        position,
-        start: bounds.start,
-        end: bounds.end,
-    })
+    check_position(&bounds, topic, partition, position)
 }
 
 fn partition(number: i32) -> Partition {

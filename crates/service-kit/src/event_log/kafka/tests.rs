@@ -9,15 +9,15 @@ use rdkafka::{
 use uuid::Uuid;
 
 use super::*;
-use crate::{engines, event_log::contract};
+use crate::{engines, event_log::contract, tls::ClientTls};
 
 /// Everything that the broker allows the principal `payments`, on topics of this case.
 struct Kafka {
-    settings: KafkaSettings,
+    cluster: Cluster,
     topic: String,
 }
 
-fn settings(principal: &str) -> KafkaSettings {
+fn cluster(principal: &str) -> Cluster {
     let engines = engines::folder();
     let admin = std::fs::read_to_string(engines.join("kafka/admin.properties")).unwrap();
     let brokers = admin
@@ -25,23 +25,26 @@ fn settings(principal: &str) -> KafkaSettings {
         .find_map(|line| line.strip_prefix("bootstrap.servers="))
         .unwrap();
     let file = |name: &str| engines.join("certificates").join(name);
-    KafkaSettings {
+    Cluster {
         brokers: brokers.to_owned(),
-        tls: ClientTls {
-            ca_file: file("ca.pem"),
-            certificate_file: file(&format!("{principal}.crt")),
-            key_file: file(&format!("{principal}.key")),
+        access: Access {
+            tls: ClientTls {
+                ca_file: file("ca.pem"),
+                certificate_file: file(&format!("{principal}.crt")),
+                key_file: file(&format!("{principal}.key")),
+            },
+            prefix: format!("test-{}.payments", Uuid::new_v4()),
         },
-        prefix: format!("test-{}.payments", Uuid::new_v4()),
     }
 }
 
 impl Kafka {
     async fn new() -> Self {
-        let settings = settings("admin");
-        let topic = format!("{}.topic", settings.prefix);
-        let admin: AdminClient<DefaultClientContext> = settings.client().create().unwrap();
-        let positions = format!("{}.positions", settings.prefix);
+        let cluster = cluster("admin");
+        let prefix = &cluster.access.prefix;
+        let topic = format!("{prefix}.topic");
+        let admin: AdminClient<DefaultClientContext> = cluster.client().create().unwrap();
+        let positions = format!("{prefix}.positions");
         let topics = [
             NewTopic::new(&topic, 3, TopicReplication::Fixed(1)),
             NewTopic::new(&positions, 1, TopicReplication::Fixed(1)),
@@ -53,14 +56,14 @@ impl Kafka {
         {
             made.unwrap();
         }
-        Self { settings, topic }
+        Self { cluster, topic }
     }
 }
 
 #[async_trait]
 impl contract::Engine for Kafka {
     async fn open(&self) -> Arc<dyn EventLog> {
-        Arc::new(KafkaLog::open(self.settings.clone()).unwrap())
+        Arc::new(KafkaLog::new(&self.cluster.brokers, &self.cluster.access))
     }
 
     fn topic(&self) -> String {

@@ -16,9 +16,7 @@ use rdkafka::{
     producer::{BaseRecord, Producer as _, ThreadedProducer},
 };
 
-use super::{
-    CALL_TIMEOUT, Context, KafkaSettings, at, blocking, failed, partitions, signed, unsigned,
-};
+use super::{CALL_TIMEOUT, Cluster, Context, at, blocking, failed, partitions, signed, unsigned};
 use crate::event_log::{Appender, Error, NewRecord, Publisher, Result, partition_of};
 
 /// How often the number of records in flight is looked at. librdkafka's own flush looks each 100 ms.
@@ -29,46 +27,58 @@ const TRANSACTION_TIMEOUT_MS: &str = "60000";
 
 /// The only writer of its line of publications.
 #[derive(Debug)]
-pub(super) struct KafkaPublisher(Arc<Line>);
+pub(super) struct KafkaPublisher {
+    line: Arc<Line>,
+    /// The position that this publisher left: nobody else can have moved it without shutting this one out.
+    next: Option<u64>,
+}
 
 impl KafkaPublisher {
     /// Shuts out every older publisher of this name; blocks until its open transaction is aborted.
-    pub(super) fn open(settings: &KafkaSettings, name: &str) -> Result<Self> {
-        let mut config = writing(settings);
+    pub(super) fn open(cluster: &Cluster, name: &str) -> Result<Self> {
+        let mut config = writing(cluster);
         config
             .set("transactional.id", name)
             .set("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS);
-        let producer = Writer::open(settings, &config)?;
+        let producer = Writer::open(cluster, &config)?;
         // First this: an offset read before could still be moved by the older publisher.
         producer
             .client
             .init_transactions(CALL_TIMEOUT)
             .map_err(|error| producer.failed(error))?;
-        let positions = settings
+        let positions = cluster
             .client()
             .set("group.id", name)
             .set("enable.auto.commit", "false")
             .set("isolation.level", "read_committed")
             .create_with_context(Context::default())
             .map_err(|error| failed(error, None))?;
-        Ok(Self(Arc::new(Line {
-            topic: format!("{}.positions", settings.prefix),
+        let line = Line {
+            topic: format!("{}.positions", cluster.access.prefix),
             producer,
             positions,
-        })))
+        };
+        Ok(Self {
+            line: Arc::new(line),
+            next: None,
+        })
     }
 }
 
 #[async_trait]
 impl Publisher for KafkaPublisher {
     async fn position(&mut self) -> Result<Option<u64>> {
-        let line = Arc::clone(&self.0);
+        let line = Arc::clone(&self.line);
         blocking(move || line.position()).await
     }
 
     async fn publish(&mut self, first: u64, records: &[NewRecord]) -> Result<()> {
-        let (line, records) = (Arc::clone(&self.0), records.to_vec());
-        blocking(move || line.publish(first, &records)).await
+        let (line, records) = (Arc::clone(&self.line), records.to_vec());
+        // Asked for again after a failure.
+        let known = self.next.take();
+        let end = blocking(move || line.publish(known, first, &records)).await?;
+        self.next = Some(end);
+        Ok(())
     }
 }
 
@@ -98,8 +108,12 @@ impl Line {
         })
     }
 
-    fn publish(&self, first: u64, records: &[NewRecord]) -> Result<()> {
-        let known = self.position()?;
+    /// Answers the position behind what is published now.
+    fn publish(&self, known: Option<u64>, first: u64, records: &[NewRecord]) -> Result<u64> {
+        let known = match known {
+            None => self.position()?,
+            known => known,
+        };
         let next = known.unwrap_or(first);
         if first > next {
             return Err(Error::Gap {
@@ -112,7 +126,8 @@ impl Line {
         let new = records.get(published..).unwrap_or_default();
         // Nothing to write is still a transaction: it says whether this publisher is shut out.
         self.in_transaction(new, end)
-            .map_err(|error| self.producer.failed(error))?
+            .map_err(|error| self.producer.failed(error))??;
+        Ok(end)
     }
 
     /// Writes `records` and moves the position to `end`: both or neither.
@@ -152,10 +167,10 @@ impl Line {
 pub(super) struct KafkaAppender(Arc<Writer>);
 
 impl KafkaAppender {
-    pub(super) fn open(settings: &KafkaSettings) -> Result<Self> {
-        let mut config = writing(settings);
+    pub(super) fn open(cluster: &Cluster) -> Result<Self> {
+        let mut config = writing(cluster);
         config.set("enable.idempotence", "true");
-        Ok(Self(Arc::new(Writer::open(settings, &config)?)))
+        Ok(Self(Arc::new(Writer::open(cluster, &config)?)))
     }
 }
 
@@ -172,8 +187,8 @@ impl Appender for KafkaAppender {
 }
 
 /// What every writing client has in common.
-fn writing(settings: &KafkaSettings) -> ClientConfig {
-    let mut config = settings.client();
+fn writing(cluster: &Cluster) -> ClientConfig {
+    let mut config = cluster.client();
     config
         .set("linger.ms", "5")
         // The next transaction often comes before the broker has closed the last one: ask again soon.
@@ -191,12 +206,12 @@ struct Writer {
 }
 
 impl Writer {
-    fn open(settings: &KafkaSettings, config: &ClientConfig) -> Result<Self> {
+    fn open(cluster: &Cluster, config: &ClientConfig) -> Result<Self> {
         Ok(Self {
             client: config
                 .create_with_context(Context::default())
                 .map_err(|error| failed(error, None))?,
-            asker: settings.consumer()?,
+            asker: cluster.consumer()?,
             counts: Mutex::default(),
         })
     }
