@@ -205,3 +205,19 @@ fn slug(result: Result<Named, Error>) -> &'static str {
     let kind = problem.body().slug().unwrap();
     kind.as_str()
 }
+
+/// An order whose card's transfer has an id and was not carried out, because the process died.
+async fn quoted(world: &World) -> (Order, CardTransaction) {
+    let order = world.card_order(1).await;
+    let card = world.card(&order, "10");
+    let plan = |name| match name {
+        "card-stored" => Err(Crashed(name)),
+        _ => Ok(()),
+    };
+    let crashing = Transfers {
+        fault: FaultPoints::planned(plan),
+        ..world.transfers.clone()
+    };
+    assert!(crashing.name_card(&order, &card).await.is_err());
+    (order, card)
+}

@@ -247,6 +247,17 @@ async fn after_their_time_credentials_are_gone_and_nothing_is_signed_again() {
     assert!(has(bought.order.id.as_bytes()), "the order itself is kept");
 }
 
+async fn shop_that_crashes_once_at(step: &'static str) -> Shop {
+    let crashes = AtomicBool::new(true);
+    let plan = move |name| {
+        let dies = name == step && crashes.swap(false, Ordering::SeqCst);
+        if dies { Err(Crashed(name)) } else { Ok(()) }
+    };
+    let mut wish = Wish::default();
+    wish.rules.fault = FaultPoints::planned(plan);
+    Shop::with(wish).await
+}
+
 #[tokio::test]
 async fn a_crash_at_any_step_is_mended_by_the_client_or_by_the_job_and_counted_once() {
     for step in [
@@ -255,14 +266,7 @@ async fn a_crash_at_any_step_is_mended_by_the_client_or_by_the_job_and_counted_o
         "credentials-stored",
     ] {
         for client_repeats in [true, false] {
-            let crashes = AtomicBool::new(true);
-            let plan = move |name| {
-                let dies = name == step && crashes.swap(false, Ordering::SeqCst);
-                if dies { Err(Crashed(name)) } else { Ok(()) }
-            };
-            let mut wish = Wish::default();
-            wish.rules.fault = FaultPoints::planned(plan);
-            let mut shop = Shop::with(wish).await;
+            let mut shop = shop_that_crashes_once_at(step).await;
             let bought = shop.wallet(8).await;
             shop.pay("uphold", &bought).await;
             let (blinding, points) = Shop::points(&bought);
@@ -296,14 +300,7 @@ async fn a_crash_at_any_step_is_mended_by_the_client_or_by_the_job_and_counted_o
 
 #[tokio::test]
 async fn what_is_signed_anew_after_a_revocation_stands_in_the_books_once() {
-    let crashes = AtomicBool::new(true);
-    let plan = move |name| {
-        let dies = name == "credentials-signed" && crashes.swap(false, Ordering::SeqCst);
-        if dies { Err(Crashed(name)) } else { Ok(()) }
-    };
-    let mut wish = Wish::default();
-    wish.rules.fault = FaultPoints::planned(plan);
-    let mut shop = Shop::with(wish).await;
+    let mut shop = shop_that_crashes_once_at("credentials-signed").await;
     let bought = shop.wallet(8).await;
     shop.pay("uphold", &bought).await;
     let (_, points) = Shop::points(&bought);

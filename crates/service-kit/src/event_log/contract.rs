@@ -3,12 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chrono::{DateTime, TimeDelta, Utc};
-use uuid::Uuid;
 
-use super::{
-    Batch, Consumer, Error, EventLog, NewRecord, Offset, Partition, PublisherId, TopicSettings,
-};
+use super::EventLog;
+
+mod fixtures;
 
 /// An engine with nothing in it yet.
 #[async_trait]
@@ -50,93 +48,17 @@ pub use crate::event_log_contract_cases as for_each_case;
 /// How many partitions the topic of a case has.
 pub const PARTITIONS: u32 = 3;
 
-async fn opened(engine: &dyn Engine) -> Arc<dyn EventLog> {
-    let log = engine.open().await;
-    let settings = TopicSettings {
-        partitions: PARTITIONS,
-        retention: TimeDelta::days(3650),
-    };
-    log.ensure_topic(&engine.topic(), settings)
-        .await
-        .expect("a topic can be made");
-    log
-}
-
-fn id(engine: &dyn Engine, generation: u128) -> PublisherId {
-    PublisherId {
-        name: engine.topic(),
-        generation: Uuid::from_u128(generation),
-    }
-}
-
-fn record(engine: &dyn Engine, key: &str, value: u64) -> NewRecord {
-    NewRecord {
-        topic: engine.topic(),
-        key: key.as_bytes().to_vec(),
-        value: value.to_be_bytes().to_vec(),
-        timestamp: day(),
-    }
-}
-
-fn day() -> DateTime<Utc> {
-    DateTime::from_timestamp(1_767_225_600, 0).expect("2026-01-01 is a time")
-}
-
-fn records(engine: &dyn Engine, values: std::ops::Range<u64>) -> Vec<NewRecord> {
-    values
-        .map(|n| record(engine, &format!("key {}", n % 7), n))
-        .collect()
-}
-
-async fn batches(consumer: &mut dyn Consumer) -> Vec<Batch> {
-    let mut batches = Vec::new();
-    while let Some(batch) = consumer.next().await.expect("reading works") {
-        batches.push(batch);
-    }
-    batches
-}
-
-async fn from_the_start(engine: &dyn Engine, log: &dyn EventLog) -> Vec<Batch> {
-    let mut from: Vec<(Partition, Offset)> = Vec::new();
-    for partition in 0..PARTITIONS {
-        let start = log
-            .bounds(&engine.topic(), partition)
-            .await
-            .expect("a partition has bounds")
-            .start;
-        from.push((partition, start));
-    }
-    let mut consumer = log
-        .consumer(&engine.topic(), from)
-        .await
-        .expect("reading works");
-    batches(&mut *consumer).await
-}
-
-/// The values in the log, in order of value.
-async fn values(engine: &dyn Engine, log: &dyn EventLog) -> Vec<u64> {
-    let mut values: Vec<u64> = from_the_start(engine, log)
-        .await
-        .iter()
-        .flat_map(|batch| &batch.records)
-        .map(|record| number(&record.value))
-        .collect();
-    values.sort_unstable();
-    values
-}
-
-fn number(value: &[u8]) -> u64 {
-    u64::from_be_bytes(value.try_into().expect("the tests write eight bytes"))
-}
-
 #[expect(missing_docs, reason = "the names are sentences")]
 mod cases {
     use std::collections::BTreeMap;
 
+    use chrono::TimeDelta;
+
     use super::{
-        Engine, Error, NewRecord, PARTITIONS, Partition, TimeDelta, TopicSettings, batches, day,
-        from_the_start, id, number, opened, record, records, values,
+        Engine, PARTITIONS,
+        fixtures::{batches, day, from_the_start, id, number, opened, record, records, values},
     };
+    use crate::event_log::{Error, NewRecord, Partition, TopicSettings};
 
     pub async fn an_unknown_publisher_has_no_position(engine: &dyn Engine) {
         let log = opened(engine).await;

@@ -70,22 +70,6 @@ async fn naming_a_transfer_of_a_canceled_order_again_reads_its_status_and_lists_
     assert_eq!(world.received().await, Amount::ZERO);
 }
 
-/// An order whose card's transfer has an id and was not carried out, because the process died.
-async fn quoted(world: &World) -> (Order, CardTransaction) {
-    let order = world.card_order(1).await;
-    let card = world.card(&order, "10");
-    let plan = |name| match name {
-        "card-stored" => Err(Crashed(name)),
-        _ => Ok(()),
-    };
-    let crashing = Transfers {
-        fault: FaultPoints::planned(plan),
-        ..world.transfers.clone()
-    };
-    assert!(crashing.name_card(&order, &card).await.is_err());
-    (order, card)
-}
-
 #[tokio::test]
 async fn a_quote_of_a_canceled_order_lapses_and_moves_no_money() {
     let mut world = World::start().await;

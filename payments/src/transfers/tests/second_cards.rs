@@ -10,17 +10,7 @@ fn another(mut card: CardTransaction) -> CardTransaction {
 
 /// An order whose first card was given a quote, as the process died, and the order as it is stored then.
 async fn with_quote(world: &World) -> Order {
-    let order = world.card_order(1).await;
-    let card = world.card(&order, "10");
-    let plan = |name| match name {
-        "card-stored" => Err(Crashed(name)),
-        _ => Ok(()),
-    };
-    let crashing = Transfers {
-        fault: FaultPoints::planned(plan),
-        ..world.transfers.clone()
-    };
-    assert!(crashing.name_card(&order, &card).await.is_err());
+    let (order, _) = quoted(world).await;
     let stored = world.stored(&order).await;
     assert_eq!(stored.references_used, 1);
     stored

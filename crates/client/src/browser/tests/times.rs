@@ -42,6 +42,13 @@ impl Scene {
         settings(&self.fake, &self.clock, CrashPoints::default())
     }
 
+    /// Of a browser that wants a larger crowd than there is.
+    fn patient(&self) -> Settings {
+        let mut patient = self.settings();
+        patient.profile.anonymity_set_min = 1_024;
+        patient
+    }
+
     fn votes(&self) -> Vec<crate::wallet::PreparedVote> {
         Wallet::read(&self.path()).unwrap().votes
     }
@@ -69,9 +76,7 @@ impl Scene {
     async fn plan(&mut self) {
         let (settings, path) = (self.settings(), self.path());
         let planning = async {
-            let mut browser = Browser::start(settings, Wallet::open(path).unwrap());
-            browser.begin(basket()).unwrap();
-            browser.buy(0, &Purse::default()).await.unwrap();
+            let mut browser = bought(settings, &path).await;
             let (interests, kind) = (interests(), VoteType::AutoContribute);
             browser.plan_votes(&interests, kind).await.unwrap()
         };
@@ -92,6 +97,14 @@ impl Scene {
     async fn off(&mut self, end: DateTime<Utc>) {
         self.simulation.run_until(end).await;
     }
+}
+
+/// A browser that has bought tokens.
+async fn bought(settings: Settings, path: &Path) -> Browser {
+    let mut browser = Browser::start(settings, Wallet::open(path).unwrap());
+    browser.begin(basket()).unwrap();
+    browser.buy(0, &Purse::default()).await.unwrap();
+    browser
 }
 
 #[tokio::test]
@@ -261,13 +274,9 @@ async fn votes_leave_at_their_times_while_another_purchase_waits_for_its_crowd()
 #[tokio::test]
 async fn the_user_is_asked_about_a_small_crowd_and_may_vote_anyway() {
     let mut scene = Scene::set();
-    let path = scene.path();
-    let mut patient = scene.settings();
-    patient.profile.anonymity_set_min = 1_024;
+    let (path, patient) = (scene.path(), scene.patient());
     let life = async {
-        let mut browser = Browser::start(patient, Wallet::open(&path).unwrap());
-        browser.begin(basket()).unwrap();
-        browser.buy(0, &Purse::default()).await.unwrap();
+        let mut browser = bought(patient, &path).await;
         let (interests, kind) = (interests(), VoteType::AutoContribute);
         let asked = browser.vote(&interests, kind).await.unwrap();
         let asked_at = browser.now();
@@ -294,13 +303,9 @@ async fn the_user_is_asked_about_a_small_crowd_and_may_vote_anyway() {
 #[tokio::test]
 async fn a_user_who_does_not_decide_is_told_once_more_when_it_is_too_late() {
     let mut scene = Scene::set();
-    let path = scene.path();
-    let mut patient = scene.settings();
-    patient.profile.anonymity_set_min = 1_024;
+    let (path, patient) = (scene.path(), scene.patient());
     let life = async {
-        let mut browser = Browser::start(patient, Wallet::open(&path).unwrap());
-        browser.begin(basket()).unwrap();
-        browser.buy(0, &Purse::default()).await.unwrap();
+        let mut browser = bought(patient, &path).await;
         let (interests, kind) = (interests(), VoteType::AutoContribute);
         let mut told = Vec::new();
         loop {
