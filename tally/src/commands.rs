@@ -13,7 +13,7 @@ use tally::{
     Config, Deps,
     domain::{HeadKey, LedgerHead, RecordMark, funds::Line},
     open, open_store,
-    store::Restatement,
+    store::{self, Restatement},
     verify::verify as recompute,
 };
 
@@ -39,6 +39,12 @@ pub(crate) fn new_head_key(file: PathBuf) -> anyhow::Result<()> {
         "public key: {}",
         HeadKey::read(&file)?.public_key()
     )?;
+    Ok(())
+}
+
+pub(crate) async fn migrate(config: &Config) -> anyhow::Result<()> {
+    store::migrate(config.database.migrate_url()).await?;
+    writeln!(stdout(), "the tables are up to date")?;
     Ok(())
 }
 

@@ -65,7 +65,7 @@ use crate::{
     intake::{Intake, IntakeParts},
     jobs::{CloseJob, ConsumeJob, ForgetJob, SignHeadJob},
     state::AppState,
-    store::{SqliteStore, Store},
+    store::Store,
     topics::Topics,
 };
 
@@ -114,8 +114,7 @@ pub struct Parts {
 
 /// Opens the database that the settings name.
 pub async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
-    let store = SqliteStore::open(config.database.url.expose_secret()).await?;
-    Ok(Arc::new(store))
+    store::open(config.database.url.expose_secret()).await
 }
 
 /// Opens what the service and the commands work with.

@@ -37,6 +37,10 @@ enum Command {
     Funds(Funds),
     /// Print the last signed head, to be kept elsewhere.
     Head,
+    /// Make the tables, or bring them up to date, as the role of `database.owner_url`.
+    ///
+    /// A service on PostgreSQL serves only when its tables are up to date; on SQLite it does this itself.
+    Migrate,
     /// Make a new key for heads in a file that only its owner can read.
     NewHeadKey {
         /// The file, which must not exist.
@@ -107,6 +111,7 @@ async fn main() -> anyhow::Result<()> {
         }) => commands::reject(&load()?, (source, value), mark).await,
         Command::Funds(Funds::List) => commands::list_restatements(&load()?).await,
         Command::Head => commands::head(&load()?).await,
+        Command::Migrate => commands::migrate(&load()?).await,
         Command::NewHeadKey { file } => commands::new_head_key(file),
         Command::Outbox(Outbox::NewGeneration) => commands::new_generation(&load()?).await,
         Command::Serve => {

@@ -5,8 +5,9 @@
 //! names into it. Both engines take `$1` for a parameter. On both, transactions that write come one after
 //! the other, so no statement needs to reckon with another writer.
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
+use sqlx::migrate::Migrator;
 
 pub mod sqlite;
 
@@ -25,4 +26,95 @@ pub use sqlite::{OpenError, Sqlite, SqliteTransaction};
 pub struct DatabaseSettings {
     /// The URL of the database, which may hold a password.
     pub url: SecretString,
+    /// The URL as the role that owns the tables, for `migrate` only. Empty: `url`.
+    pub owner_url: SecretString,
+}
+
+impl DatabaseSettings {
+    /// The URL that `migrate` goes to.
+    pub fn migrate_url(&self) -> &str {
+        match self.owner_url.expose_secret() {
+            "" => self.url.expose_secret(),
+            owner => owner,
+        }
+    }
+}
+
+/// What keeps a database.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Engine {
+    /// PostgreSQL, which a program has only if it is built with the feature `postgres`.
+    Postgres,
+    /// SQLite.
+    Sqlite,
+}
+
+/// Why a URL leads to no database.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum NoEngine {
+    /// The program has no PostgreSQL.
+    #[error("this program is built without PostgreSQL: build it with `--features postgres`")]
+    NotBuilt,
+    /// No engine has such URLs.
+    #[error("the database URL begins neither with sqlite: nor with postgres://")]
+    Url,
+}
+
+impl Engine {
+    /// The engine that `url` names.
+    pub fn of(url: &str) -> Result<Self, NoEngine> {
+        match url.split_once(':') {
+            Some(("postgres", _)) => Ok(Self::Postgres),
+            Some(("sqlite", _)) => Ok(Self::Sqlite),
+            _ => Err(NoEngine::Url),
+        }
+    }
+}
+
+/// Brings the tables at `url` up to date. In PostgreSQL, `url` is that of the role which owns them; whoever opens
+/// an SQLite file may make its tables.
+pub async fn migrate(url: &str, sqlite: &Migrator, postgres: &Migrator) -> anyhow::Result<()> {
+    match Engine::of(url)? {
+        Engine::Postgres => migrate_postgres(url, postgres).await,
+        Engine::Sqlite => {
+            Sqlite::open(url, sqlite).await?.close().await;
+            Ok(())
+        }
+    }
+}
+
+#[cfg(feature = "postgres")]
+async fn migrate_postgres(url: &str, migrator: &Migrator) -> anyhow::Result<()> {
+    Ok(postgres::migrate(url, migrator).await?)
+}
+
+#[cfg(not(feature = "postgres"))]
+#[expect(clippy::unused_async, reason = "with PostgreSQL it waits")]
+async fn migrate_postgres(_url: &str, _migrator: &Migrator) -> anyhow::Result<()> {
+    Err(NoEngine::NotBuilt.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_names_its_engine() {
+        assert_eq!(Engine::of("sqlite:/a.db"), Ok(Engine::Sqlite));
+        assert_eq!(Engine::of("postgres://a@b/c"), Ok(Engine::Postgres));
+        for other in ["", "/a.db", "mysql://a@b/c", "postgresql://a@b/c"] {
+            assert_eq!(Engine::of(other), Err(NoEngine::Url), "{other}");
+        }
+    }
+
+    #[test]
+    fn migrations_go_to_the_owners_url_where_there_is_one() {
+        let settings = |owner: &str| DatabaseSettings {
+            url: "service".into(),
+            owner_url: owner.into(),
+        };
+
+        assert_eq!(settings("").migrate_url(), "service");
+        assert_eq!(settings("owner").migrate_url(), "owner");
+    }
 }

@@ -7,11 +7,15 @@ use chrono::NaiveDate;
 use messages::{
     FundingSource, directory::Head, encoding::Fixed, money::Amount, publisher::Publisher,
 };
+#[cfg(not(feature = "postgres"))]
+use service_kit::db::NoEngine;
 use service_kit::{
+    db::{self, Engine},
     event_log::{Offset, Partition},
     lease::{Claim, Lease},
     outbox::Outbox,
 };
+use sqlx::migrate::Migrator;
 
 use crate::domain::{
     CountedVote, Entry, HeadKey, LedgerHead, Month, RecordMark, Refusal,
@@ -20,9 +24,32 @@ use crate::domain::{
 };
 
 pub mod contract;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod sqlite;
 
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
+
+static POSTGRES: Migrator = sqlx::migrate!("../migrations/tally/postgres");
+static SQLITE: Migrator = sqlx::migrate!("../migrations/tally/sqlite");
+
+/// Opens the store at `url`, on the engine that it names.
+pub async fn open(url: &str) -> anyhow::Result<Arc<dyn Store>> {
+    Ok(match Engine::of(url)? {
+        #[cfg(feature = "postgres")]
+        Engine::Postgres => Arc::new(PostgresStore::open(url).await?),
+        #[cfg(not(feature = "postgres"))]
+        Engine::Postgres => return Err(NoEngine::NotBuilt.into()),
+        Engine::Sqlite => Arc::new(SqliteStore::open(url).await?),
+    })
+}
+
+/// Brings the tables at `url` up to date; in PostgreSQL, `url` is that of the role which owns them.
+pub async fn migrate(url: &str) -> anyhow::Result<()> {
+    db::migrate(url, &SQLITE, &POSTGRES).await
+}
 
 /// The database failed, or holds what this program never wrote.
 #[derive(Debug, thiserror::Error)]

@@ -175,3 +175,34 @@ async fn a_restatement_holds_the_month_until_it_is_accepted() {
     assert_eq!(entries["entries"][1]["debit"], "pool:user-wallet");
     assert_eq!(entries["entries"][1]["amount"], "1");
 }
+
+#[tokio::test]
+async fn migrate_makes_the_tables() {
+    let app = closed().await;
+    let url = format!("sqlite:{}", app.path("other.db").display());
+
+    let migrated = run(&app, &["migrate", "--database-owner-url", &url]);
+
+    assert!(migrated.status.success(), "{}", text(&migrated));
+    let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
+    let tables = sqlx::query("SELECT * FROM ledger_entry").fetch_all(&pool);
+    assert!(tables.await.unwrap().is_empty());
+}
+
+#[cfg(not(feature = "postgres"))]
+#[tokio::test]
+async fn a_build_without_postgresql_says_what_it_lacks() {
+    let app = closed().await;
+
+    let refused = run(
+        &app,
+        &["migrate", "--database-owner-url", "postgres://a@b/c"],
+    );
+
+    assert!(!refused.status.success());
+    assert!(
+        text(&refused).contains("--features postgres"),
+        "{}",
+        text(&refused)
+    );
+}

@@ -14,11 +14,12 @@ use sqlx::{
     PgPool, Row as _,
     migrate::{MigrateError, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions, PgSslMode},
+    types::BigDecimal,
 };
 
 // What statements that are written for both engines call their engine's.
-pub use self::Postgres as Database;
-pub use sqlx::{PgConnection as Connection, postgres::PgRow as Row};
+pub use self::{Postgres as Database, PostgresError as OpenError};
+pub use sqlx::{PgConnection as Connection, Postgres as Driver, postgres::PgRow as Row};
 
 /// A transaction on a PostgreSQL database.
 pub type PostgresTransaction = sqlx::Transaction<'static, sqlx::Postgres>;
@@ -160,3 +161,25 @@ async fn connect(url: &str, connections_max: u32) -> Result<PgPool, PostgresErro
         .await
         .map_err(PostgresError::Connect)
 }
+
+/// A number of base units as a column `NUMERIC(38,0)` takes it.
+pub fn stored_units(units: i128) -> BigDecimal {
+    units.into()
+}
+
+/// A number of base units from a column `NUMERIC(38,0)`.
+pub fn units(row: &Row, column: &str) -> sqlx::Result<i128> {
+    let (digits, scale) = row
+        .try_get::<BigDecimal, _>(column)?
+        .into_bigint_and_scale();
+    // The driver may say 1000 as 1 and three zeros.
+    let zeros = u32::try_from(-scale).ok();
+    let units = i128::try_from(digits).ok();
+    let units = units
+        .zip(zeros)
+        .and_then(|(units, zeros)| units.checked_mul(10_i128.checked_pow(zeros)?));
+    units.ok_or_else(|| sqlx::Error::Decode("a number of base units out of range".into()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use std::{
 };
 
 use sqlx::{
-    AssertSqlSafe, SqliteConnection, SqlitePool, Transaction,
+    AssertSqlSafe, Row as _, SqliteConnection, SqlitePool, Transaction,
     migrate::{MigrateError, Migrator},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -47,7 +47,7 @@ pub type SqliteTransaction = Transaction<'static, sqlx::Sqlite>;
 
 // What statements that are written for both engines call their engine's.
 pub use self::Sqlite as Database;
-pub use sqlx::{SqliteConnection as Connection, sqlite::SqliteRow as Row};
+pub use sqlx::{Sqlite as Driver, SqliteConnection as Connection, sqlite::SqliteRow as Row};
 
 /// An open database whose schema is the one this program knows.
 #[derive(Clone, Debug)]
@@ -249,6 +249,21 @@ async fn migrate(writer: &SqlitePool, migrator: &Migrator, path: &Path) -> Resul
             }
         }
     }
+}
+
+/// A number of base units as a column of 16 bytes takes it: SQLite has no exact decimal. Big endian, so that
+/// amounts, which are never negative, sort as they should.
+pub fn stored_units(units: i128) -> Vec<u8> {
+    units.to_be_bytes().to_vec()
+}
+
+/// A number of base units from a column of 16 bytes.
+pub fn units(row: &Row, column: &str) -> sqlx::Result<i128> {
+    let bytes: &[u8] = row.try_get(column)?;
+    let bytes = bytes.try_into();
+    bytes
+        .map(i128::from_be_bytes)
+        .map_err(|_| sqlx::Error::Decode("a number of base units has 16 bytes".into()))
 }
 
 #[cfg(test)]

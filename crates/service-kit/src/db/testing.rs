@@ -27,12 +27,12 @@ pub fn url(cluster: &str, name: &str, role: &str) -> String {
     )
 }
 
-/// A schema of its own in the database `name` of the cluster `main`: migrated by the owner's role, and
+/// A schema of its own in the database `name` of a cluster: migrated by the owner's role, and
 /// the URL with which the service's role sees it and nothing else.
-pub async fn fresh(name: &str, migrator: &Migrator) -> String {
+pub async fn fresh(cluster: &str, name: &str, migrator: &Migrator) -> String {
     let owner = format!("{name}_owner");
     let schema = format!("test_{}", Uuid::new_v4().simple());
-    let url_of = |role: &str| url("main", name, role);
+    let url_of = |role: &str| url(cluster, name, role);
     let mut admin = PgConnection::connect(&url_of(&owner))
         .await
         .expect("the owner can connect");
@@ -54,8 +54,8 @@ pub async fn fresh(name: &str, migrator: &Migrator) -> String {
 }
 
 /// [`fresh`], opened.
-pub async fn opened(name: &str, migrator: &Migrator) -> Postgres {
-    let url = fresh(name, migrator).await;
+pub async fn opened(cluster: &str, name: &str, migrator: &Migrator) -> Postgres {
+    let url = fresh(cluster, name, migrator).await;
     Postgres::open(&url, migrator)
         .await
         .expect("the service connects")

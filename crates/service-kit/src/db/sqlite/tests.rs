@@ -183,3 +183,22 @@ async fn the_file_is_private_and_a_foreign_url_is_refused() {
         );
     }
 }
+
+#[tokio::test]
+async fn numbers_of_base_units_are_exact_and_of_16_bytes() {
+    let dir = tempfile::tempdir().unwrap();
+    let table = (1, "CREATE TABLE sums (units BLOB NOT NULL)");
+    let db = Sqlite::open(&url(&dir), &migrator(&[table])).await.unwrap();
+    let mut tx = db.begin().await.unwrap();
+
+    for exact in [0, 1, -1, 10_i128.pow(38) - 1, i128::MAX, i128::MIN] {
+        let insert = "INSERT INTO sums (units) VALUES ($1) RETURNING units";
+        let insert = sqlx::query(insert).bind(stored_units(exact));
+        let row = insert.fetch_one(&mut *tx).await.unwrap();
+        assert_eq!(units(&row, "units").unwrap(), exact);
+    }
+
+    let short = sqlx::query("SELECT x'00' AS units");
+    let short = short.fetch_one(&mut *tx).await.unwrap();
+    assert!(units(&short, "units").is_err());
+}

@@ -20,7 +20,7 @@ impl Service {
         let migration = Migration::new(1, "outbox".into(), MigrationType::Simple, sql, false);
         let migrator = Migrator::with_migrations(vec![migration]);
         Self {
-            db: testing::opened("tally", &migrator).await,
+            db: testing::opened("main", "tally", &migrator).await,
         }
     }
 }

@@ -3,10 +3,13 @@
 use async_trait::async_trait;
 use chrono::NaiveDate;
 use messages::{digest::H, encoding::Fixed};
-use service_kit::outbox::{Row as OutboxRow, sqlite::insert};
-use sqlx::{Row as _, SqliteConnection};
+use service_kit::outbox::Row as OutboxRow;
+use sqlx::Row as _;
 
-use super::{SqliteStore, blob, closing, count, fixed, funds, int, line, parsed, units};
+use super::{
+    Connection, TableStore, closing, count, fixed, funds, insert, int, line, parsed, stored_units,
+    units,
+};
 use crate::{
     domain::{
         Entry, HeadKey, Month, RecordMark, Transfer,
@@ -18,7 +21,7 @@ use crate::{
 };
 
 #[async_trait]
-impl Books for SqliteStore {
+impl Books for TableStore {
     async fn closing_state(&self) -> Result<ClosingState> {
         let mut tx = self.db.begin_read().await?;
         closing::state(&mut tx).await
@@ -71,33 +74,29 @@ impl Books for SqliteStore {
 
 /// Takes the restatement of a line out of those that wait, if it is the one with this mark.
 async fn decide(
-    conn: &mut SqliteConnection,
+    conn: &mut Connection,
     (source, value): Line,
     mark: RecordMark,
 ) -> Result<Option<Vec<u8>>> {
-    let row = sqlx::query("SELECT record FROM restatement WHERE source = ?1 AND value = ?2")
+    let row = sqlx::query("SELECT record FROM restatement WHERE source = $1 AND value = $2")
         .bind(source.as_str())
-        .bind(blob(value.base_units()))
+        .bind(stored_units(value.base_units()))
         .fetch_optional(&mut *conn)
         .await?;
     let record: Option<Vec<u8>> = row.map(|row| row.try_get("record")).transpose()?;
     let Some(record) = record.filter(|record| RecordMark::of(record) == mark) else {
         return Ok(None);
     };
-    sqlx::query("DELETE FROM restatement WHERE source = ?1 AND value = ?2")
+    sqlx::query("DELETE FROM restatement WHERE source = $1 AND value = $2")
         .bind(source.as_str())
-        .bind(blob(value.base_units()))
+        .bind(stored_units(value.base_units()))
         .execute(conn)
         .await?;
     Ok(Some(record))
 }
 
 /// Writes a transfer behind the last entry, and moves the balances.
-pub(super) async fn book(
-    conn: &mut SqliteConnection,
-    day: NaiveDate,
-    transfer: Transfer,
-) -> Result<()> {
+pub(super) async fn book(conn: &mut Connection, day: NaiveDate, transfer: Transfer) -> Result<()> {
     let (index, previous) = end(conn).await?;
     let entry = Entry::chained(index, day, transfer, &previous);
     let transfer = &entry.transfer;
@@ -105,13 +104,13 @@ pub(super) async fn book(
     let moved = transfer.amount.base_units();
     sqlx::query(
         "INSERT INTO ledger_entry (position, day, debit, credit, amount, memo, hash)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(int(index)?)
     .bind(day.to_string())
     .bind(&debit)
     .bind(&credit)
-    .bind(blob(moved))
+    .bind(stored_units(moved))
     .bind(&transfer.memo)
     .bind(entry.hash.as_bytes().to_vec())
     .execute(&mut *conn)
@@ -122,11 +121,11 @@ pub(super) async fn book(
             .checked_add(change)
             .ok_or(StoreError::Corrupt("a balance out of range"))?;
         sqlx::query(
-            "INSERT INTO account (name, balance) VALUES (?1, ?2)
-             ON CONFLICT DO UPDATE SET balance = ?2",
+            "INSERT INTO account (name, balance) VALUES ($1, $2)
+             ON CONFLICT (name) DO UPDATE SET balance = $2",
         )
         .bind(&account)
-        .bind(blob(balance))
+        .bind(stored_units(balance))
         .execute(&mut *conn)
         .await?;
     }
@@ -134,16 +133,16 @@ pub(super) async fn book(
 }
 
 /// What an account has.
-pub(super) async fn balance(conn: &mut SqliteConnection, account: &str) -> Result<i128> {
-    let row = sqlx::query("SELECT balance FROM account WHERE name = ?1")
+pub(super) async fn balance(conn: &mut Connection, account: &str) -> Result<i128> {
+    let row = sqlx::query("SELECT balance FROM account WHERE name = $1")
         .bind(account)
         .fetch_optional(conn)
         .await?;
-    row.map_or(Ok(0), |row| units(&row, "balance"))
+    Ok(row.map_or(Ok(0), |row| units(&row, "balance"))?)
 }
 
 /// How many entries there are, and the hash of the last one.
-async fn end(conn: &mut SqliteConnection) -> Result<(u64, Fixed<32>)> {
+async fn end(conn: &mut Connection) -> Result<(u64, Fixed<32>)> {
     let row = sqlx::query("SELECT position, hash FROM ledger_entry ORDER BY position DESC LIMIT 1")
         .fetch_optional(conn)
         .await?;
@@ -154,12 +153,7 @@ async fn end(conn: &mut SqliteConnection) -> Result<(u64, Fixed<32>)> {
 }
 
 /// Signs the ledger as it is, keeps the head, and leaves a copy to be published.
-async fn sign(
-    conn: &mut SqliteConnection,
-    today: NaiveDate,
-    key: &HeadKey,
-    topic: &str,
-) -> Result<bool> {
+async fn sign(conn: &mut Connection, today: NaiveDate, key: &HeadKey, topic: &str) -> Result<bool> {
     let (size, hash) = end(conn).await?;
     let row =
         sqlx::query("SELECT position, chain FROM directory_head ORDER BY position DESC LIMIT 1")
@@ -178,7 +172,7 @@ async fn sign(
     });
     let inserted = sqlx::query(
         "INSERT INTO ledger_head (size, witnessed, day, hash, witnessed_hash, public_key, signature)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
     )
     .bind(int(size)?)
     .bind(int(witnessed)?)
@@ -205,7 +199,7 @@ async fn sign(
 }
 
 /// What was reported of funds, and what waits for an operator.
-pub(super) async fn funds_state(conn: &mut SqliteConnection) -> Result<ClosingState> {
+pub(super) async fn funds_state(conn: &mut Connection) -> Result<ClosingState> {
     let rows = sqlx::query("SELECT source, value, day FROM funds")
         .fetch_all(&mut *conn)
         .await?;

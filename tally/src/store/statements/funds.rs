@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate};
 use messages::{KeyId, money::Amount};
-use sqlx::{Row as _, SqliteConnection};
+use sqlx::Row as _;
 
-use super::{amount, blob, books, count, fixed, int, parsed, votes};
+use super::{Connection, amount, books, count, fixed, int, parsed, stored_units, votes};
 use crate::{
     domain::{
         Account, Refusal, Transfer,
@@ -17,7 +17,7 @@ use crate::{
 
 /// Takes one record. The inner result says why not, if it is refused.
 pub(super) async fn take(
-    conn: &mut SqliteConnection,
+    conn: &mut Connection,
     raw: &Raw,
     totals: &FundsTotals,
     today: NaiveDate,
@@ -55,12 +55,12 @@ pub(super) async fn take(
 
 /// What a record changes, by all that is known of its source.
 async fn judge(
-    conn: &mut SqliteConnection,
+    conn: &mut Connection,
     totals: &FundsTotals,
     accepted: bool,
 ) -> Result<std::result::Result<Change, Refusal>> {
     let source = totals.line.0;
-    let other = sqlx::query("SELECT 1 FROM funds WHERE source = ?1 AND currency <> ?2")
+    let other = sqlx::query("SELECT 1 FROM funds WHERE source = $1 AND currency <> $2")
         .bind(source.as_str())
         .bind(&totals.currency)
         .fetch_optional(&mut *conn)
@@ -82,7 +82,7 @@ async fn judge(
 
 /// Books a record's difference and keeps its totals. `Ok(false)`: it says nothing new.
 pub(super) async fn apply(
-    conn: &mut SqliteConnection,
+    conn: &mut Connection,
     totals: &FundsTotals,
     accepted: bool,
     today: NaiveDate,
@@ -113,11 +113,7 @@ pub(super) async fn apply(
     Ok(Ok(true))
 }
 
-async fn book_some(
-    conn: &mut SqliteConnection,
-    today: NaiveDate,
-    transfer: Transfer,
-) -> Result<()> {
+async fn book_some(conn: &mut Connection, today: NaiveDate, transfer: Transfer) -> Result<()> {
     if transfer.amount == Amount::ZERO {
         return Ok(());
     }
@@ -125,13 +121,13 @@ async fn book_some(
 }
 
 /// What is known of a line.
-pub(super) async fn known(conn: &mut SqliteConnection, line: Line) -> Result<Option<KnownFunds>> {
+pub(super) async fn known(conn: &mut Connection, line: Line) -> Result<Option<KnownFunds>> {
     let (source, value) = line;
     let row = sqlx::query(
-        "SELECT day, currency, received, votes_sold FROM funds WHERE source = ?1 AND value = ?2",
+        "SELECT day, currency, received, votes_sold FROM funds WHERE source = $1 AND value = $2",
     )
     .bind(source.as_str())
-    .bind(blob(value.base_units()))
+    .bind(stored_units(value.base_units()))
     .fetch_optional(&mut *conn)
     .await?;
     let Some(row) = row else { return Ok(None) };
@@ -144,16 +140,23 @@ pub(super) async fn known(conn: &mut SqliteConnection, line: Line) -> Result<Opt
     }))
 }
 
-async fn keys(
-    conn: &mut SqliteConnection,
-    (source, value): Line,
-) -> Result<BTreeMap<KeyId, KeyTotals>> {
+/// The day of the latest record of a line.
+pub(super) async fn day(conn: &mut Connection, (source, value): Line) -> Result<Option<NaiveDate>> {
+    let row = sqlx::query("SELECT day FROM funds WHERE source = $1 AND value = $2")
+        .bind(source.as_str())
+        .bind(stored_units(value.base_units()))
+        .fetch_optional(conn)
+        .await?;
+    row.map(|row| parsed(&row, "day")).transpose()
+}
+
+async fn keys(conn: &mut Connection, (source, value): Line) -> Result<BTreeMap<KeyId, KeyTotals>> {
     let rows = sqlx::query(
         "SELECT key_id, signed, redeemed, redeem_until, revoked FROM funds_key
-         WHERE source = ?1 AND value = ?2",
+         WHERE source = $1 AND value = $2",
     )
     .bind(source.as_str())
-    .bind(blob(value.base_units()))
+    .bind(stored_units(value.base_units()))
     .fetch_all(conn)
     .await?;
     let mut keys = BTreeMap::new();
@@ -170,30 +173,30 @@ async fn keys(
     Ok(keys)
 }
 
-async fn save(conn: &mut SqliteConnection, totals: &FundsTotals) -> Result<()> {
+async fn save(conn: &mut Connection, totals: &FundsTotals) -> Result<()> {
     let (source, value) = totals.line;
     sqlx::query(
         "INSERT INTO funds (source, value, day, currency, received, votes_sold)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-         ON CONFLICT DO UPDATE SET day = ?3, currency = ?4, received = ?5, votes_sold = ?6",
+         VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (source, value) DO UPDATE SET day = $3, currency = $4, received = $5, votes_sold = $6",
     )
     .bind(source.as_str())
-    .bind(blob(value.base_units()))
+    .bind(stored_units(value.base_units()))
     .bind(totals.day.to_string())
     .bind(&totals.currency)
-    .bind(blob(totals.received.base_units()))
+    .bind(stored_units(totals.received.base_units()))
     .bind(int(totals.votes_sold)?)
     .execute(&mut *conn)
     .await?;
     for (key, totals) in &totals.keys {
         sqlx::query(
             "INSERT INTO funds_key (source, value, key_id, signed, redeemed, redeem_until, revoked)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-             ON CONFLICT DO UPDATE SET
-                 signed = ?4, redeemed = ?5, redeem_until = ?6, revoked = ?7",
+             VALUES ($1, $2, $3, $4, $5, $6, $7)
+             ON CONFLICT (source, value, key_id) DO UPDATE SET
+                 signed = $4, redeemed = $5, redeem_until = $6, revoked = $7",
         )
         .bind(source.as_str())
-        .bind(blob(value.base_units()))
+        .bind(stored_units(value.base_units()))
         .bind(key.as_bytes().to_vec())
         .bind(int(totals.signed)?)
         .bind(int(totals.redeemed)?)
@@ -206,16 +209,16 @@ async fn save(conn: &mut SqliteConnection, totals: &FundsTotals) -> Result<()> {
 }
 
 async fn keep_restatement(
-    conn: &mut SqliteConnection,
+    conn: &mut Connection,
     (source, value): Line,
     record: &[u8],
 ) -> Result<()> {
     sqlx::query(
-        "INSERT INTO restatement (source, value, record) VALUES (?1, ?2, ?3)
-         ON CONFLICT DO UPDATE SET record = ?3",
+        "INSERT INTO restatement (source, value, record) VALUES ($1, $2, $3)
+         ON CONFLICT (source, value) DO UPDATE SET record = $3",
     )
     .bind(source.as_str())
-    .bind(blob(value.base_units()))
+    .bind(stored_units(value.base_units()))
     .bind(record)
     .execute(conn)
     .await?;

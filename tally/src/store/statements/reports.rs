@@ -6,9 +6,12 @@ use async_trait::async_trait;
 use messages::{
     FundingSource, directory::Head, encoding::Fixed, money::Amount, publisher::Publisher,
 };
-use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
+use sqlx::Row as _;
 
-use super::{SqliteStore, amount, blob, books, count, fixed, int, line, parsed, publisher, units};
+use super::{
+    Connection, EngineRow, TableStore, amount, books, count, fixed, int, line, parsed, publisher,
+    stored_units, units,
+};
 use crate::{
     domain::{
         Account, Entry, LedgerHead, Month, RecordMark, Transfer,
@@ -21,7 +24,7 @@ use crate::{
 };
 
 #[async_trait]
-impl Reports for SqliteStore {
+impl Reports for TableStore {
     async fn ping(&self) -> Result<()> {
         sqlx::query("SELECT one FROM outbox_state")
             .fetch_one(self.db.readers())
@@ -49,25 +52,25 @@ impl Reports for SqliteStore {
         limit: u32,
     ) -> Result<Vec<Payout>> {
         let (source, value, channel) = after.map_or_else(
-            || ("", blob(0), String::new()),
+            || ("", stored_units(0), String::new()),
             |(source, value, channel)| {
                 (
                     source.as_str(),
-                    blob(value.base_units()),
+                    stored_units(value.base_units()),
                     channel.to_string(),
                 )
             },
         );
         let rows = sqlx::query(
             "SELECT source, value, channel, votes, amount FROM payout
-             WHERE month = ?1 AND (source, value, channel) > (?2, ?3, ?4)
-             ORDER BY source, value, channel LIMIT ?5",
+             WHERE month = $1 AND (source, value, channel) > ($2, $3, $4)
+             ORDER BY source, value, channel LIMIT $5",
         )
         .bind(month.to_string())
         .bind(source)
         .bind(value)
         .bind(channel)
-        .bind(limit)
+        .bind(i64::from(limit))
         .fetch_all(self.db.readers())
         .await?;
         rows.iter()
@@ -85,7 +88,7 @@ impl Reports for SqliteStore {
     async fn publisher(&self, channel: &Publisher) -> Result<Option<PublisherReport>> {
         let mut tx = self.db.begin_read().await?;
         let rows = sqlx::query(
-            "SELECT source, value, sum(waiting) AS waiting FROM vote_pile WHERE channel = ?1
+            "SELECT source, value, CAST(sum(waiting) AS BIGINT) AS waiting FROM vote_pile WHERE channel = $1
              GROUP BY source, value",
         )
         .bind(channel.as_str())
@@ -109,10 +112,10 @@ impl Reports for SqliteStore {
     async fn entries(&self, position: u64, limit: u32) -> Result<Vec<Entry>> {
         let rows = sqlx::query(
             "SELECT position, day, debit, credit, amount, memo, hash FROM ledger_entry
-             WHERE position >= ?1 ORDER BY position LIMIT ?2",
+             WHERE position >= $1 ORDER BY position LIMIT $2",
         )
         .bind(int(position)?)
-        .bind(limit)
+        .bind(i64::from(limit))
         .fetch_all(self.db.readers())
         .await?;
         rows.iter().map(entry).collect()
@@ -197,10 +200,7 @@ impl Reports for SqliteStore {
     }
 }
 
-async fn closed(
-    conn: &mut SqliteConnection,
-    months: &mut BTreeMap<Month, MonthReport>,
-) -> Result<()> {
+async fn closed(conn: &mut Connection, months: &mut BTreeMap<Month, MonthReport>) -> Result<()> {
     let rows = sqlx::query("SELECT month, closed_on FROM closed_month")
         .fetch_all(conn)
         .await?;
@@ -211,12 +211,10 @@ async fn closed(
     Ok(())
 }
 
-async fn piles(
-    conn: &mut SqliteConnection,
-    months: &mut BTreeMap<Month, MonthReport>,
-) -> Result<()> {
+async fn piles(conn: &mut Connection, months: &mut BTreeMap<Month, MonthReport>) -> Result<()> {
     let rows = sqlx::query(
-        "SELECT month, source, value, sum(votes) AS votes, sum(waiting) AS waiting FROM vote_pile
+        "SELECT month, source, value, CAST(sum(votes) AS BIGINT) AS votes,
+                CAST(sum(waiting) AS BIGINT) AS waiting FROM vote_pile
          GROUP BY month, source, value ORDER BY month, source, value",
     )
     .fetch_all(conn)
@@ -229,10 +227,7 @@ async fn piles(
     Ok(())
 }
 
-async fn closings(
-    conn: &mut SqliteConnection,
-    months: &mut BTreeMap<Month, MonthReport>,
-) -> Result<()> {
+async fn closings(conn: &mut Connection, months: &mut BTreeMap<Month, MonthReport>) -> Result<()> {
     let rows = sqlx::query(
         "SELECT month, source, value, votes, amount, fee, expired, left_waiting FROM closing
          ORDER BY month, source, value",
@@ -282,7 +277,7 @@ fn of_line(report: &mut MonthReport, line: Line) -> &mut LineReport {
         .expect("it was found or inserted there")
 }
 
-fn entry(row: &SqliteRow) -> Result<Entry> {
+fn entry(row: &EngineRow) -> Result<Entry> {
     Ok(Entry {
         index: count(row, "position")?,
         day: parsed(row, "day")?,
@@ -296,7 +291,7 @@ fn entry(row: &SqliteRow) -> Result<Entry> {
     })
 }
 
-fn head(row: &SqliteRow) -> Result<LedgerHead> {
+fn head(row: &EngineRow) -> Result<LedgerHead> {
     Ok(LedgerHead {
         day: parsed(row, "day")?,
         size: count(row, "size")?,

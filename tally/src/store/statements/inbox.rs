@@ -5,12 +5,14 @@ use chrono::NaiveDate;
 use messages::{digest::H, directory::Head, encoding::Fixed};
 use service_kit::{
     event_log::Offset,
-    lease::{self, Claim, Lease},
-    outbox::{Row as OutboxRow, sqlite::insert},
+    lease::{Claim, Lease},
+    outbox::Row as OutboxRow,
 };
-use sqlx::{Row as _, SqliteConnection};
+use sqlx::Row as _;
 
-use super::{SqliteStore, advance, count, fixed, funds, int, parsed, votes};
+use super::{
+    Connection, TableStore, advance, count, fixed, funds, insert, int, leases, parsed, votes,
+};
 use crate::{
     domain::{
         CountedVote, Month, Refusal,
@@ -21,7 +23,7 @@ use crate::{
 };
 
 #[async_trait]
-impl Inbox for SqliteStore {
+impl Inbox for TableStore {
     async fn is_known_log(&self, identity: &str) -> Result<bool> {
         let known = "SELECT identity FROM consumer_log";
         if let Some(row) = sqlx::query(known).fetch_optional(self.db.readers()).await? {
@@ -29,7 +31,7 @@ impl Inbox for SqliteStore {
         }
         let mut tx = self.db.begin().await?;
         let remember =
-            "INSERT INTO consumer_log (one, identity) VALUES (0, ?1) ON CONFLICT DO NOTHING";
+            "INSERT INTO consumer_log (one, identity) VALUES (0, $1) ON CONFLICT DO NOTHING";
         sqlx::query(remember)
             .bind(identity)
             .execute(&mut *tx)
@@ -41,10 +43,10 @@ impl Inbox for SqliteStore {
 
     async fn position(&self, place: &Place) -> Result<Offset> {
         let row = sqlx::query(
-            "SELECT next_offset FROM consumer_offset WHERE topic = ?1 AND partition = ?2",
+            "SELECT next_offset FROM consumer_offset WHERE topic = $1 AND partition = $2",
         )
         .bind(&place.topic)
-        .bind(place.partition)
+        .bind(i64::from(place.partition))
         .fetch_optional(self.db.readers())
         .await?;
         row.map_or(Ok(0), |row| count(&row, "next_offset"))
@@ -53,15 +55,15 @@ impl Inbox for SqliteStore {
     async fn claim(&self, place: &Place, claim: Claim) -> Result<Option<(Lease, Offset)>> {
         let name = format!("read:{}/{}", place.topic, place.partition);
         let mut tx = self.db.begin().await?;
-        let Some(lease) = lease::sqlite::take(&mut tx, &name, claim).await? else {
+        let Some(lease) = leases::take(&mut tx, &name, claim).await? else {
             return Ok(None);
         };
         let row = sqlx::query(
-            "INSERT INTO consumer_offset (topic, partition, next_offset) VALUES (?1, ?2, 0)
-             ON CONFLICT DO UPDATE SET next_offset = next_offset RETURNING next_offset",
+            "INSERT INTO consumer_offset (topic, partition, next_offset) VALUES ($1, $2, 0)
+             ON CONFLICT (topic, partition) DO UPDATE SET topic = $1 RETURNING next_offset",
         )
         .bind(&place.topic)
-        .bind(place.partition)
+        .bind(i64::from(place.partition))
         .fetch_one(&mut *tx)
         .await?;
         let position = count(&row, "next_offset")?;
@@ -71,7 +73,7 @@ impl Inbox for SqliteStore {
 
     async fn release(&self, lease: &Lease) -> Result<()> {
         let mut tx = self.db.begin().await?;
-        lease::sqlite::release(&mut tx, lease).await?;
+        leases::release(&mut tx, lease).await?;
         Ok(tx.commit().await?)
     }
 
@@ -81,15 +83,16 @@ impl Inbox for SqliteStore {
             return Ok(Taken::Overtaken);
         }
         let mut effect = Effect::default();
-        let mut new = Vec::new();
+        let mut said_votes = Vec::with_capacity(read.len());
         for Read { raw, said } in read {
             match said {
-                Ok(vote) if votes::is_new(&mut tx, vote).await? => new.push(vote),
-                Ok(_) => effect.known += 1,
+                Ok(vote) => said_votes.push(vote),
                 Err(refusal) => put_aside(&mut tx, &span.place, raw, *refusal, &mut effect).await?,
             }
         }
+        let new = votes::remember(&mut tx, &said_votes).await?;
         effect.applied = new.len() as u64;
+        effect.known = (said_votes.len() - new.len()) as u64;
         votes::pile_up(&mut tx, &new).await?;
         tx.commit().await?;
         Ok(Taken::Moved(effect))
@@ -142,7 +145,7 @@ impl Inbox for SqliteStore {
 
     async fn forget_events(&self, month: Month) -> Result<u64> {
         let mut tx = self.db.begin().await?;
-        let deleted = sqlx::query("DELETE FROM counted_event WHERE month < ?1")
+        let deleted = sqlx::query("DELETE FROM counted_event WHERE month < $1")
             .bind(month.to_string())
             .execute(&mut *tx)
             .await?;
@@ -156,7 +159,7 @@ const LETTER_BYTES_MAX: usize = 64 * 1024;
 
 /// Sends a record to `<topic>.dead-letter`, with the reason and its position, through the outbox.
 async fn put_aside(
-    conn: &mut SqliteConnection,
+    conn: &mut Connection,
     place: &Place,
     raw: &Raw,
     refusal: Refusal,
@@ -194,7 +197,7 @@ fn shown(bytes: &[u8]) -> String {
 
 /// Keeps a head that extends the last one: of a later day, and no shorter; a repeat says nothing new.
 async fn keep(
-    conn: &mut SqliteConnection,
+    conn: &mut Connection,
     head: &Head,
     effect: &mut Effect,
 ) -> Result<std::result::Result<(), Refusal>> {
@@ -219,7 +222,7 @@ async fn keep(
     }
     sqlx::query(
         "INSERT INTO directory_head (position, day, size, hash, signature, chain)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+         VALUES ($1, $2, $3, $4, $5, $6)",
     )
     .bind(int(position)?)
     .bind(head.day.to_string())
@@ -234,11 +237,11 @@ async fn keep(
 }
 
 async fn repeats(
-    conn: &mut SqliteConnection,
+    conn: &mut Connection,
     head: &Head,
     effect: &mut Effect,
 ) -> Result<std::result::Result<(), Refusal>> {
-    let row = sqlx::query("SELECT size, hash FROM directory_head WHERE day = ?1")
+    let row = sqlx::query("SELECT size, hash FROM directory_head WHERE day = $1")
         .bind(head.day.to_string())
         .fetch_optional(conn)
         .await?;

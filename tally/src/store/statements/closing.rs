@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use chrono::{NaiveDate, NaiveTime, TimeDelta};
 use messages::{FundingSource, KeyId, money::Amount, publisher::Publisher};
-use sqlx::{Row as _, SqliteConnection};
+use sqlx::Row as _;
 
-use super::{blob, books, count, fixed, int, line, parsed, publisher, votes};
+use super::{
+    Connection, books, count, fixed, funds, int, line, parsed, publisher, stored_units, votes,
+};
 use crate::{
     domain::{
         Account, Month,
@@ -19,14 +21,14 @@ use crate::{
 /// How long after its last day a key's unredeemed tokens still have their money in the pool.
 const ENDED_KEY_GRACE: TimeDelta = TimeDelta::days(10);
 
-pub(super) async fn state(conn: &mut SqliteConnection) -> Result<ClosingState> {
+pub(super) async fn state(conn: &mut Connection) -> Result<ClosingState> {
     let state = books::funds_state(conn).await?;
     let next = next(conn).await?;
     Ok(ClosingState { next, ..state })
 }
 
 /// The month that closes next: behind the last closed one, or the first with a vote or a transfer.
-pub(super) async fn next(conn: &mut SqliteConnection) -> Result<Option<Month>> {
+pub(super) async fn next(conn: &mut Connection) -> Result<Option<Month>> {
     if let Some(open) = votes::open_month(conn).await? {
         return Ok(Some(open));
     }
@@ -46,14 +48,14 @@ pub(super) async fn next(conn: &mut SqliteConnection) -> Result<Option<Month>> {
 }
 
 pub(super) async fn close(
-    conn: &mut SqliteConnection,
+    conn: &mut Connection,
     month: Month,
     terms: &ClosingTerms<'_>,
 ) -> Result<()> {
     let input = input(conn, month, terms.today).await?;
     let plan = plan(&input, terms.fee, terms.rule)?;
 
-    sqlx::query("INSERT INTO closed_month (month, closed_on) VALUES (?1, ?2)")
+    sqlx::query("INSERT INTO closed_month (month, closed_on) VALUES ($1, $2)")
         .bind(month.to_string())
         .bind(terms.today.to_string())
         .execute(&mut *conn)
@@ -64,11 +66,7 @@ pub(super) async fn close(
     write(conn, month, &plan).await
 }
 
-async fn input(
-    conn: &mut SqliteConnection,
-    month: Month,
-    today: NaiveDate,
-) -> Result<ClosingInput> {
+async fn input(conn: &mut Connection, month: Month, today: NaiveDate) -> Result<ClosingInput> {
     let mut input = ClosingInput::default();
     for source in FundingSource::ALL {
         let pool = books::balance(conn, &Account::Pool(source).to_string()).await?;
@@ -86,7 +84,7 @@ async fn input(
 }
 
 /// Every line with votes or funds.
-async fn lines(conn: &mut SqliteConnection) -> Result<BTreeSet<Line>> {
+async fn lines(conn: &mut Connection) -> Result<BTreeSet<Line>> {
     let rows =
         sqlx::query("SELECT source, value FROM funds UNION SELECT source, value FROM vote_pile")
             .fetch_all(conn)
@@ -94,33 +92,35 @@ async fn lines(conn: &mut SqliteConnection) -> Result<BTreeSet<Line>> {
     rows.iter().map(line).collect()
 }
 
-async fn redeemed_unsplit(conn: &mut SqliteConnection, (source, value): Line) -> Result<u64> {
+async fn redeemed_unsplit(conn: &mut Connection, (source, value): Line) -> Result<u64> {
     // Neither more than was redeemed, nor more than was sold (threat T18).
     let row = sqlx::query(
-        "SELECT min(votes_sold, coalesce((SELECT sum(redeemed) FROM funds_key
-                WHERE source = ?1 AND value = ?2), 0)) - votes_split AS unsplit
-         FROM funds WHERE source = ?1 AND value = ?2",
+        "SELECT votes_sold, votes_split,
+                CAST(coalesce((SELECT sum(redeemed) FROM funds_key
+                               WHERE source = $1 AND value = $2), 0) AS BIGINT) AS redeemed
+         FROM funds WHERE source = $1 AND value = $2",
     )
     .bind(source.as_str())
-    .bind(blob(value.base_units()))
+    .bind(stored_units(value.base_units()))
     .fetch_optional(conn)
     .await?;
     let Some(row) = row else { return Ok(0) };
-    // Below zero after a restatement that took redemptions back: then nothing can be split.
-    Ok(u64::try_from(row.try_get::<i64, _>("unsplit")?).unwrap_or(0))
+    let redeemed = count(&row, "redeemed")?.min(count(&row, "votes_sold")?);
+    // Fewer than were split after a restatement that took redemptions back: then nothing can be split.
+    Ok(redeemed.saturating_sub(count(&row, "votes_split")?))
 }
 
 async fn waiting(
-    conn: &mut SqliteConnection,
+    conn: &mut Connection,
     (source, value): Line,
     month: Month,
 ) -> Result<BTreeMap<Publisher, u64>> {
     let rows = sqlx::query(
-        "SELECT channel, sum(waiting) AS waiting FROM vote_pile
-         WHERE source = ?1 AND value = ?2 AND month <= ?3 GROUP BY channel HAVING sum(waiting) > 0",
+        "SELECT channel, CAST(sum(waiting) AS BIGINT) AS waiting FROM vote_pile
+         WHERE source = $1 AND value = $2 AND month <= $3 GROUP BY channel HAVING sum(waiting) > 0",
     )
     .bind(source.as_str())
-    .bind(blob(value.base_units()))
+    .bind(stored_units(value.base_units()))
     .bind(month.to_string())
     .fetch_all(conn)
     .await?;
@@ -131,20 +131,22 @@ async fn waiting(
 
 /// Keys that ended long enough ago, by totals of a later day, whose rest is still in the pool.
 async fn ended_keys(
-    conn: &mut SqliteConnection,
+    conn: &mut Connection,
     (source, value): Line,
     today: NaiveDate,
 ) -> Result<Vec<(KeyId, u64, bool)>> {
-    let start_of_today: DateTime<Utc> = today.and_time(NaiveTime::MIN).and_utc();
-    let ended_before = start_of_today - ENDED_KEY_GRACE;
+    let Some(known) = funds::day(conn, (source, value)).await? else {
+        return Ok(Vec::new());
+    };
+    let start_of = |day: NaiveDate| day.and_time(NaiveTime::MIN).and_utc();
+    let ended_before = start_of(known).min(start_of(today) - ENDED_KEY_GRACE);
     let rows = sqlx::query(
-        "SELECT key_id, signed - redeemed AS rest, revoked FROM funds_key JOIN funds USING (source, value)
-         WHERE source = ?1 AND value = ?2 AND NOT ended AND redeem_until <= ?3
-           AND unixepoch(day) >= redeem_until
+        "SELECT key_id, signed - redeemed AS rest, revoked FROM funds_key
+         WHERE source = $1 AND value = $2 AND NOT ended AND redeem_until <= $3
          ORDER BY key_id",
     )
     .bind(source.as_str())
-    .bind(blob(value.base_units()))
+    .bind(stored_units(value.base_units()))
     .bind(ended_before.timestamp())
     .fetch_all(conn)
     .await?;
@@ -156,21 +158,21 @@ async fn ended_keys(
         .collect()
 }
 
-async fn write(conn: &mut SqliteConnection, month: Month, plan: &ClosingPlan) -> Result<()> {
+async fn write(conn: &mut Connection, month: Month, plan: &ClosingPlan) -> Result<()> {
     for (line, line_plan) in plan {
         write_line(conn, month, *line, line_plan).await?;
         for (channel, (votes, amount)) in &line_plan.payouts {
             take_from_piles(conn, month, *line, channel, *votes).await?;
             sqlx::query(
                 "INSERT INTO payout (month, source, value, channel, votes, amount)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                 VALUES ($1, $2, $3, $4, $5, $6)",
             )
             .bind(month.to_string())
             .bind(line.0.as_str())
-            .bind(blob(line.1.base_units()))
+            .bind(stored_units(line.1.base_units()))
             .bind(channel.as_str())
             .bind(int(*votes)?)
-            .bind(blob(amount.base_units()))
+            .bind(stored_units(amount.base_units()))
             .execute(&mut *conn)
             .await?;
         }
@@ -179,7 +181,7 @@ async fn write(conn: &mut SqliteConnection, month: Month, plan: &ClosingPlan) ->
 }
 
 async fn write_line(
-    conn: &mut SqliteConnection,
+    conn: &mut Connection,
     month: Month,
     (source, value): Line,
     plan: &LinePlan,
@@ -191,30 +193,30 @@ async fn write_line(
         .try_fold(Amount::ZERO, |sum, (_, amount, _)| sum.checked_add(*amount));
     sqlx::query(
         "INSERT INTO closing (month, source, value, votes, amount, fee, expired, left_waiting)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(month.to_string())
     .bind(source.as_str())
-    .bind(blob(value.base_units()))
+    .bind(stored_units(value.base_units()))
     .bind(int(plan.votes)?)
-    .bind(blob(plan.amount.base_units()))
-    .bind(blob(plan.fee.base_units()))
-    .bind(blob(expired.ok_or(too_large)?.base_units()))
+    .bind(stored_units(plan.amount.base_units()))
+    .bind(stored_units(plan.fee.base_units()))
+    .bind(stored_units(expired.ok_or(too_large)?.base_units()))
     .bind(int(plan.left_waiting)?)
     .execute(&mut *conn)
     .await?;
-    sqlx::query("UPDATE funds SET votes_split = votes_split + ?3 WHERE source = ?1 AND value = ?2")
+    sqlx::query("UPDATE funds SET votes_split = votes_split + $3 WHERE source = $1 AND value = $2")
         .bind(source.as_str())
-        .bind(blob(value.base_units()))
+        .bind(stored_units(value.base_units()))
         .bind(int(plan.votes)?)
         .execute(&mut *conn)
         .await?;
     for (key, _, _) in &plan.ended_keys {
         sqlx::query(
-            "UPDATE funds_key SET ended = 1 WHERE source = ?1 AND value = ?2 AND key_id = ?3",
+            "UPDATE funds_key SET ended = TRUE WHERE source = $1 AND value = $2 AND key_id = $3",
         )
         .bind(source.as_str())
-        .bind(blob(value.base_units()))
+        .bind(stored_units(value.base_units()))
         .bind(key.as_bytes().to_vec())
         .execute(&mut *conn)
         .await?;
@@ -224,7 +226,7 @@ async fn write_line(
 
 /// Takes split votes off the piles, the oldest month first.
 async fn take_from_piles(
-    conn: &mut SqliteConnection,
+    conn: &mut Connection,
     month: Month,
     (source, value): Line,
     channel: &Publisher,
@@ -232,11 +234,11 @@ async fn take_from_piles(
 ) -> Result<()> {
     let rows = sqlx::query(
         "SELECT month, waiting FROM vote_pile
-         WHERE source = ?1 AND value = ?2 AND channel = ?3 AND month <= ?4 AND waiting > 0
+         WHERE source = $1 AND value = $2 AND channel = $3 AND month <= $4 AND waiting > 0
          ORDER BY month",
     )
     .bind(source.as_str())
-    .bind(blob(value.base_units()))
+    .bind(stored_units(value.base_units()))
     .bind(channel.as_str())
     .bind(month.to_string())
     .fetch_all(&mut *conn)
@@ -246,11 +248,11 @@ async fn take_from_piles(
         let taken = left.min(count(row, "waiting")?);
         left -= taken;
         sqlx::query(
-            "UPDATE vote_pile SET waiting = waiting - ?5
-             WHERE source = ?1 AND value = ?2 AND channel = ?3 AND month = ?4",
+            "UPDATE vote_pile SET waiting = waiting - $5
+             WHERE source = $1 AND value = $2 AND channel = $3 AND month = $4",
         )
         .bind(source.as_str())
-        .bind(blob(value.base_units()))
+        .bind(stored_units(value.base_units()))
         .bind(channel.as_str())
         .bind(row.try_get::<String, _>("month")?)
         .bind(int(taken)?)

@@ -1,0 +1,18 @@
+//! The tally's database in PostgreSQL.
+
+use service_kit::{
+    db::postgres::{Connection, Database, OpenError, Row as EngineRow, stored_units, units},
+    lease::postgres as leases,
+    outbox::{PostgresOutbox as TableOutbox, postgres::insert},
+};
+
+use super::POSTGRES as MIGRATOR;
+
+#[expect(clippy::duplicate_mod, reason = "each engine compiles the statements")]
+#[path = "statements/mod.rs"]
+mod statements;
+
+pub use statements::TableStore as PostgresStore;
+
+#[cfg(test)]
+mod tests;
