@@ -5,6 +5,7 @@
 
 mod access;
 mod build;
+mod engines;
 mod layout;
 mod ports;
 mod profile;
@@ -18,6 +19,7 @@ use clock::Clock;
 use sandbox_custodian::Sandbox;
 use service_kit::Running;
 
+pub use engines::Engines;
 pub use layout::{Layout, settlement};
 pub use ports::Listen;
 pub use profile::Profile;

@@ -13,7 +13,7 @@ use clap::Args;
 use clock::Clock;
 use service_kit::{shutdown, telemetry};
 
-use crate::system::{Profile, System};
+use crate::system::{Engines, Profile, System};
 
 /// Runs the whole system on this machine, and keeps everything in one folder.
 #[derive(Args, Clone, Debug)]
@@ -21,6 +21,10 @@ pub struct UpArgs {
     /// The folder with its databases, keys and certificates; made if it is not there.
     #[arg(long, value_name = "DIR", default_value = "blindtally-data")]
     pub data: PathBuf,
+
+    /// Run on a real PostgreSQL and Kafka: the file `engines.toml` that `deploy/engines/up` writes.
+    #[arg(long, value_name = "FILE")]
+    pub engines: Option<PathBuf>,
 
     /// The lowest level that is logged, to stderr.
     #[arg(long, default_value = "warn")]
@@ -30,7 +34,16 @@ pub struct UpArgs {
 /// Starts the system, says how to use it, and stops it on ctrl-c or SIGTERM.
 pub async fn run(args: &UpArgs) -> anyhow::Result<()> {
     telemetry::init(&args.log)?;
-    let started = System::start(&args.data, Profile::up(), Clock::system()).await;
+    let mut profile = Profile::up();
+    if let Some(file) = &args.engines {
+        let engines = Engines::read(file)?;
+        engines
+            .migrate()
+            .await
+            .context("the tables cannot be made")?;
+        profile = engines.serve(profile)?;
+    }
+    let started = System::start(&args.data, profile, Clock::system()).await;
     let system = started.context("the system does not start")?;
     system.layout().until_it_sells().await?;
     let program = std::env::current_exe().context("this program has no path")?;
@@ -45,6 +58,12 @@ pub async fn run(args: &UpArgs) -> anyhow::Result<()> {
 
     println!("Stopping: what has begun is finished.");
     system.stop().await?;
-    println!("Stopped. Everything is in {}.", args.data.display());
+    match &args.engines {
+        None => println!("Stopped. Everything is in {}.", args.data.display()),
+        Some(_) => println!(
+            "Stopped. Keys, certificates and the custodian are in {}, the rest is in the engines.",
+            args.data.display()
+        ),
+    }
     Ok(())
 }

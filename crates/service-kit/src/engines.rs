@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 
-/// The folder of the running engines, which `BLINDTALLY_ENGINES` names.
+/// The folder of the running engines, if `BLINDTALLY_ENGINES` names one.
+pub fn named() -> Option<PathBuf> {
+    std::env::var_os("BLINDTALLY_ENGINES").map(PathBuf::from)
+}
+
+/// The folder of the running engines.
 pub fn folder() -> PathBuf {
-    std::env::var_os("BLINDTALLY_ENGINES")
-        .expect("BLINDTALLY_ENGINES names the folder of running engines: see deploy/engines/up")
-        .into()
+    named().expect("BLINDTALLY_ENGINES names the folder of running engines: see deploy/engines/up")
 }

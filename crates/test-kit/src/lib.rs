@@ -11,6 +11,7 @@
 
 pub mod books;
 pub mod card;
+mod engines;
 pub mod faults;
 pub mod fleet;
 mod http;

@@ -3,7 +3,7 @@
 use std::{future::Future, path::Path, pin::pin, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use blindtally::system::{Layout, Planted, Profile, ServiceName, System, settlement};
+use blindtally::system::{Engines, Layout, Planted, Profile, ServiceName, System, settlement};
 use chrono::{DateTime, TimeDelta, Utc};
 use client::{
     Browser,
@@ -23,7 +23,7 @@ use tempfile::TempDir;
 use tokio::time::timeout;
 
 use crate::{
-    card,
+    card, engines,
     stored::{self, StoredValue},
 };
 
@@ -49,6 +49,8 @@ const FUNDS: u32 = 1_000_000;
 #[derive(Debug)]
 pub struct World {
     system: Option<System>,
+    /// What it runs on; `None` is files.
+    engines: Option<Engines>,
     profile: Profile,
     planted: Planted,
     clock: Clock,
@@ -69,6 +71,7 @@ impl World {
         let dir = tempfile::tempdir()?;
         let mut world = Self {
             system: None,
+            engines: engines::of_a_new_world().await?,
             profile,
             planted,
             clock,
@@ -131,6 +134,10 @@ impl World {
     /// Starts a stopped system, with its settings and its planted faults.
     pub async fn start_system(&mut self) -> anyhow::Result<()> {
         let (profile, planted) = (self.profile.clone(), self.planted.clone());
+        let profile = match &self.engines {
+            Some(engines) => engines.serve(profile)?,
+            None => profile,
+        };
         let dir = self.dir.path().join("data");
         let started = System::start_planted(&dir, profile, self.clock.clone(), planted).await;
         self.system = Some(started?);

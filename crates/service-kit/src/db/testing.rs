@@ -30,10 +30,21 @@ pub fn url(cluster: &str, name: &str, role: &str) -> String {
 /// A schema of its own in the database `name` of a cluster: migrated by the owner's role, and
 /// the URL with which the service's role sees it and nothing else.
 pub async fn fresh(cluster: &str, name: &str, migrator: &Migrator) -> String {
-    let owner = format!("{name}_owner");
     let schema = format!("test_{}", Uuid::new_v4().simple());
-    let url_of = |role: &str| url(cluster, name, role);
-    let mut admin = PgConnection::connect(&url_of(&owner))
+    make_schema(cluster, name, &schema).await;
+    let within = |role: &str| {
+        let url = url(cluster, name, role);
+        format!("{url}&options[search_path]={schema}")
+    };
+    migrate(&within(&owner_of(name)), migrator)
+        .await
+        .expect("the owner migrates");
+    within(name)
+}
+
+/// Makes a schema in the database `name` of a cluster, in which the service's role may use what the owner's makes.
+pub async fn make_schema(cluster: &str, name: &str, schema: &str) {
+    let mut owner = PgConnection::connect(&url(cluster, name, &owner_of(name)))
         .await
         .expect("the owner can connect");
     let statements = format!(
@@ -43,14 +54,13 @@ pub async fn fresh(cluster: &str, name: &str, migrator: &Migrator) -> String {
              GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {name};"
     );
     sqlx::raw_sql(sqlx::AssertSqlSafe(statements))
-        .execute(&mut admin)
+        .execute(&mut owner)
         .await
         .expect("the owner makes a schema");
-    let within = |role: &str| format!("{}&options[search_path]={schema}", url_of(role));
-    migrate(&within(&owner), migrator)
-        .await
-        .expect("the owner migrates");
-    within(name)
+}
+
+fn owner_of(name: &str) -> String {
+    format!("{name}_owner")
 }
 
 /// [`fresh`], opened.

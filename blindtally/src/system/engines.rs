@@ -1,0 +1,215 @@
+//! A real PostgreSQL and a real Kafka in place of files: where they are, and how each service gets in.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, ensure};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use service_kit::secret::SecretFile;
+use url::Url;
+
+use super::{Profile, Settings};
+
+/// Running engines, as `deploy/engines/up` describes them in `engines.toml`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Engines {
+    /// What the topics' names begin with.
+    environment: String,
+    challenge_bypass_database: Database,
+    event_log: EventLog,
+    orders_database: Database,
+    tally_database: Database,
+    votes_database: Database,
+}
+
+/// A database of one service.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Database {
+    /// `postgres://role@host:port/name`. The role that owns the tables is `role_owner`.
+    url: Url,
+    /// What the server's certificate leads to.
+    ca_file: PathBuf,
+    password_file: SecretFile,
+    owner_password_file: SecretFile,
+    /// Where the tables are, if not in `public`.
+    #[serde(default)]
+    schema: Option<String>,
+}
+
+/// A Kafka cluster.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EventLog {
+    /// `kafka:host:port`.
+    url: String,
+    /// What the brokers' certificates lead to.
+    ca_file: PathBuf,
+    /// A folder with `payments.crt`, `payments.key`, `tally.crt`, `tally.key`.
+    certificates: PathBuf,
+}
+
+impl Engines {
+    /// Reads the description in `file`.
+    pub fn read(file: &Path) -> anyhow::Result<Self> {
+        ensure!(
+            cfg!(feature = "engines"),
+            "this program is built without PostgreSQL and Kafka: \
+             cargo run --release --features engines -- up --engines FILE"
+        );
+        let text = fs::read_to_string(file)
+            .with_context(|| format!("{} cannot be read", file.display()))?;
+        toml::from_str(&text).with_context(|| format!("{} is not understood", file.display()))
+    }
+
+    /// The same engines, with tables in `schema` and topics of `environment`: for somebody who shares them.
+    #[must_use]
+    pub fn apart(mut self, schema: &str, environment: &str) -> Self {
+        self.environment = environment.to_owned();
+        for database in [
+            &mut self.challenge_bypass_database,
+            &mut self.orders_database,
+            &mut self.tally_database,
+            &mut self.votes_database,
+        ] {
+            database.schema = Some(schema.to_owned());
+        }
+        self
+    }
+
+    /// Makes the tables, or brings them up to date, as the roles that own them.
+    pub async fn migrate(&self) -> anyhow::Result<()> {
+        let owner = |database: &Database| database.url_of_owner();
+        let url = owner(&self.challenge_bypass_database)?;
+        challenge_bypass::store::migrate(url.expose_secret()).await?;
+        let url = owner(&self.orders_database)?;
+        payments::store::orders::migrate(url.expose_secret()).await?;
+        let url = owner(&self.votes_database)?;
+        payments::store::votes::migrate(url.expose_secret()).await?;
+        let url = owner(&self.tally_database)?;
+        tally::store::migrate(url.expose_secret()).await
+    }
+
+    /// `profile` on these engines.
+    pub fn serve(&self, mut profile: Profile) -> anyhow::Result<Profile> {
+        let url = |database: &Database| database.url_of_service();
+        profile.challenge_bypass.set(
+            "database.url",
+            url(&self.challenge_bypass_database)?.expose_secret(),
+        );
+        profile
+            .payments
+            .set(
+                "orders_database.url",
+                url(&self.orders_database)?.expose_secret(),
+            )
+            .set(
+                "votes_database.url",
+                url(&self.votes_database)?.expose_secret(),
+            );
+        profile
+            .tally
+            .set("database.url", url(&self.tally_database)?.expose_secret());
+        self.log_in(&mut profile.payments, "payments");
+        self.log_in(&mut profile.tally, "tally");
+        Ok(profile)
+    }
+
+    fn log_in(&self, settings: &mut Settings, principal: &str) {
+        let EventLog {
+            url,
+            ca_file,
+            certificates,
+        } = &self.event_log;
+        let file = |kind| certificates.join(format!("{principal}.{kind}"));
+        settings
+            .set("environment", &self.environment)
+            .set("event_log.url", url)
+            .set_path("event_log.tls.ca_file", ca_file)
+            .set_path("event_log.tls.certificate_file", &file("crt"))
+            .set_path("event_log.tls.key_file", &file("key"));
+    }
+}
+
+impl Database {
+    /// The URL as the role of the service.
+    fn url_of_service(&self) -> anyhow::Result<SecretString> {
+        self.url_of(self.url.username(), &self.password_file)
+    }
+
+    /// The URL as the role that owns the tables.
+    fn url_of_owner(&self) -> anyhow::Result<SecretString> {
+        let owner = format!("{}_owner", self.url.username());
+        self.url_of(&owner, &self.owner_password_file)
+    }
+
+    fn url_of(&self, role: &str, password: &SecretFile) -> anyhow::Result<SecretString> {
+        let mut url = self.url.clone();
+        let password = password.read_text()?;
+        let set = url
+            .set_username(role)
+            .and_then(|()| url.set_password(Some(password.expose_secret())));
+        ensure!(set.is_ok(), "{} takes no role and password", self.url);
+        url.query_pairs_mut()
+            .append_pair("sslmode", "verify-full")
+            .append_pair("sslrootcert", &self.ca_file.to_string_lossy());
+        if let Some(schema) = &self.schema {
+            url.query_pairs_mut()
+                .append_pair("options[search_path]", schema);
+        }
+        Ok(String::from(url).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two databases' worth of a description, with passwords that a URL has to escape.
+    fn database(folder: &Path) -> Database {
+        fs::write(folder.join("role"), "p@ss/word\n").unwrap();
+        fs::write(folder.join("owner"), "other\n").unwrap();
+        let text = format!(
+            "url = \"postgres://tally@127.0.0.1:5432/tally\"\nca_file = \"/ca.pem\"\n\
+             password_file = {:?}\nowner_password_file = {:?}\n",
+            folder.join("role"),
+            folder.join("owner")
+        );
+        toml::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn a_database_is_reached_over_verified_tls_by_two_roles() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut database = database(folder.path());
+
+        let service = database.url_of_service().unwrap();
+        database.schema = Some("apart".to_owned());
+        let owner = database.url_of_owner().unwrap();
+
+        assert_eq!(
+            service.expose_secret(),
+            "postgres://tally:p%40ss%2Fword@127.0.0.1:5432/tally?sslmode=verify-full&sslrootcert=%2Fca.pem"
+        );
+        assert_eq!(
+            owner.expose_secret(),
+            "postgres://tally_owner:other@127.0.0.1:5432/tally?sslmode=verify-full&sslrootcert=%2Fca.pem\
+             &options%5Bsearch_path%5D=apart"
+        );
+    }
+
+    #[cfg(not(feature = "engines"))]
+    #[test]
+    fn a_program_without_engines_says_how_it_gets_them() {
+        let refused = Engines::read(Path::new("/engines.toml")).unwrap_err();
+
+        assert!(
+            refused.to_string().contains("--features engines"),
+            "{refused}"
+        );
+    }
+}
