@@ -61,7 +61,7 @@ use crate::{
     keyring::Keyring,
     registry::Registry,
     signer::Signer,
-    store::{SqliteStore, Store},
+    store::Store,
 };
 
 /// What the service is given from outside.
@@ -96,9 +96,7 @@ pub async fn build(config: Config, deps: Deps) -> anyhow::Result<Service> {
 
 /// Opens the database that the settings name.
 pub async fn open_store(config: &Config, rules: Rules) -> anyhow::Result<Arc<dyn Store>> {
-    let url = config.database.url.expose_secret();
-    let store = SqliteStore::open(url, rules).await?;
-    Ok(Arc::new(store))
+    store::open(config.database.url.expose_secret(), rules).await
 }
 
 fn state(

@@ -2,7 +2,7 @@
 
 use std::{io::Write as _, path::PathBuf};
 
-use challenge_bypass::{Config, Deps, Rules, build, config, open_store, rewrap};
+use challenge_bypass::{Config, Deps, Rules, build, config, open_store, rewrap, store};
 use clap::{CommandFactory as _, Parser, Subcommand};
 use service_kit::{config::command_line, secret::SecretFile, telemetry};
 
@@ -21,6 +21,10 @@ enum Command {
         /// Which shell.
         shell: clap_complete::Shell,
     },
+    /// Make the tables, or bring them up to date, as the role of `database.owner_url`.
+    ///
+    /// A service on PostgreSQL serves only when its tables are up to date; on SQLite it does this itself.
+    Migrate,
     /// Make a new key-encryption key in a file that only its owner can read.
     NewSealingKey {
         /// The file, which must not exist.
@@ -42,6 +46,12 @@ async fn run() -> anyhow::Result<()> {
         Command::Completions { shell } => {
             let mut cli = Cli::command();
             clap_complete::generate(shell, &mut cli, config::SERVICE, &mut std::io::stdout());
+            Ok(())
+        }
+        Command::Migrate => {
+            let config: Config = sources.load()?;
+            store::migrate(config.database.migrate_url()).await?;
+            writeln!(std::io::stdout(), "the tables are up to date")?;
             Ok(())
         }
         Command::NewSealingKey { file } => Ok(SecretFile::new(file).create_key()?),

@@ -30,10 +30,7 @@ use crate::{
     },
     rules::Rules,
     signing::Signing,
-    store::{
-        figures::Figures as _,
-        orders::{PlaceLimits, SqliteOrders, Store as _},
-    },
+    store::orders::{OrdersDatabase, PlaceLimits, Store},
     transfers::Transfers,
 };
 
@@ -42,7 +39,7 @@ use crate::{
 pub(crate) struct OrdersSideParts<'a> {
     pub(crate) config: &'a Config,
     pub(crate) client: Client,
-    pub(crate) store: SqliteOrders,
+    pub(crate) store: Arc<dyn OrdersDatabase>,
     pub(crate) directory: Arc<PublishedDirectory>,
     pub(crate) clock: Clock,
     pub(crate) rules: Rules,
@@ -54,15 +51,15 @@ pub(crate) struct OrdersSide {
     pub(crate) router: Router,
     /// Its jobs.
     pub(crate) jobs: Vec<Arc<dyn Job>>,
-    store: SqliteOrders,
+    store: Arc<dyn OrdersDatabase>,
 }
 
 impl OrdersSide {
     /// Adds what must work on this side.
     pub(crate) fn add_checks(&self, readiness: Readiness) -> Readiness {
-        let store = self.store.clone();
+        let store = Arc::clone(&self.store);
         readiness.check("orders-database", move || {
-            let store = store.clone();
+            let store = Arc::clone(&store);
             async move { Ok(store.check().await?) }
         })
     }
@@ -107,7 +104,7 @@ pub(crate) fn issuers(config: &Config) -> Vec<IssuerSpec> {
 /// Whether the configuration still has every issuer that the database knows: without one, its orders could not go on
 /// and its keys would be missing from the records of funds.
 pub(crate) async fn check_known(
-    store: &SqliteOrders,
+    store: &dyn OrdersDatabase,
     issuers: &[IssuerSpec],
 ) -> anyhow::Result<()> {
     let skus = store.known_skus().await?;
@@ -134,7 +131,7 @@ pub(crate) fn orders_side(parts: OrdersSideParts<'_>) -> anyhow::Result<OrdersSi
     let (config, clock) = (parts.config, parts.clock);
     check_quantities(config)?;
     let catalogue = Arc::new(catalogue(config)?);
-    let store = Arc::new(parts.store.clone());
+    let store: Arc<dyn Store> = parts.store.clone();
     let transfers = transfers(config, store.clone(), clock.clone(), &parts.rules)?;
     let secret = transfers.secret.clone();
     let signing = Signing {
@@ -181,7 +178,7 @@ pub(crate) fn orders_side(parts: OrdersSideParts<'_>) -> anyhow::Result<OrdersSi
 /// What takes transfers and asks about them.
 pub(crate) fn transfers(
     config: &Config,
-    store: Arc<SqliteOrders>,
+    store: Arc<dyn Store>,
     clock: Clock,
     rules: &Rules,
 ) -> anyhow::Result<Transfers> {

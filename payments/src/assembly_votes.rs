@@ -7,9 +7,9 @@ use axum::Router;
 use chrono::TimeDelta;
 use clock::Clock;
 use ed25519_dalek::SigningKey;
+use secrecy::ExposeSecret as _;
 use service_kit::{
     Shutdown,
-    db::Sqlite,
     event_log::{EventLog, TopicSettings},
     fault::FaultPoints,
     jobs::Job,
@@ -32,8 +32,8 @@ use crate::{
     routes::public::{PublicState, router},
     store::{
         figures::Figures,
-        publications::{Publications, SqlitePublications},
-        votes::SqliteVotes,
+        publications::Publications,
+        votes::{self, VotesDatabase},
     },
     votes::{Intake, IntakeParts, VoteCounters, VoteRules},
 };
@@ -72,7 +72,8 @@ impl Topics {
 pub(crate) struct VotesSideParts<'a> {
     pub(crate) config: &'a Config,
     pub(crate) client: Client,
-    pub(crate) orders_db: Sqlite,
+    pub(crate) publications: Arc<dyn Publications>,
+    pub(crate) figures_outbox: Arc<dyn Outbox>,
     pub(crate) figures: Arc<dyn Figures>,
     pub(crate) log: Arc<dyn EventLog>,
     pub(crate) issuers: Vec<IssuerSpec>,
@@ -98,22 +99,22 @@ pub(crate) struct VotesSide {
     pub(crate) router: Router,
     /// Its jobs.
     pub(crate) jobs: Vec<Arc<dyn Job>>,
-    votes: SqliteVotes,
+    votes: Arc<dyn VotesDatabase>,
     relays: [(&'static str, RelayHealth); 2],
     health: FiguresHealth,
 }
 
 impl VotesSide {
     /// The votes' database.
-    pub(crate) fn db(&self) -> &Sqlite {
-        self.votes.db()
+    pub(crate) fn db(&self) -> Arc<dyn VotesDatabase> {
+        Arc::clone(&self.votes)
     }
 
     /// Adds what must work on this side.
     pub(crate) fn add_checks(&self, readiness: Readiness) -> Readiness {
-        let votes = self.votes.clone();
+        let votes = Arc::clone(&self.votes);
         let readiness = readiness.check("votes-database", move || {
-            let votes = votes.clone();
+            let votes = Arc::clone(&votes);
             async move { Ok(votes.check().await?) }
         });
         let FiguresHealth { directory, funds } = self.health.clone();
@@ -143,11 +144,11 @@ pub(crate) async fn votes_side(parts: VotesSideParts<'_>) -> anyhow::Result<Vote
     let config = parts.config;
     let topics = Topics::of(&config.environment);
     ensure_topics(&parts, &topics).await?;
-    let url = &config.votes_database.url;
-    let votes = SqliteVotes::open(url, topics.vote.clone(), parts.rules).await?;
-    let publications = Arc::new(SqlitePublications::new(parts.orders_db.clone()));
+    let url = config.votes_database.url.expose_secret();
+    let votes = votes::open(url, topics.vote.clone(), parts.rules).await?;
 
-    let stored = publications
+    let stored = parts
+        .publications
         .directory()
         .await
         .context("the key directory cannot be read")?;
@@ -155,7 +156,7 @@ pub(crate) async fn votes_side(parts: VotesSideParts<'_>) -> anyhow::Result<Vote
     let directory = Arc::new(PublishedDirectory::new(stored, notice));
 
     let intake = Intake::new(IntakeParts {
-        store: Arc::new(votes.clone()),
+        store: votes.clone(),
         redeemer: Arc::new(parts.client.clone()),
         directory: Arc::clone(&directory),
         clock: parts.clock.clone(),
@@ -174,14 +175,14 @@ pub(crate) async fn votes_side(parts: VotesSideParts<'_>) -> anyhow::Result<Vote
         rules: parts.rules,
         clock: parts.clock.clone(),
     };
-    let (votes_relay, votes_health) = votes_relay(&parts, Arc::new(votes.outbox()));
-    let (figures_relay, figures_health) = figures_relay(&parts, Arc::new(publications.outbox()));
+    let (votes_relay, votes_health) = votes_relay(&parts, votes.outbox());
+    let (figures_relay, figures_health) = figures_relay(&parts, Arc::clone(&parts.figures_outbox));
     let health = FiguresHealth::default();
-    let mut jobs = publishing_jobs(&parts, &topics, &publications, &directory, &health)?;
+    let mut jobs = publishing_jobs(&parts, &topics, &directory, &health)?;
     jobs.push(Arc::new(votes_relay));
     jobs.push(Arc::new(figures_relay));
     jobs.push(Arc::new(VoteRetentionJob {
-        store: Arc::new(votes.clone()),
+        store: votes.clone(),
         published: Arc::clone(&directory),
         kept: TimeDelta::days(config.votes.vote_retention_days.into()),
         clock: parts.clock.clone(),
@@ -200,7 +201,6 @@ pub(crate) async fn votes_side(parts: VotesSideParts<'_>) -> anyhow::Result<Vote
 fn publishing_jobs(
     parts: &VotesSideParts<'_>,
     topics: &Topics,
-    publications: &Arc<SqlitePublications>,
     directory: &Arc<PublishedDirectory>,
     health: &FiguresHealth,
 ) -> anyhow::Result<Vec<Arc<dyn Job>>> {
@@ -212,7 +212,7 @@ fn publishing_jobs(
         }),
         Arc::new(DirectoryJob {
             keeper: Arc::new(parts.client.clone()),
-            store: Arc::clone(publications) as Arc<dyn Publications>,
+            store: Arc::clone(&parts.publications),
             published: Arc::clone(directory),
             issuers: parts.issuers.clone(),
             key: SigningKey::from_bytes(&secret),

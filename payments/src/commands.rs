@@ -22,9 +22,8 @@ use crate::{
     error::Error,
     new_generation as generation,
     store::{
-        orders::{Report, SqliteOrders, Store as _, Surplus},
-        publications::SqlitePublications,
-        votes::{KeyCount, SqliteVotes, Store as _},
+        orders::{self, OrdersDatabase, Report, Surplus},
+        votes::{self, KeyCount, VotesDatabase},
     },
 };
 
@@ -61,18 +60,25 @@ pub fn mint(config: &Config, name: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Makes the tables of both databases, or brings them up to date.
+pub async fn migrate(config: &Config) -> anyhow::Result<()> {
+    orders::migrate(config.orders_database.migrate_url()).await?;
+    votes::migrate(config.votes_database.migrate_url()).await?;
+    println!("The tables are up to date.");
+    Ok(())
+}
+
 /// Begins a new life of an outbox.
 pub async fn new_generation(config: &Config, outbox: OutboxName) -> anyhow::Result<()> {
     let log = config.open_log().await?;
     let published = match outbox {
         OutboxName::Funds => {
-            let orders = SqliteOrders::open(&config.orders_database.url).await?;
-            let outbox = SqlitePublications::new(orders.db().clone()).outbox();
-            generation::new_generation(&outbox, &*log, FIGURES_LINE).await?
+            let outbox = open_orders(config).await?.outbox();
+            generation::new_generation(&*outbox, &*log, FIGURES_LINE).await?
         }
         OutboxName::Votes => {
             let outbox = open_votes(config).await?.outbox();
-            generation::new_generation(&outbox, &*log, VOTES_LINE).await?
+            generation::new_generation(&*outbox, &*log, VOTES_LINE).await?
         }
     };
     println!("The log has {published} records of the old generation. A new one has begun.");
@@ -81,7 +87,7 @@ pub async fn new_generation(config: &Config, outbox: OutboxName) -> anyhow::Resu
 
 /// Prints what an operator has to know.
 pub async fn report(config: &Config, as_json: bool) -> anyhow::Result<()> {
-    let orders = SqliteOrders::open(&config.orders_database.url).await?;
+    let orders = open_orders(config).await?;
     let report = orders.report().await?;
     let keys = open_votes(config).await?.key_counts().await?;
     if as_json {
@@ -94,7 +100,7 @@ pub async fn report(config: &Config, as_json: bool) -> anyhow::Result<()> {
 
 /// Forgets a row of surplus.
 pub async fn returned(config: &Config, surplus: Uuid) -> anyhow::Result<()> {
-    let orders = SqliteOrders::open(&config.orders_database.url).await?;
+    let orders = open_orders(config).await?;
     let found = orders.settle_surplus(surplus).await?;
     anyhow::ensure!(found, "the report lists no such row of surplus");
     orders.forget_deleted().await?;
@@ -104,7 +110,7 @@ pub async fn returned(config: &Config, surplus: Uuid) -> anyhow::Result<()> {
 
 /// Asks the custodians about open transfers of orders that wait for no money.
 pub async fn ask(config: &Config, clock: Clock) -> anyhow::Result<()> {
-    let orders = Arc::new(SqliteOrders::open(&config.orders_database.url).await?);
+    let orders = open_orders(config).await?;
     let transfers = transfers(config, orders.clone(), clock, &Rules::default())?;
     let (mut ended, mut open) = (0, 0);
     for transfer in orders.report().await?.unresolved {
@@ -120,10 +126,14 @@ pub async fn ask(config: &Config, clock: Clock) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn open_votes(config: &Config) -> anyhow::Result<SqliteVotes> {
+async fn open_orders(config: &Config) -> anyhow::Result<Arc<dyn OrdersDatabase>> {
+    orders::open(config.orders_database.url.expose_secret()).await
+}
+
+async fn open_votes(config: &Config) -> anyhow::Result<Arc<dyn VotesDatabase>> {
     let topic = Topics::of(&config.environment).vote;
     let rules = Rules::default().votes;
-    Ok(SqliteVotes::open(&config.votes_database.url, topic, rules).await?)
+    votes::open(config.votes_database.url.expose_secret(), topic, rules).await
 }
 
 fn to_json(report: &Report, keys: &[KeyCount]) -> serde_json::Value {

@@ -32,9 +32,12 @@ pub mod store;
 pub mod transfers;
 pub mod votes;
 
+use std::sync::Arc;
+
 use anyhow::Context as _;
 use axum::middleware::from_fn;
 use clock::Clock;
+use secrecy::ExposeSecret as _;
 use service_kit::{Service, Shutdown, service::Readiness};
 use utoipa::OpenApi as _;
 
@@ -46,7 +49,6 @@ pub use rules::Rules;
 use assembly_orders::{OrdersSideParts, orders_side};
 use assembly_votes::{VotesSideParts, votes_side};
 use routes::{idempotency, orders_state::OrdersApi, public::PublicApi};
-use store::orders::SqliteOrders;
 
 /// The service's name, and what its variables in the environment begin with.
 pub const NAME: &str = "payments";
@@ -63,9 +65,9 @@ pub struct Deps {
 /// Opens what the service needs and puts it together. It serves when it is started.
 pub async fn build(config: Config, deps: Deps) -> anyhow::Result<Service> {
     let Deps { clock, rules } = deps;
-    let store = SqliteOrders::open(&config.orders_database.url).await?;
+    let store = store::orders::open(config.orders_database.url.expose_secret()).await?;
     let issuers = assembly_orders::issuers(&config);
-    assembly_orders::check_known(&store, &issuers).await?;
+    assembly_orders::check_known(&*store, &issuers).await?;
     let log = config.open_log().await;
     let log = log.context("the event log cannot be opened")?;
     let client = challenge_bypass::Client::new(
@@ -74,12 +76,13 @@ pub async fn build(config: Config, deps: Deps) -> anyhow::Result<Service> {
     )?;
     let shutdown = Shutdown::default();
 
-    let (orders_db, closing_log) = (store.db().clone(), std::sync::Arc::clone(&log));
+    let (orders_db, closing_log) = (Arc::clone(&store), Arc::clone(&log));
     let votes = votes_side(VotesSideParts {
         config: &config,
         client: client.clone(),
-        orders_db: store.db().clone(),
-        figures: std::sync::Arc::new(store.clone()),
+        publications: store.publications(),
+        figures_outbox: store.outbox(),
+        figures: store.clone(),
         log,
         issuers,
         shutdown: shutdown.clone(),
@@ -93,13 +96,13 @@ pub async fn build(config: Config, deps: Deps) -> anyhow::Result<Service> {
         config: &config,
         client,
         store,
-        directory: std::sync::Arc::clone(&votes.directory),
+        directory: Arc::clone(&votes.directory),
         clock: clock.clone(),
         rules,
     })?;
 
     let readiness = orders.add_checks(votes.add_checks(Readiness::default()));
-    let databases = [orders_db, votes.db().clone()];
+    let votes_db = votes.db();
     let api = orders.router.merge(votes.router);
     let api = api.layer(from_fn(idempotency::refuse_elsewhere));
     let mut service = Service::new(NAME, api, config.http, clock)
@@ -107,11 +110,11 @@ pub async fn build(config: Config, deps: Deps) -> anyhow::Result<Service> {
         .readiness(readiness)
         .shutdown(shutdown)
         .at_end(move || {
-            let (databases, log) = (databases.clone(), std::sync::Arc::clone(&closing_log));
+            let (orders, votes) = (Arc::clone(&orders_db), Arc::clone(&votes_db));
+            let log = Arc::clone(&closing_log);
             async move {
-                for database in databases {
-                    database.close().await;
-                }
+                orders.close().await;
+                votes.close().await;
                 log.close().await;
             }
         });

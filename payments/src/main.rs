@@ -22,6 +22,10 @@ enum Command {
     },
     /// Prints the public half of the directory key, which tally and browsers are told.
     DirectoryKey,
+    /// Makes the tables, or brings them up to date, as the roles of the `owner_url`s.
+    ///
+    /// A service on PostgreSQL serves only when its tables are up to date; on SQLite it does this itself.
+    Migrate,
     /// Manages what waits to be published.
     #[command(subcommand)]
     Outbox(Outbox),
@@ -88,6 +92,7 @@ async fn main() -> anyhow::Result<()> {
     telemetry::init(&config.log)?;
     match cli.command {
         Some(Command::DirectoryKey) => commands::directory_key(&config),
+        Some(Command::Migrate) => commands::migrate(&config).await,
         Some(Command::Outbox(Outbox::NewGeneration { outbox })) => {
             commands::new_generation(&config, outbox).await
         }

@@ -9,16 +9,46 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use messages::{KeyId, directory::Entry};
+#[cfg(not(feature = "postgres"))]
+use service_kit::db::NoEngine;
+use service_kit::db::{self, Engine};
+use sqlx::migrate::Migrator;
 
-use crate::domain::{
-    Claim, Found, Issuer, IssuerKey, IssuerName, KeyFacts, NewKey, SealedKey, SigningId, Spend,
-    VerifiedRedemption,
+use crate::{
+    Rules,
+    domain::{
+        Claim, Found, Issuer, IssuerKey, IssuerName, KeyFacts, NewKey, SealedKey, SigningId, Spend,
+        VerifiedRedemption,
+    },
 };
 
 pub mod contract;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod sqlite;
 
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
+
+static POSTGRES: Migrator = sqlx::migrate!("../migrations/challenge-bypass/postgres");
+static SQLITE: Migrator = sqlx::migrate!("../migrations/challenge-bypass/sqlite");
+
+/// Opens the store at `url`, on the engine that it names.
+pub async fn open(url: &str, rules: Rules) -> anyhow::Result<Arc<dyn Store>> {
+    Ok(match Engine::of(url)? {
+        #[cfg(feature = "postgres")]
+        Engine::Postgres => Arc::new(PostgresStore::open(url, rules).await?),
+        #[cfg(not(feature = "postgres"))]
+        Engine::Postgres => return Err(NoEngine::NotBuilt.into()),
+        Engine::Sqlite => Arc::new(SqliteStore::open(url, rules).await?),
+    })
+}
+
+/// Brings the tables at `url` up to date; in PostgreSQL, `url` is that of the role which owns them.
+pub async fn migrate(url: &str) -> anyhow::Result<()> {
+    db::migrate(url, &SQLITE, &POSTGRES).await
+}
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -143,8 +173,9 @@ pub trait Store: Send + Sync {
     /// Deletes the secrets of keys whose `redeem_until` is before `time`. Returns how many.
     async fn forget_secrets(&self, time: DateTime<Utc>) -> Result<u64, StoreError>;
 
-    /// Deletes up to `rows_max` redemptions and signing requests of keys whose `redeem_until` is
-    /// before `time`. Returns how many; fewer than `rows_max` means that none is left.
+    /// Deletes redemptions and signing requests of keys whose `redeem_until` is before `time`: up to
+    /// `rows_max`, or more where more cost nothing. Returns how many; fewer than `rows_max` means that
+    /// none is left.
     async fn forget_redemptions(
         &self,
         time: DateTime<Utc>,

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use service_kit::{
-    crypto::CryptoSettings, event_log, secret::SecretFile, service::HttpSettings, tls::ClientTls,
+    crypto::CryptoSettings, db::DatabaseSettings, event_log, secret::SecretFile,
+    service::HttpSettings, tls::ClientTls,
 };
 use url::Url;
 
@@ -31,9 +32,9 @@ pub struct Config {
     /// The API and the admin listener.
     pub http: HttpSettings,
     /// Where orders are kept.
-    pub orders_database: Database,
+    pub orders_database: DatabaseSettings,
     /// Where votes are kept: never in the same database as orders (threats U2, U3).
-    pub votes_database: Database,
+    pub votes_database: DatabaseSettings,
     /// Where votes and figures are published.
     pub event_log: EventLog,
     /// The files with payments' own secrets.
@@ -62,21 +63,6 @@ pub struct Config {
     pub publication: Publication,
     /// The key directory.
     pub directory: DirectorySettings,
-}
-
-/// A database.
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Database {
-    /// `sqlite:/path/to/file`.
-    pub url: String,
-}
-
-/// Shows nothing: a database's URL may hold a password.
-impl std::fmt::Debug for Database {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Database(..)")
-    }
 }
 
 /// The event log.
@@ -147,14 +133,12 @@ mod tests {
 
     #[test]
     fn urls_are_not_shown() {
-        let database = Database {
-            url: "postgres://user:password@host".to_owned(),
-        };
-        assert_eq!(format!("{database:?}"), "Database(..)");
-        let log = EventLog {
-            url: database.url,
-            tls: ClientTls::default(),
-        };
-        assert_eq!(format!("{log:?}"), "EventLog(..)");
+        for database in ["orders_database", "votes_database"] {
+            for url in ["url", "owner_url"] {
+                let name = format!("{database}.{url}");
+                checks::secret_is_not_shown::<Config>(DEFAULTS, &name).unwrap();
+            }
+        }
+        checks::secret_is_not_shown::<Config>(DEFAULTS, "event_log.url").unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! Forgets the ids of votes whose tokens challenge-bypass has forgotten, daily.
+//! Forgets the ids of votes whose tokens challenge-bypass has forgotten, and the order in which votes came, daily.
 //!
 //! As long as challenge-bypass remembers a redemption, a repeated vote must be answered as before; a day after it has
 //! forgotten, the id serves nobody any more. Dying half-way leaves the rest for the next day.
@@ -49,6 +49,7 @@ impl Job for VoteRetentionJob {
                 == u64::from(BATCH_VOTES_MAX)
             {}
         }
+        self.store.settle().await?;
         let (hour, minute) = HOUR_AND_MINUTE;
         Ok(Next::At(next_daily(now, hour, minute)))
     }

@@ -10,10 +10,12 @@ use messages::directory::{Directory, Entry, Head};
 use service_kit::outbox::Row;
 
 pub mod contract;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod sqlite;
-#[cfg(test)]
-mod tests;
 
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresPublications;
 pub use sqlite::SqlitePublications;
 
 /// Storage of what is published. Each method is one transaction.

@@ -31,7 +31,7 @@ use crate::{
         tests::{credential, vote_for},
     },
     new_generation::new_generation,
-    store::votes::SqliteVotes,
+    store::votes::{SqliteVotes, VotesDatabase as _},
 };
 
 const LINE: &str = "payments-votes";
@@ -92,7 +92,7 @@ impl Pipeline {
     async fn run_relay(&self) -> Result<Ran, RelayError> {
         let mut relay = Relay::new(RelayParts {
             name: LINE.to_owned(),
-            outbox: Arc::new(self.bench.store.outbox()),
+            outbox: self.bench.store.outbox(),
             log: Arc::clone(&self.log),
             clock: self.bench.clock.clone(),
             schedule: Schedule::Every(TimeDelta::hours(1)),
@@ -309,7 +309,9 @@ async fn a_restored_votes_database_stops_the_relay_until_it_gets_a_new_generatio
         })
     ));
     let outbox = pipeline.bench.store.outbox();
-    let published = new_generation(&outbox, &*pipeline.log, LINE).await.unwrap();
+    let published = new_generation(&*outbox, &*pipeline.log, LINE)
+        .await
+        .unwrap();
     pipeline.relay().await;
 
     // What was taken in after the backup comes out again, and readers know it by its id.

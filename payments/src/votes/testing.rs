@@ -18,14 +18,14 @@ use messages::{
     problem::Slug,
 };
 use reqwest::StatusCode;
-use service_kit::{Shutdown, fault::FaultPoints, outbox::Outbox as _};
+use service_kit::{Shutdown, fault::FaultPoints};
 
 use super::{Intake, IntakeParts, Redeemer, VoteRules};
 use crate::{
     challenge_bypass::{Error, Unusable},
     domain::directory::tests::directory,
     published::PublishedDirectory,
-    store::votes::{SqliteVotes, Store as _},
+    store::votes::{SqliteVotes, Store as _, VotesDatabase as _},
 };
 
 /// Which request spent a token.

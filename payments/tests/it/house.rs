@@ -16,14 +16,13 @@ use messages::{
 use payments::{
     Rules,
     challenge_bypass::{CALL_TIMEOUT, Client},
-    store::votes::{SqliteVotes, Store as _},
+    store::votes::{SqliteVotes, Store as _, VotesDatabase as _},
     votes::VoteRules,
 };
 use rand::{RngCore as _, rngs::OsRng};
 use serde::Serialize;
 use service_kit::{
     Running,
-    outbox::Outbox as _,
     tls::{ClientTls, client_config, http_client},
 };
 use sqlx::Connection as _;

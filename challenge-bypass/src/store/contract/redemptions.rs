@@ -190,14 +190,15 @@ pub async fn redemptions_of_ended_keys_are_forgotten(store: &dyn Store) {
         .unwrap();
 
     assert_eq!(store.forget_redemptions(days(60), 2).await.unwrap(), 0);
-    let deleted = [
-        store.forget_redemptions(days(61), 2).await.unwrap(),
-        store.forget_redemptions(days(61), 2).await.unwrap(),
-        store.forget_redemptions(days(61), 2).await.unwrap(),
-    ];
+    let mut deleted = Vec::new();
+    while deleted.last() != Some(&0) {
+        deleted.push(store.forget_redemptions(days(61), 2).await.unwrap());
+    }
 
-    // Three redemptions and one signing request.
-    assert_eq!(deleted, [2, 2, 0]);
+    // Three redemptions and one signing request; fewer than two come last.
+    assert_eq!(deleted.iter().sum::<u64>(), 4);
+    let last = deleted.iter().position(|count| *count < 2).unwrap();
+    assert_eq!(deleted[last + 1..].iter().sum::<u64>(), 0);
     let found = store.look_up(&[claim(&vote)]).await.unwrap();
     assert!(found[0].bindings.iter().all(Option::is_none));
     // The totals stay: the ledger needs them.

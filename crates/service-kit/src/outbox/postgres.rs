@@ -13,7 +13,7 @@ use crate::{
 #[path = "statements.rs"]
 mod statements;
 
-pub use statements::{TableOutbox as PostgresOutbox, insert};
+pub use statements::{TableOutbox as PostgresOutbox, insert, insert_all};
 
 /// The tables that a migration has to make.
 pub const TABLES: &str = "\

@@ -16,7 +16,7 @@ use crate::{
 #[path = "statements.rs"]
 mod statements;
 
-pub use statements::{TableOutbox as SqliteOutbox, insert};
+pub use statements::{TableOutbox as SqliteOutbox, insert, insert_all};
 
 /// The tables that a migration has to make.
 pub const TABLES: &str = "\

@@ -1,6 +1,6 @@
 //! The statements of the outbox, for both engines.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
@@ -21,6 +21,48 @@ const LEASE: &str = "outbox";
 const POSITION: &str = "
     WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $2)
     UPDATE outbox SET position = $3 + n.i FROM n WHERE id = substr($1, 32 * n.i + 1, 32)";
+
+/// Writes the rows of the topic `$2`, unless ones with their ids are there. Their ids stand one after the
+/// other in `$1`, their keys and values in `$3`; `$4` has for each, in ten digits, where its key begins, and
+/// how long key and value are.
+const INSERT_ALL: &str = "
+    WITH RECURSIVE
+        n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $5),
+        cut (i, start, key_bytes, value_bytes) AS (
+            SELECT i, CAST(substr($4, 30 * i + 1, 10) AS INTEGER),
+                   CAST(substr($4, 30 * i + 11, 10) AS INTEGER),
+                   CAST(substr($4, 30 * i + 21, 10) AS INTEGER)
+            FROM n)
+    INSERT INTO outbox (id, topic, key, value)
+    SELECT substr($1, 32 * i + 1, 32), $2, substr($3, start, key_bytes),
+           substr($3, start + key_bytes, value_bytes)
+    FROM cut WHERE TRUE
+    ON CONFLICT (id) DO NOTHING";
+
+/// Writes `rows`, all of them for `topic`, unless ones with their ids are there: in one statement.
+pub async fn insert_all(conn: &mut Connection, topic: &str, rows: &[Row]) -> sqlx::Result<()> {
+    let Some(count) = i64::try_from(rows.len()).ok().filter(|count| *count > 0) else {
+        return Ok(());
+    };
+    let (mut ids, mut bodies, mut cuts) = (Vec::new(), Vec::new(), String::new());
+    for row in rows {
+        let (start, key, value) = (bodies.len() + 1, row.key.len(), row.value.len());
+        // Writing to a string cannot fail.
+        let _infallible = write!(cuts, "{start:010}{key:010}{value:010}");
+        ids.extend_from_slice(&row.id);
+        bodies.extend_from_slice(&row.key);
+        bodies.extend_from_slice(&row.value);
+    }
+    sqlx::query(INSERT_ALL)
+        .bind(ids)
+        .bind(topic)
+        .bind(bodies)
+        .bind(cuts)
+        .bind(count)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
 
 /// Writes `row`, unless one with its id is there. Answers whether it was written.
 pub async fn insert(conn: &mut Connection, row: &Row) -> sqlx::Result<bool> {

@@ -2,15 +2,12 @@
 //!
 //! The engine's own tests give each function an empty database.
 
-use std::sync::Arc;
-
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use messages::{FundingSource, encoding::Fixed, payments::OrderStatus};
-use service_kit::outbox::Outbox;
 
 use super::*;
-use crate::{domain::order::Item, store::figures::Figures};
+use crate::domain::order::Item;
 
 mod cards;
 mod credentials;
@@ -28,11 +25,7 @@ pub(super) use retention::*;
 pub(super) use transfers::*;
 pub(super) use write_off::*;
 
-/// A store with the sums over it, as the suite uses them.
-pub(super) trait Whole: Store + Figures {
-    /// What waits to be published.
-    fn outbox(&self) -> Box<dyn Outbox>;
-}
+pub(super) use super::OrdersDatabase as Whole;
 
 /// All tests of the suite: each takes an empty store.
 macro_rules! suite {

@@ -5,25 +5,58 @@
 
 #[cfg(test)]
 mod contract;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod sqlite;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use messages::money::Amount;
+#[cfg(not(feature = "postgres"))]
+use service_kit::db::NoEngine;
+use service_kit::{
+    db::{self, Engine},
+    outbox::Outbox,
+};
+use sqlx::migrate::Migrator;
 use uuid::Uuid;
 
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresOrders;
 pub use sqlite::SqliteOrders;
 
-use crate::domain::{
-    credentials::{Credentials, Points, Signed},
-    funds::FundsTotal,
-    order::Order,
-    transfer::{Custodian, Transfer, TransferStatus},
+use crate::{
+    domain::{
+        credentials::{Credentials, Points, Signed},
+        funds::FundsTotal,
+        order::Order,
+        transfer::{Custodian, Transfer, TransferStatus},
+    },
+    store::{figures::Figures, publications::Publications},
 };
+
+pub(super) static POSTGRES: Migrator = sqlx::migrate!("../migrations/payments-orders/postgres");
+static SQLITE: Migrator = sqlx::migrate!("../migrations/payments-orders/sqlite");
+
+/// Opens the database at `url`, on the engine that it names.
+pub async fn open(url: &str) -> anyhow::Result<Arc<dyn OrdersDatabase>> {
+    Ok(match Engine::of(url)? {
+        #[cfg(feature = "postgres")]
+        Engine::Postgres => Arc::new(PostgresOrders::open(url).await?),
+        #[cfg(not(feature = "postgres"))]
+        Engine::Postgres => return Err(NoEngine::NotBuilt.into()),
+        Engine::Sqlite => Arc::new(SqliteOrders::open(url).await?),
+    })
+}
+
+/// Brings the tables at `url` up to date; in PostgreSQL, `url` is that of the role which owns them.
+pub async fn migrate(url: &str) -> anyhow::Result<()> {
+    db::migrate(url, &SQLITE, &POSTGRES).await
+}
 
 /// Bounds that are kept in the transaction that could pass them.
 #[derive(Clone, Copy, Debug)]
@@ -311,4 +344,20 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// What an operator sees.
     async fn report(&self) -> sqlx::Result<Report>;
+}
+
+/// The orders' database: the orders, the sums over them, and what is published of these.
+#[async_trait]
+pub trait OrdersDatabase: Store + Figures {
+    /// What everybody may read.
+    fn publications(&self) -> Arc<dyn Publications>;
+
+    /// The rows that wait to be published.
+    fn outbox(&self) -> Arc<dyn Outbox>;
+
+    /// Whether the database answers.
+    async fn check(&self) -> sqlx::Result<()>;
+
+    /// Closes the database; what is committed stays.
+    async fn close(&self);
 }

@@ -1,41 +1,21 @@
-//! The suite on SQLite, and what only SQLite has to show.
+//! What only SQLite has to show, and what no engine may.
 
 use std::sync::Arc;
 
 use chrono::DateTime;
 use messages::money::Amount;
-use service_kit::outbox::Outbox;
 use uuid::Uuid;
 
 use super::{NewTransfer, SqliteOrders, contract};
 use crate::{
     domain::transfer::{Custodian, Transfer, TransferStatus},
-    store::publications::SqlitePublications,
+    store::orders::OrdersDatabase as _,
 };
-
-impl contract::Whole for SqliteOrders {
-    fn outbox(&self) -> Box<dyn Outbox> {
-        Box::new(SqlitePublications::new(self.db().clone()).outbox())
-    }
-}
 
 async fn open(folder: &tempfile::TempDir) -> SqliteOrders {
     let url = format!("sqlite:{}", folder.path().join("orders.db").display());
     SqliteOrders::open(&url).await.unwrap()
 }
-
-macro_rules! on_sqlite {
-    ($name:ident) => {
-        #[tokio::test]
-        async fn $name() {
-            let folder = tempfile::tempdir().unwrap();
-            let store = open(&folder).await;
-            contract::$name(Arc::new(store)).await;
-        }
-    };
-}
-
-contract::for_each_test!(on_sqlite);
 
 #[tokio::test]
 async fn what_was_stored_is_there_after_a_restart() {

@@ -1,19 +1,7 @@
-//! The contract suite on SQLite.
+//! The contract suite on an engine.
 
-use sqlx::migrate::Migrator;
-
-use super::*;
-
-static MIGRATOR: Migrator = sqlx::migrate!("../migrations/payments-orders/sqlite");
-
-async fn store() -> (tempfile::TempDir, SqlitePublications) {
-    let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite:{}", folder.path().join("orders.db").display());
-    let db = service_kit::db::Sqlite::open(&url, &MIGRATOR)
-        .await
-        .unwrap();
-    (folder, SqlitePublications::new(db))
-}
+use super::super::tests::store;
+use crate::store::publications::contract;
 
 #[tokio::test]
 async fn the_directory_is_what_was_appended() {

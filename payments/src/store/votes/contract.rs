@@ -6,8 +6,13 @@
     reason = "a contract suite panics where the contract is broken"
 )]
 
+use std::time::Duration;
+
 use messages::{FundingSource, KeyId, encoding::Fixed};
-use service_kit::outbox::Outbox;
+use service_kit::{
+    lease::{Claim, Holder},
+    outbox::{Outbox, Shuffle},
+};
 
 use super::{KeyCount, Standing, Store};
 use crate::domain::vote::{RedeemedVote, VoteId};
@@ -113,6 +118,33 @@ pub async fn the_highest_redeemed_total_is_kept(store: &dyn Store) {
         .await
         .expect("an answer");
     assert_eq!(known.redeemed_total, 95);
+}
+
+/// What is kept is kept: votes are known, rows wait or have their positions, and counts stay.
+pub async fn settling_loses_nothing(store: &dyn Store, outbox: &dyn Outbox) {
+    let claim = Claim::now(Holder::random(), Duration::from_mins(1));
+    let lease = outbox.take_lease(claim).await.expect("answers");
+    let lease = lease.expect("nobody else has it");
+    let votes: Vec<_> = (1..=5).map(|id| vote(id, 1, 1, 5)).collect();
+    store.record(&votes).await.expect("recorded");
+    let positioned = outbox.position_waiting(&lease, 3, Shuffle::Random).await;
+    assert_eq!(positioned.expect("answers"), 3);
+    outbox.delete_published(&lease, 1).await.expect("deleted");
+    let today = "2026-01-10".parse().expect("is a day");
+    let published = outbox.positioned(1, 5, today).await.expect("answers");
+    let state = outbox.state().await.expect("answers");
+
+    for _ in 0..2 {
+        store.settle().await.expect("settled");
+    }
+
+    assert_eq!(outbox.state().await.expect("answers"), state);
+    let after = outbox.positioned(1, 5, today).await.expect("answers");
+    assert_eq!((after, state.waiting), (published, 2));
+    let counts = store.key_counts().await.expect("counts");
+    assert_eq!(counts.first().map(|count| count.tokens_counted), Some(5));
+    store.record(&votes).await.expect("all are known");
+    assert_eq!(outbox.state().await.expect("answers"), state);
 }
 
 /// Votes of one key are forgotten in parts, and those of other keys stay.

@@ -3,16 +3,30 @@
 //! It holds nothing that an order has, so that no stored value joins a vote to a purchase (threat U3), and no time.
 //! Of a published vote only its id is kept.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use messages::KeyId;
+#[cfg(not(feature = "postgres"))]
+use service_kit::db::NoEngine;
+use service_kit::{
+    db::{self, Engine},
+    outbox::Outbox,
+};
+use sqlx::migrate::Migrator;
 
-use crate::domain::vote::{RedeemedVote, VoteId};
+use crate::{
+    domain::vote::{RedeemedVote, VoteId},
+    votes::VoteRules,
+};
 
 pub mod contract;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod sqlite;
 
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresVotes;
 pub use sqlite::SqliteVotes;
 
 /// What is known before a vote's tokens are redeemed.
@@ -52,7 +66,43 @@ pub trait Store: fmt::Debug + Send + Sync {
     ///
     /// Only for a key whose redemptions challenge-bypass has forgotten, so that a repetition is refused there.
     async fn forget_votes(&self, key: KeyId, limit: u32) -> sqlx::Result<u64>;
+
+    /// Leaves nothing in the database's files that tells in which order votes came, nor what was deleted.
+    async fn settle(&self) -> sqlx::Result<()>;
 }
 
-#[cfg(test)]
-mod tests;
+/// The votes' database: the votes, and what waits to be published of them.
+#[async_trait]
+pub trait VotesDatabase: Store {
+    /// The rows that wait to be published.
+    fn outbox(&self) -> Arc<dyn Outbox>;
+
+    /// Whether the database answers.
+    async fn check(&self) -> sqlx::Result<()>;
+
+    /// Closes the database; what is committed stays.
+    async fn close(&self);
+}
+
+static POSTGRES: Migrator = sqlx::migrate!("../migrations/payments-votes/postgres");
+static SQLITE: Migrator = sqlx::migrate!("../migrations/payments-votes/sqlite");
+
+/// Opens the database at `url`, on the engine that it names. Votes are published to `topic`.
+pub async fn open(
+    url: &str,
+    topic: String,
+    rules: VoteRules,
+) -> anyhow::Result<Arc<dyn VotesDatabase>> {
+    Ok(match Engine::of(url)? {
+        #[cfg(feature = "postgres")]
+        Engine::Postgres => Arc::new(PostgresVotes::open(url, topic, rules).await?),
+        #[cfg(not(feature = "postgres"))]
+        Engine::Postgres => return Err(NoEngine::NotBuilt.into()),
+        Engine::Sqlite => Arc::new(SqliteVotes::open(url, topic, rules).await?),
+    })
+}
+
+/// Brings the tables at `url` up to date; in PostgreSQL, `url` is that of the role which owns them.
+pub async fn migrate(url: &str) -> anyhow::Result<()> {
+    db::migrate(url, &SQLITE, &POSTGRES).await
+}

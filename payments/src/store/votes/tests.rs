@@ -1,27 +1,23 @@
-//! The contract suite on SQLite, and what only SQLite can get wrong.
+//! The contract suite on an engine, and what becomes of a vote.
+
+use std::time::Duration;
 
 use messages::avro::Record as _;
 use service_kit::{
-    lease::{self, Claim, Holder},
-    outbox::{Outbox as _, Shuffle, sqlite::TABLES},
+    lease::{Claim, Holder},
+    outbox::Shuffle,
 };
-use sqlx::Row as _;
-use std::time::Duration;
 
-use super::*;
-use crate::votes::VoteRules;
-
-async fn store() -> (tempfile::TempDir, SqliteVotes) {
-    let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite:{}", folder.path().join("votes.db").display());
-    let store = SqliteVotes::open(&url, "test.payment.vote".to_owned(), VoteRules::default());
-    (folder, store.await.unwrap())
-}
+use super::super::tests::store;
+use crate::{
+    domain::vote::VoteId,
+    store::votes::{Store as _, VotesDatabase as _, contract},
+};
 
 #[tokio::test]
 async fn a_vote_is_counted_once() {
     let (_folder, store) = store().await;
-    contract::a_vote_is_counted_once(&store, &store.outbox()).await;
+    contract::a_vote_is_counted_once(&store, &*store.outbox()).await;
 }
 
 #[tokio::test]
@@ -37,6 +33,12 @@ async fn the_highest_redeemed_total_is_kept() {
 }
 
 #[tokio::test]
+async fn settling_loses_nothing() {
+    let (_folder, store) = store().await;
+    contract::settling_loses_nothing(&store, &*store.outbox()).await;
+}
+
+#[tokio::test]
 async fn votes_are_forgotten_by_key() {
     let (_folder, store) = store().await;
     contract::votes_are_forgotten_by_key(&store).await;
@@ -45,7 +47,7 @@ async fn votes_are_forgotten_by_key() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn identical_votes_at_once_make_one_row() {
     let (_folder, store) = store().await;
-    contract::identical_votes_at_once_make_one_row(&store, &store.outbox()).await;
+    contract::identical_votes_at_once_make_one_row(&store, &*store.outbox()).await;
 }
 
 #[tokio::test]
@@ -88,96 +90,4 @@ async fn an_event_says_what_eyeshade_reads_and_only_the_day_of_its_publication()
     );
     let again = messages::avro::Vote::decode(&later.value).unwrap();
     assert_eq!(again.id, event.id);
-}
-
-#[tokio::test]
-async fn after_publication_only_the_id_is_left() {
-    let (_folder, store) = store().await;
-    store.record(&[contract::vote(1, 1, 4, 4)]).await.unwrap();
-    let outbox = store.outbox();
-    let claim = Claim::now(Holder::random(), Duration::from_mins(1));
-    let lease = outbox.take_lease(claim).await.unwrap().unwrap();
-    outbox
-        .position_waiting(&lease, 10, Shuffle::Random)
-        .await
-        .unwrap();
-    let file = || std::fs::read(store.db().path()).unwrap();
-    let holds = |file: &[u8]| {
-        file.windows(b"example.com".len())
-            .any(|bytes| bytes == b"example.com")
-    };
-    store.db().forget_deleted().await.unwrap();
-    assert!(holds(&file()), "the test sees what is there");
-
-    outbox.delete_published(&lease, 1).await.unwrap();
-
-    assert!(!holds(&file()));
-    let known = store
-        .standing(VoteId([1; 32]), contract::key_id(1))
-        .await
-        .unwrap();
-    assert!(known.recorded);
-}
-
-#[tokio::test]
-async fn no_table_keeps_a_time_or_the_order_of_arrival() {
-    let (_folder, store) = store().await;
-    let tables = sqlx::query(
-        "SELECT name, wr FROM pragma_table_list WHERE schema = 'main' AND type = 'table'
-             AND name NOT LIKE 'sqlite_%' AND name <> '_sqlx_migrations'",
-    )
-    .fetch_all(store.db().readers())
-    .await
-    .unwrap();
-    let mut columns = Vec::new();
-    for table in &tables {
-        let name: String = table.get(0);
-        assert!(table.get::<bool, _>(1), "{name} has row ids");
-        let of_table = sqlx::query("SELECT name FROM pragma_table_info(?1)")
-            .bind(&name)
-            .fetch_all(store.db().readers())
-            .await
-            .unwrap();
-        columns.extend(
-            of_table
-                .iter()
-                .map(|row| format!("{name}.{}", row.get::<String, _>(0))),
-        );
-    }
-
-    columns.sort();
-    assert_eq!(
-        columns,
-        [
-            "key_count.key_id",
-            "key_count.redeemed_total",
-            "key_count.tokens_counted",
-            "lease.epoch",
-            "lease.holder",
-            "lease.name",
-            // When the relay's lease ends: it says nothing about any vote.
-            "lease.until_ms",
-            "outbox.id",
-            "outbox.key",
-            "outbox.position",
-            "outbox.topic",
-            "outbox.value",
-            "outbox_state.counter",
-            "outbox_state.generation",
-            "outbox_state.one",
-            "vote.key_id",
-            "vote.vote_id",
-        ]
-    );
-}
-
-#[test]
-fn the_migrations_have_the_outbox_as_the_relay_knows_it() {
-    for migration in [
-        include_str!("../../../../migrations/payments-votes/sqlite/0001_votes.sql"),
-        include_str!("../../../../migrations/payments-orders/sqlite/0002_directory_and_outbox.sql"),
-    ] {
-        assert!(migration.contains(TABLES));
-        assert!(migration.contains(lease::sqlite::TABLE));
-    }
 }

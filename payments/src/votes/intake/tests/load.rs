@@ -76,6 +76,10 @@ impl Store for SlowStore {
     async fn forget_votes(&self, key: KeyId, limit: u32) -> sqlx::Result<u64> {
         self.inner.forget_votes(key, limit).await
     }
+
+    async fn settle(&self) -> sqlx::Result<()> {
+        self.inner.settle().await
+    }
 }
 
 #[tokio::test]

@@ -2,8 +2,10 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use messages::{encoding::Fixed, money::Amount, payments::OrderStatus};
-use sqlx::{Row as _, sqlite::SqliteRow};
+use sqlx::Row as _;
 use uuid::Uuid;
+
+use super::EngineRow;
 
 const HOUR_SECONDS: i64 = 3600;
 
@@ -17,40 +19,40 @@ pub(super) fn unreadable(column: &str) -> sqlx::Error {
     sqlx::Error::Decode(format!("the column {column} holds what was never written").into())
 }
 
-pub(super) fn time(row: &SqliteRow, column: &str) -> sqlx::Result<DateTime<Utc>> {
+pub(super) fn time(row: &EngineRow, column: &str) -> sqlx::Result<DateTime<Utc>> {
     let hours: i64 = row.try_get(column)?;
     let seconds = hours.checked_mul(HOUR_SECONDS);
     let time = seconds.and_then(|seconds| DateTime::from_timestamp(seconds, 0));
     time.ok_or_else(|| unreadable(column))
 }
 
-pub(super) fn id(row: &SqliteRow, column: &str) -> sqlx::Result<Uuid> {
+pub(super) fn id(row: &EngineRow, column: &str) -> sqlx::Result<Uuid> {
     let bytes: &[u8] = row.try_get(column)?;
     Uuid::from_slice(bytes).map_err(|_| unreadable(column))
 }
 
-pub(super) fn optional_id(row: &SqliteRow, column: &str) -> sqlx::Result<Option<Uuid>> {
+pub(super) fn optional_id(row: &EngineRow, column: &str) -> sqlx::Result<Option<Uuid>> {
     let bytes: Option<&[u8]> = row.try_get(column)?;
     let read = bytes.map(Uuid::from_slice).transpose();
     read.map_err(|_| unreadable(column))
 }
 
 /// A value that is stored as its text.
-pub(super) fn text<T: std::str::FromStr>(row: &SqliteRow, column: &str) -> sqlx::Result<T> {
+pub(super) fn text<T: std::str::FromStr>(row: &EngineRow, column: &str) -> sqlx::Result<T> {
     let text: &str = row.try_get(column)?;
     text.parse().map_err(|_| unreadable(column))
 }
 
-pub(super) fn day(row: &SqliteRow, column: &str) -> sqlx::Result<NaiveDate> {
+pub(super) fn day(row: &EngineRow, column: &str) -> sqlx::Result<NaiveDate> {
     text(row, column)
 }
 
-pub(super) fn amount(row: &SqliteRow, column: &str) -> sqlx::Result<Amount> {
+pub(super) fn amount(row: &EngineRow, column: &str) -> sqlx::Result<Amount> {
     text(row, column)
 }
 
 /// A number that is never negative.
-pub(super) fn number<T: TryFrom<i64>>(row: &SqliteRow, column: &str) -> sqlx::Result<T> {
+pub(super) fn number<T: TryFrom<i64>>(row: &EngineRow, column: &str) -> sqlx::Result<T> {
     let number: i64 = row.try_get(column)?;
     T::try_from(number).map_err(|_| unreadable(column))
 }
@@ -61,7 +63,7 @@ pub(super) fn integer(number: u64) -> sqlx::Result<i64> {
 }
 
 /// Byte strings of one length, one after the other.
-pub(super) fn list<const N: usize>(row: &SqliteRow, column: &str) -> sqlx::Result<Vec<Fixed<N>>> {
+pub(super) fn list<const N: usize>(row: &EngineRow, column: &str) -> sqlx::Result<Vec<Fixed<N>>> {
     let bytes: &[u8] = row.try_get(column)?;
     let (parts, rest) = bytes.as_chunks::<N>();
     if !rest.is_empty() {
@@ -70,7 +72,7 @@ pub(super) fn list<const N: usize>(row: &SqliteRow, column: &str) -> sqlx::Resul
     Ok(parts.iter().map(|part| Fixed(*part)).collect())
 }
 
-pub(super) fn fixed<const N: usize>(row: &SqliteRow, column: &str) -> sqlx::Result<Fixed<N>> {
+pub(super) fn fixed<const N: usize>(row: &EngineRow, column: &str) -> sqlx::Result<Fixed<N>> {
     let bytes: &[u8] = row.try_get(column)?;
     bytes.try_into().map(Fixed).map_err(|_| unreadable(column))
 }
@@ -89,7 +91,7 @@ pub(super) fn status_text(status: OrderStatus) -> &'static str {
     }
 }
 
-pub(super) fn status(row: &SqliteRow, column: &str) -> sqlx::Result<OrderStatus> {
+pub(super) fn status(row: &EngineRow, column: &str) -> sqlx::Result<OrderStatus> {
     match row.try_get(column)? {
         "canceled" => Ok(OrderStatus::Canceled),
         "fulfilled" => Ok(OrderStatus::Fulfilled),

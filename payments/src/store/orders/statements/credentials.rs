@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use messages::payments::OrderStatus;
-use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
+use sqlx::Row as _;
 use uuid::Uuid;
 
-use super::{orders, rows};
+use super::{Connection, EngineRow, orders, rows};
 use crate::{
     domain::{
         credentials::{Credentials, Points, Signed},
@@ -15,7 +15,7 @@ use crate::{
 };
 
 pub(super) async fn submit(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     order: Uuid,
     item: Uuid,
     points: &Points,
@@ -40,7 +40,7 @@ pub(super) async fn submit(
     let item = item.ok_or_else(|| rows::unreadable("order_items.id"))?;
     sqlx::query(
         "INSERT INTO credentials (item_id, order_id, sku, state, points)
-         VALUES (?, ?, ?, 'signing', ?)",
+         VALUES ($1, $2, $3, 'signing', $4)",
     )
     .bind(item.id.as_bytes().as_slice())
     .bind(order.as_bytes().as_slice())
@@ -52,7 +52,7 @@ pub(super) async fn submit(
 }
 
 pub(super) async fn store_signed(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     item: Uuid,
     signed: &Signed,
     now: DateTime<Utc>,
@@ -60,9 +60,9 @@ pub(super) async fn store_signed(
     let key = signed.key();
     let day = now.date_naive().to_string();
     let order = sqlx::query(
-        "UPDATE credentials SET state = 'signed', signed = ?2, proof = ?3, public_key = ?4,
-                                key_id = ?5, signed_day = ?6
-         WHERE item_id = ?1 AND state = 'signing' RETURNING order_id",
+        "UPDATE credentials SET state = 'signed', signed = $2, proof = $3, public_key = $4,
+                                key_id = $5, signed_day = $6
+         WHERE item_id = $1 AND state = 'signing' RETURNING order_id",
     )
     .bind(item.as_bytes().as_slice())
     .bind(rows::joined(&signed.tokens))
@@ -78,7 +78,7 @@ pub(super) async fn store_signed(
     };
     let order = rows::id(&order, "order_id")?;
     let same_key: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM credentials WHERE order_id = ? AND key_id = ?")
+        sqlx::query_scalar("SELECT count(*) FROM credentials WHERE order_id = $1 AND key_id = $2")
             .bind(order.as_bytes().as_slice())
             .bind(key.as_bytes().as_slice())
             .fetch_one(&mut *tx)
@@ -91,12 +91,12 @@ pub(super) async fn store_signed(
 
 /// An order is fulfilled when each of its items is signed or closed.
 pub(super) async fn fulfil_when_complete(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     order: Uuid,
     now: DateTime<Utc>,
 ) -> sqlx::Result<()> {
     let open: i64 = sqlx::query_scalar(
-        "SELECT count(*) FROM order_items WHERE order_id = ? AND NOT EXISTS (
+        "SELECT count(*) FROM order_items WHERE order_id = $1 AND NOT EXISTS (
              SELECT 1 FROM credentials WHERE item_id = order_items.id AND state <> 'signing')",
     )
     .bind(order.as_bytes().as_slice())
@@ -109,9 +109,9 @@ pub(super) async fn fulfil_when_complete(
 }
 
 /// Closes an item that was never claimed: nothing is ever signed for it.
-pub(super) async fn close(tx: &mut SqliteConnection, order: Uuid, item: &Item) -> sqlx::Result<()> {
+pub(super) async fn close(tx: &mut Connection, order: Uuid, item: &Item) -> sqlx::Result<()> {
     sqlx::query(
-        "INSERT INTO credentials (item_id, order_id, sku, state) VALUES (?, ?, ?, 'erased')",
+        "INSERT INTO credentials (item_id, order_id, sku, state) VALUES ($1, $2, $3, 'erased')",
     )
     .bind(item.id.as_bytes().as_slice())
     .bind(order.as_bytes().as_slice())
@@ -121,10 +121,10 @@ pub(super) async fn close(tx: &mut SqliteConnection, order: Uuid, item: &Item) -
     Ok(())
 }
 
-async fn count_order(tx: &mut SqliteConnection, key: &[u8; 16], day: &str) -> sqlx::Result<()> {
+async fn count_order(tx: &mut Connection, key: &[u8; 16], day: &str) -> sqlx::Result<()> {
     sqlx::query(
-        "INSERT INTO key_day_orders (key_id, day, orders) VALUES (?, ?, 1)
-         ON CONFLICT (key_id, day) DO UPDATE SET orders = orders + 1",
+        "INSERT INTO key_day_orders (key_id, day, orders) VALUES ($1, $2, 1)
+         ON CONFLICT (key_id, day) DO UPDATE SET orders = key_day_orders.orders + 1",
     )
     .bind(key.as_slice())
     .bind(day)
@@ -134,20 +134,20 @@ async fn count_order(tx: &mut SqliteConnection, key: &[u8; 16], day: &str) -> sq
 }
 
 pub(super) async fn unsigned(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     after: Option<Uuid>,
     limit: u32,
 ) -> sqlx::Result<Vec<Unsigned>> {
     let after = after.unwrap_or(Uuid::nil());
     let found = sqlx::query(
         "SELECT item_id, sku, points FROM credentials
-         WHERE state = 'signing' AND item_id > ? ORDER BY item_id LIMIT ?",
+         WHERE state = 'signing' AND item_id > $1 ORDER BY item_id LIMIT $2",
     )
     .bind(after.as_bytes().as_slice())
-    .bind(limit)
+    .bind(i64::from(limit))
     .fetch_all(tx)
     .await?;
-    let unsigned = |row: &SqliteRow| {
+    let unsigned = |row: &EngineRow| {
         Ok(Unsigned {
             item: rows::id(row, "item_id")?,
             sku: row.try_get("sku")?,
@@ -158,13 +158,13 @@ pub(super) async fn unsigned(
 }
 
 pub(super) async fn of_order(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     order: Uuid,
 ) -> sqlx::Result<Vec<ItemCredentials>> {
     let found = sqlx::query(
         "SELECT credentials.* FROM credentials
          JOIN order_items ON order_items.id = credentials.item_id
-         WHERE credentials.order_id = ? ORDER BY order_items.position",
+         WHERE credentials.order_id = $1 ORDER BY order_items.position",
     )
     .bind(order.as_bytes().as_slice())
     .fetch_all(tx)
@@ -172,15 +172,15 @@ pub(super) async fn of_order(
     found.iter().map(credentials).collect()
 }
 
-async fn find(tx: &mut SqliteConnection, item: Uuid) -> sqlx::Result<Option<ItemCredentials>> {
-    let row = sqlx::query("SELECT * FROM credentials WHERE item_id = ?")
+async fn find(tx: &mut Connection, item: Uuid) -> sqlx::Result<Option<ItemCredentials>> {
+    let row = sqlx::query("SELECT * FROM credentials WHERE item_id = $1")
         .bind(item.as_bytes().as_slice())
         .fetch_optional(tx)
         .await?;
     row.as_ref().map(credentials).transpose()
 }
 
-fn credentials(row: &SqliteRow) -> sqlx::Result<ItemCredentials> {
+fn credentials(row: &EngineRow) -> sqlx::Result<ItemCredentials> {
     let points = || rows::list(row, "points").map(Points::stored);
     let credentials = match row.try_get("state")? {
         "erased" => Credentials::Erased,

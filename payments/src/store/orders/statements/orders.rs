@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use messages::payments::OrderStatus;
-use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
+use sqlx::Row as _;
 use uuid::Uuid;
 
-use super::{rows, surplus, transfers};
+use super::{Connection, EngineRow, rows, surplus, transfers};
 use crate::{
     domain::{
         order::{Item, Order},
@@ -15,7 +15,7 @@ use crate::{
 };
 
 pub(super) async fn place(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     order: &Order,
     idempotency: Option<Idempotency>,
     limits: PlaceLimits,
@@ -34,10 +34,10 @@ pub(super) async fn place(
 }
 
 pub(super) async fn placed_under(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     key: &Idempotency,
 ) -> sqlx::Result<Option<Order>> {
-    let row = sqlx::query("SELECT order_id FROM idempotency WHERE hash = ?")
+    let row = sqlx::query("SELECT order_id FROM idempotency WHERE hash = $1")
         .bind(&key.hash[..])
         .fetch_optional(&mut *tx)
         .await?;
@@ -48,12 +48,12 @@ pub(super) async fn placed_under(
 }
 
 async fn remember(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     order: Uuid,
     key: &Idempotency,
     rows_max: u64,
 ) -> sqlx::Result<()> {
-    sqlx::query("INSERT INTO idempotency (hash, order_id, expires_hour) VALUES (?, ?, ?)")
+    sqlx::query("INSERT INTO idempotency (hash, order_id, expires_hour) VALUES ($1, $2, $3)")
         .bind(&key.hash[..])
         .bind(order.as_bytes().as_slice())
         // The hour after: a key lives at least as long as promised.
@@ -63,7 +63,8 @@ async fn remember(
     let rows_max = i64::try_from(rows_max).unwrap_or(i64::MAX);
     sqlx::query(
         "DELETE FROM idempotency WHERE hash IN (
-             SELECT hash FROM idempotency ORDER BY expires_hour DESC, hash LIMIT -1 OFFSET ?)",
+             SELECT hash FROM idempotency ORDER BY expires_hour DESC, hash
+             LIMIT 9223372036854775807 OFFSET $1)",
     )
     .bind(rows_max)
     .execute(tx)
@@ -72,11 +73,11 @@ async fn remember(
 }
 
 /// Stores the order, which has no transfer yet.
-pub(super) async fn insert(tx: &mut SqliteConnection, order: &Order) -> sqlx::Result<()> {
+pub(super) async fn insert(tx: &mut Connection, order: &Order) -> sqlx::Result<()> {
     sqlx::query(
         "INSERT INTO orders (id, created_hour, updated_hour, kept_from_hour, currency, total,
                              funding_source, status)
-         VALUES (?, ?, ?, ?, ?, ?, ?, 'pending')",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 'pending')",
     )
     .bind(order.id.as_bytes().as_slice())
     .bind(rows::hour(order.created_at))
@@ -94,7 +95,7 @@ pub(super) async fn insert(tx: &mut SqliteConnection, order: &Order) -> sqlx::Re
 }
 
 async fn insert_item(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     order: Uuid,
     position: usize,
     item: &Item,
@@ -102,7 +103,7 @@ async fn insert_item(
     sqlx::query(
         "INSERT INTO order_items (id, order_id, position, sku, quantity, price, subtotal, location,
                                   description)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
     .bind(item.id.as_bytes().as_slice())
     .bind(order.as_bytes().as_slice())
@@ -115,14 +116,14 @@ async fn insert_item(
     .bind(&item.description)
     .execute(&mut *tx)
     .await?;
-    sqlx::query("INSERT INTO known_skus (sku) VALUES (?) ON CONFLICT (sku) DO NOTHING")
+    sqlx::query("INSERT INTO known_skus (sku) VALUES ($1) ON CONFLICT (sku) DO NOTHING")
         .bind(&item.sku)
         .execute(tx)
         .await?;
     Ok(())
 }
 
-pub(super) async fn known_skus(tx: &mut SqliteConnection) -> sqlx::Result<Vec<String>> {
+pub(super) async fn known_skus(tx: &mut Connection) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar("SELECT sku FROM known_skus ORDER BY sku")
         .fetch_all(tx)
         .await
@@ -130,7 +131,7 @@ pub(super) async fn known_skus(tx: &mut SqliteConnection) -> sqlx::Result<Vec<St
 
 /// Pending orders that have had a transfer since before `before`, in the order of their ids.
 pub(super) async fn overdue(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     before: DateTime<Utc>,
     after: Option<Uuid>,
     limit: u32,
@@ -138,12 +139,12 @@ pub(super) async fn overdue(
     let after = after.unwrap_or(Uuid::nil());
     let found = sqlx::query(
         "SELECT id FROM orders
-         WHERE has_transfers = 1 AND status = 'pending' AND kept_from_hour < ? AND id > ?
-         ORDER BY id LIMIT ?",
+         WHERE has_transfers = 1 AND status = 'pending' AND kept_from_hour < $1 AND id > $2
+         ORDER BY id LIMIT $3",
     )
     .bind(rows::hour(before))
     .bind(after.as_bytes().as_slice())
-    .bind(limit)
+    .bind(i64::from(limit))
     .fetch_all(&mut *tx)
     .await?;
     let mut overdue = Vec::with_capacity(found.len());
@@ -156,7 +157,7 @@ pub(super) async fn overdue(
 
 /// Cancels an order that is still pending: what has arrived for it becomes surplus.
 pub(super) async fn cancel(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     id: Uuid,
     now: DateTime<Utc>,
 ) -> sqlx::Result<bool> {
@@ -174,15 +175,15 @@ pub(super) async fn cancel(
 }
 
 /// Changes the number of orders without a transfer.
-pub(super) async fn count_unpaid(tx: &mut SqliteConnection, change: i64) -> sqlx::Result<()> {
-    sqlx::query("UPDATE unpaid_orders SET orders = orders + ?")
+pub(super) async fn count_unpaid(tx: &mut Connection, change: i64) -> sqlx::Result<()> {
+    sqlx::query("UPDATE unpaid_orders SET orders = orders + $1")
         .bind(change)
         .execute(tx)
         .await?;
     Ok(())
 }
 
-async fn trim_unpaid(tx: &mut SqliteConnection, unpaid_max: u64) -> sqlx::Result<()> {
+async fn trim_unpaid(tx: &mut Connection, unpaid_max: u64) -> sqlx::Result<()> {
     let unpaid: i64 = sqlx::query_scalar("SELECT orders FROM unpaid_orders")
         .fetch_one(&mut *tx)
         .await?;
@@ -192,7 +193,7 @@ async fn trim_unpaid(tx: &mut SqliteConnection, unpaid_max: u64) -> sqlx::Result
     }
     let deleted = sqlx::query(
         "DELETE FROM orders WHERE id IN (
-             SELECT id FROM orders WHERE has_transfers = 0 ORDER BY kept_from_hour LIMIT ?)",
+             SELECT id FROM orders WHERE has_transfers = 0 ORDER BY kept_from_hour LIMIT $1)",
     )
     .bind(too_many)
     .execute(&mut *tx)
@@ -201,15 +202,15 @@ async fn trim_unpaid(tx: &mut SqliteConnection, unpaid_max: u64) -> sqlx::Result
     count_unpaid(tx, -i64::try_from(deleted).unwrap_or(0)).await
 }
 
-pub(super) async fn find(tx: &mut SqliteConnection, id: Uuid) -> sqlx::Result<Option<Order>> {
-    let row = sqlx::query("SELECT * FROM orders WHERE id = ?")
+pub(super) async fn find(tx: &mut Connection, id: Uuid) -> sqlx::Result<Option<Order>> {
+    let row = sqlx::query("SELECT * FROM orders WHERE id = $1")
         .bind(id.as_bytes().as_slice())
         .fetch_optional(&mut *tx)
         .await?;
     let Some(row) = row else {
         return Ok(None);
     };
-    let items = sqlx::query("SELECT * FROM order_items WHERE order_id = ? ORDER BY position")
+    let items = sqlx::query("SELECT * FROM order_items WHERE order_id = $1 ORDER BY position")
         .bind(id.as_bytes().as_slice())
         .fetch_all(tx)
         .await?;
@@ -219,17 +220,17 @@ pub(super) async fn find(tx: &mut SqliteConnection, id: Uuid) -> sqlx::Result<Op
 
 /// Moves an order to another status.
 pub(super) async fn set_status(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     id: Uuid,
     status: OrderStatus,
     now: DateTime<Utc>,
 ) -> sqlx::Result<()> {
     let day = now.date_naive().to_string();
     sqlx::query(
-        "UPDATE orders SET status = ?2, updated_hour = ?3,
-             paid_day = CASE WHEN ?2 = 'paid' THEN ?4 ELSE paid_day END,
-             fulfilled_day = CASE WHEN ?2 = 'fulfilled' THEN ?4 ELSE fulfilled_day END
-         WHERE id = ?1",
+        "UPDATE orders SET status = $2, updated_hour = $3,
+             paid_day = CASE WHEN $2 = 'paid' THEN $4 ELSE paid_day END,
+             fulfilled_day = CASE WHEN $2 = 'fulfilled' THEN $4 ELSE fulfilled_day END
+         WHERE id = $1",
     )
     .bind(id.as_bytes().as_slice())
     .bind(rows::status_text(status))
@@ -240,7 +241,7 @@ pub(super) async fn set_status(
     Ok(())
 }
 
-fn order(row: &SqliteRow, items: Vec<Item>) -> sqlx::Result<Order> {
+fn order(row: &EngineRow, items: Vec<Item>) -> sqlx::Result<Order> {
     Ok(Order {
         id: rows::id(row, "id")?,
         created_at: rows::time(row, "created_hour")?,
@@ -251,12 +252,12 @@ fn order(row: &SqliteRow, items: Vec<Item>) -> sqlx::Result<Order> {
         funding_source: rows::text(row, "funding_source")?,
         status: rows::status(row, "status")?,
         references_used: rows::number(row, "references_used")?,
-        has_transfers: row.try_get("has_transfers")?,
+        has_transfers: rows::number::<u8>(row, "has_transfers")? == 1,
         items,
     })
 }
 
-fn item(row: &SqliteRow) -> sqlx::Result<Item> {
+fn item(row: &EngineRow) -> sqlx::Result<Item> {
     Ok(Item {
         id: rows::id(row, "id")?,
         sku: row.try_get("sku")?,

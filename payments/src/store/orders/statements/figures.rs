@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use messages::{FundingSource, KeyId};
-use service_kit::outbox::{Row, sqlite::insert};
-use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
+use service_kit::outbox::Row;
+use sqlx::Row as _;
 
-use super::{SqliteOrders, rows};
+use super::{Connection, EngineRow, TableOrders, insert, rows};
 use crate::{
     domain::{
         funds::{FundsTotal, Statement},
@@ -16,13 +16,13 @@ use crate::{
 };
 
 #[async_trait]
-impl Figures for SqliteOrders {
+impl Figures for TableOrders {
     async fn orders_signed_by_day(&self) -> sqlx::Result<Vec<(KeyId, NaiveDate, u64)>> {
         let found =
             sqlx::query("SELECT key_id, day, orders FROM key_day_orders ORDER BY key_id, day")
                 .fetch_all(self.db.readers())
                 .await?;
-        let counted = |row: &SqliteRow| {
+        let counted = |row: &EngineRow| {
             let key = rows::fixed::<16>(row, "key_id")?;
             let day = rows::day(row, "day")?;
             Ok((KeyId::from_bytes(key.0), day, rows::number(row, "orders")?))
@@ -41,13 +41,13 @@ impl Figures for SqliteOrders {
         to: NaiveDate,
     ) -> sqlx::Result<Vec<(NaiveDate, u64)>> {
         let found = sqlx::query(
-            "SELECT day, orders FROM paid_day_orders WHERE day BETWEEN ? AND ? ORDER BY day",
+            "SELECT day, orders FROM paid_day_orders WHERE day BETWEEN $1 AND $2 ORDER BY day",
         )
         .bind(from.to_string())
         .bind(to.to_string())
         .fetch_all(self.db.readers())
         .await?;
-        let counted = |row: &SqliteRow| Ok((rows::day(row, "day")?, rows::number(row, "orders")?));
+        let counted = |row: &EngineRow| Ok((rows::day(row, "day")?, rows::number(row, "orders")?));
         found.iter().map(counted).collect()
     }
 
@@ -67,8 +67,8 @@ impl Figures for SqliteOrders {
         let mut tx = self.db.begin().await?;
         // Days as YYYY-MM-DD are in order as text.
         let moved = sqlx::query(
-            "INSERT INTO funds_day (one, day) VALUES (0, ?1)
-             ON CONFLICT (one) DO UPDATE SET day = ?1 WHERE day < ?1",
+            "INSERT INTO funds_day (one, day) VALUES (0, $1)
+             ON CONFLICT (one) DO UPDATE SET day = $1 WHERE funds_day.day < $1",
         )
         .bind(day.to_string())
         .execute(&mut *tx)
@@ -90,9 +90,9 @@ impl Figures for SqliteOrders {
 }
 
 /// Makes the totals those that a statement says: `false` if it was made from others.
-async fn take_off(tx: &mut SqliteConnection, statement: &Statement) -> sqlx::Result<bool> {
+async fn take_off(tx: &mut Connection, statement: &Statement) -> sqlx::Result<bool> {
     let (source, value) = (statement.source.as_str(), statement.value.to_string());
-    let row = sqlx::query("SELECT * FROM funds_totals WHERE source = ? AND value = ?")
+    let row = sqlx::query("SELECT * FROM funds_totals WHERE source = $1 AND value = $2")
         .bind(source)
         .bind(&value)
         .fetch_optional(&mut *tx)
@@ -107,9 +107,9 @@ async fn take_off(tx: &mut SqliteConnection, statement: &Statement) -> sqlx::Res
     let received = money.and_then(|money| before.received.checked_sub(money));
     let received = received.ok_or_else(|| rows::unreadable("funds_totals.received"))?;
     sqlx::query(
-        "UPDATE funds_totals SET received = ?3, votes_sold = votes_sold - ?4,
-             votes_to_set_off = votes_to_set_off - ?4, votes_published = ?5
-         WHERE source = ?1 AND value = ?2",
+        "UPDATE funds_totals SET received = $3, votes_sold = votes_sold - $4,
+             votes_to_set_off = votes_to_set_off - $4, votes_published = $5
+         WHERE source = $1 AND value = $2",
     )
     .bind(source)
     .bind(&value)
@@ -121,14 +121,14 @@ async fn take_off(tx: &mut SqliteConnection, statement: &Statement) -> sqlx::Res
     Ok(true)
 }
 
-pub(super) async fn funds_totals(tx: &mut SqliteConnection) -> sqlx::Result<Vec<FundsTotal>> {
+pub(super) async fn funds_totals(tx: &mut Connection) -> sqlx::Result<Vec<FundsTotal>> {
     let found = sqlx::query("SELECT * FROM funds_totals ORDER BY source, value")
         .fetch_all(tx)
         .await?;
     found.iter().map(total).collect()
 }
 
-fn total(row: &SqliteRow) -> sqlx::Result<FundsTotal> {
+fn total(row: &EngineRow) -> sqlx::Result<FundsTotal> {
     Ok(FundsTotal {
         source: rows::text(row, "source")?,
         value: rows::amount(row, "value")?,
@@ -142,20 +142,20 @@ fn total(row: &SqliteRow) -> sqlx::Result<FundsTotal> {
 
 /// Counts an order that has just become paid.
 pub(super) async fn count_paid(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     order: &Order,
     now: DateTime<Utc>,
 ) -> sqlx::Result<()> {
     sqlx::query(
-        "INSERT INTO paid_day_orders (day, orders) VALUES (?, 1)
-         ON CONFLICT (day) DO UPDATE SET orders = orders + 1",
+        "INSERT INTO paid_day_orders (day, orders) VALUES ($1, 1)
+         ON CONFLICT (day) DO UPDATE SET orders = paid_day_orders.orders + 1",
     )
     .bind(now.date_naive().to_string())
     .execute(&mut *tx)
     .await?;
     for item in &order.items {
         let (source, value) = (order.funding_source.as_str(), item.price.to_string());
-        let row = sqlx::query("SELECT received FROM funds_totals WHERE source = ? AND value = ?")
+        let row = sqlx::query("SELECT received FROM funds_totals WHERE source = $1 AND value = $2")
             .bind(source)
             .bind(&value)
             .fetch_optional(&mut *tx)
@@ -168,9 +168,9 @@ pub(super) async fn count_paid(
         let received = received.ok_or_else(|| rows::unreadable("received"))?;
         sqlx::query(
             "INSERT INTO funds_totals (source, value, currency, received, votes_sold)
-             VALUES (?1, ?2, ?3, ?4, ?5)
+             VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT (source, value)
-             DO UPDATE SET received = ?4, votes_sold = votes_sold + ?5",
+             DO UPDATE SET received = $4, votes_sold = funds_totals.votes_sold + $5",
         )
         .bind(source)
         .bind(&value)
@@ -185,13 +185,13 @@ pub(super) async fn count_paid(
 
 /// Notes that an item's votes will never be signed: the next records take them off the totals.
 pub(super) async fn write_off(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     source: FundingSource,
     item: &Item,
 ) -> sqlx::Result<()> {
     let noted = sqlx::query(
-        "UPDATE funds_totals SET votes_to_set_off = votes_to_set_off + ?3
-         WHERE source = ?1 AND value = ?2",
+        "UPDATE funds_totals SET votes_to_set_off = votes_to_set_off + $3
+         WHERE source = $1 AND value = $2",
     )
     .bind(source.as_str())
     .bind(item.price.to_string())

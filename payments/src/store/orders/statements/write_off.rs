@@ -2,10 +2,9 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use messages::payments::OrderStatus;
-use sqlx::SqliteConnection;
 use uuid::Uuid;
 
-use super::{credentials, figures, orders, rows, surplus, transfers};
+use super::{Connection, credentials, figures, orders, rows, surplus, transfers};
 use crate::{
     domain::{
         order::{Item, Order},
@@ -16,7 +15,7 @@ use crate::{
 
 /// Writes off what nobody has claimed of up to `limit` orders that were paid before `before`.
 pub(super) async fn write_off_unclaimed(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     before: NaiveDate,
     now: DateTime<Utc>,
     limit: u32,
@@ -24,13 +23,13 @@ pub(super) async fn write_off_unclaimed(
     // An item whose points were submitted is claimed, also while they wait for their signatures.
     let found = sqlx::query(
         "SELECT id FROM orders
-         WHERE status = 'paid' AND paid_day < ? AND EXISTS (
+         WHERE status = 'paid' AND paid_day < $1 AND EXISTS (
              SELECT 1 FROM order_items WHERE order_id = orders.id AND NOT EXISTS (
                  SELECT 1 FROM credentials WHERE item_id = order_items.id))
-         LIMIT ?",
+         LIMIT $2",
     )
     .bind(before.to_string())
-    .bind(limit)
+    .bind(i64::from(limit))
     .fetch_all(&mut *tx)
     .await?;
     for row in &found {
@@ -41,11 +40,7 @@ pub(super) async fn write_off_unclaimed(
     Ok(found.len() as u64)
 }
 
-async fn write_off(
-    tx: &mut SqliteConnection,
-    order: &Order,
-    now: DateTime<Utc>,
-) -> sqlx::Result<()> {
+async fn write_off(tx: &mut Connection, order: &Order, now: DateTime<Utc>) -> sqlx::Result<()> {
     let submitted = credentials::of_order(tx, order.id).await?;
     let is_claimed = |item: &&Item| submitted.iter().any(|one| one.item == item.id);
     let (claimed, unclaimed): (Vec<_>, Vec<_>) = order.items.iter().partition(is_claimed);

@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use messages::{KeyId, PublicKey, encoding::Fixed};
-use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
+use sqlx::Row as _;
 
-use super::issuers::derivation;
+use super::{Connection, EngineRow, issuers::derivation};
 use crate::{
     domain::{Issuer, IssuerKey, KeyFacts, KeyWindow, NewKey, SealedKey, SealingKeyId},
     store::{StoreError, StoredKey},
@@ -16,7 +16,7 @@ const FIND: &str = "
     FROM issuer_keys k
     JOIN issuers i ON i.name = k.issuer
     LEFT JOIN sealed_keys s ON s.key_id = k.key_id
-    WHERE k.key_id = ?";
+    WHERE k.key_id = $1";
 
 const WITH_SECRETS: &str = "
     SELECT k.*, i.funding_source, i.derivation, s.sealing_key, s.nonce, s.ciphertext
@@ -25,12 +25,12 @@ const WITH_SECRETS: &str = "
     JOIN issuers i ON i.name = k.issuer";
 
 /// Adds a key and its secret.
-pub(super) async fn insert(conn: &mut SqliteConnection, key: &NewKey) -> Result<(), StoreError> {
+pub(super) async fn insert(conn: &mut Connection, key: &NewKey) -> Result<(), StoreError> {
     let KeyFacts { window, .. } = &key.facts;
     let id = key.facts.id();
     sqlx::query(
         "INSERT INTO issuer_keys (key_id, public_key, issuer, sign_from, sign_until, redeem_until)
-         VALUES (?, ?, ?, ?, ?, ?)",
+         VALUES ($1, $2, $3, $4, $5, $6)",
     )
     .bind(id.as_bytes().as_slice())
     .bind(key.facts.public_key.as_bytes().as_slice())
@@ -41,7 +41,7 @@ pub(super) async fn insert(conn: &mut SqliteConnection, key: &NewKey) -> Result<
     .execute(&mut *conn)
     .await?;
     sqlx::query(
-        "INSERT INTO sealed_keys (key_id, sealing_key, nonce, ciphertext) VALUES (?, ?, ?, ?)",
+        "INSERT INTO sealed_keys (key_id, sealing_key, nonce, ciphertext) VALUES ($1, $2, $3, $4)",
     )
     .bind(id.as_bytes().as_slice())
     .bind(key.sealed.sealing_key.0.as_slice())
@@ -54,13 +54,14 @@ pub(super) async fn insert(conn: &mut SqliteConnection, key: &NewKey) -> Result<
 
 /// All keys of an issuer, oldest first.
 pub(super) async fn of_issuer(
-    conn: &mut SqliteConnection,
+    conn: &mut Connection,
     issuer: &Issuer,
 ) -> Result<Vec<IssuerKey>, StoreError> {
-    let rows = sqlx::query("SELECT * FROM issuer_keys WHERE issuer = ? ORDER BY sign_from, key_id")
-        .bind(issuer.name.as_str())
-        .fetch_all(conn)
-        .await?;
+    let rows =
+        sqlx::query("SELECT * FROM issuer_keys WHERE issuer = $1 ORDER BY sign_from, key_id")
+            .bind(issuer.name.as_str())
+            .fetch_all(conn)
+            .await?;
     rows.iter()
         .map(|row| {
             Ok(IssuerKey {
@@ -81,7 +82,7 @@ pub(super) async fn of_issuer(
 
 /// The key of this id.
 pub(super) async fn find(
-    conn: &mut SqliteConnection,
+    conn: &mut Connection,
     key: KeyId,
 ) -> Result<Option<StoredKey>, StoreError> {
     sqlx::query(FIND)
@@ -93,18 +94,16 @@ pub(super) async fn find(
 }
 
 /// All keys that have a secret.
-pub(super) async fn with_secrets(
-    conn: &mut SqliteConnection,
-) -> Result<Vec<StoredKey>, StoreError> {
+pub(super) async fn with_secrets(conn: &mut Connection) -> Result<Vec<StoredKey>, StoreError> {
     let rows = sqlx::query(WITH_SECRETS).fetch_all(conn).await?;
     rows.iter().map(read).collect()
 }
 
 /// Marks a key as revoked and deletes its secret.
-pub(super) async fn revoke(conn: &mut SqliteConnection, key: KeyId) -> Result<(), StoreError> {
+pub(super) async fn revoke(conn: &mut Connection, key: KeyId) -> Result<(), StoreError> {
     for statement in [
-        "UPDATE issuer_keys SET revoked = 1 WHERE key_id = ?",
-        "DELETE FROM sealed_keys WHERE key_id = ?",
+        "UPDATE issuer_keys SET revoked = TRUE WHERE key_id = $1",
+        "DELETE FROM sealed_keys WHERE key_id = $1",
     ] {
         sqlx::query(statement)
             .bind(key.as_bytes().as_slice())
@@ -116,12 +115,12 @@ pub(super) async fn revoke(conn: &mut SqliteConnection, key: KeyId) -> Result<()
 
 /// Replaces a sealed secret; 0 when it is not there any more.
 pub(super) async fn reseal(
-    conn: &mut SqliteConnection,
+    conn: &mut Connection,
     key: KeyId,
     sealed: &SealedKey,
 ) -> Result<u64, StoreError> {
     let done = sqlx::query(
-        "UPDATE sealed_keys SET sealing_key = ?, nonce = ?, ciphertext = ? WHERE key_id = ?",
+        "UPDATE sealed_keys SET sealing_key = $1, nonce = $2, ciphertext = $3 WHERE key_id = $4",
     )
     .bind(sealed.sealing_key.0.as_slice())
     .bind(sealed.nonce.as_slice())
@@ -132,7 +131,7 @@ pub(super) async fn reseal(
     Ok(done.rows_affected())
 }
 
-fn read(row: &SqliteRow) -> Result<StoredKey, StoreError> {
+fn read(row: &EngineRow) -> Result<StoredKey, StoreError> {
     let corrupt = || StoreError::Corrupt("key");
     let text = |column| row.try_get::<&str, _>(column).map_err(StoreError::from);
     Ok(StoredKey {
@@ -148,7 +147,7 @@ fn read(row: &SqliteRow) -> Result<StoredKey, StoreError> {
     })
 }
 
-fn sealed(row: &SqliteRow) -> Result<Option<SealedKey>, StoreError> {
+fn sealed(row: &EngineRow) -> Result<Option<SealedKey>, StoreError> {
     if row.try_get::<Option<&[u8]>, _>("nonce")?.is_none() {
         return Ok(None);
     }
@@ -159,7 +158,7 @@ fn sealed(row: &SqliteRow) -> Result<Option<SealedKey>, StoreError> {
     }))
 }
 
-fn window(row: &SqliteRow) -> Result<KeyWindow, StoreError> {
+fn window(row: &EngineRow) -> Result<KeyWindow, StoreError> {
     let time = |column| {
         DateTime::<Utc>::from_timestamp(row.try_get(column)?, 0)
             .ok_or(StoreError::Corrupt("time of a key"))
@@ -171,13 +170,13 @@ fn window(row: &SqliteRow) -> Result<KeyWindow, StoreError> {
     })
 }
 
-fn public_key(row: &SqliteRow) -> Result<PublicKey, StoreError> {
+fn public_key(row: &EngineRow) -> Result<PublicKey, StoreError> {
     Ok(Fixed(bytes(row, "public_key")?))
 }
 
 /// A column that holds exactly `N` bytes.
 pub(super) fn bytes<const N: usize>(
-    row: &SqliteRow,
+    row: &EngineRow,
     column: &'static str,
 ) -> Result<[u8; N], StoreError> {
     let bytes: &[u8] = row.try_get(column)?;
@@ -185,7 +184,7 @@ pub(super) fn bytes<const N: usize>(
 }
 
 /// A column that holds a number of tokens.
-pub(super) fn total(row: &SqliteRow, column: &'static str) -> Result<u64, StoreError> {
+pub(super) fn total(row: &EngineRow, column: &'static str) -> Result<u64, StoreError> {
     let total: i64 = row.try_get(column)?;
     u64::try_from(total).map_err(|_| StoreError::Corrupt(column))
 }

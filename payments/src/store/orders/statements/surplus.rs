@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use messages::money::Amount;
-use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
+use sqlx::Row as _;
 use uuid::Uuid;
 
-use super::rows;
+use super::{Connection, EngineRow, rows};
 use crate::{
     domain::transfer::{Custodian, Transfer},
     store::orders::Surplus,
@@ -16,7 +16,7 @@ const ROWS_MAX: i64 = 100_000;
 
 /// Notes that all or a part of a transfer pays for nothing.
 pub(super) async fn note(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     transfer: &Transfer,
     (reason, amount): (&str, Amount),
     now: DateTime<Utc>,
@@ -36,14 +36,14 @@ pub(super) async fn note(
 
 /// Stores a row. `transfer` is the one that it is about, of which there is one row for each reason.
 pub(super) async fn insert(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     surplus: &Surplus,
     transfer: Option<Uuid>,
 ) -> sqlx::Result<()> {
     sqlx::query(
         "INSERT INTO surplus (id, order_id, transfer_id, custodian, external_id, reason, currency,
                               amount, day)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
     .bind(surplus.id.as_bytes().as_slice())
     .bind(surplus.order_id.as_bytes().as_slice())
@@ -60,12 +60,12 @@ pub(super) async fn insert(
 }
 
 /// All rows, oldest first.
-pub(super) async fn list(tx: &mut SqliteConnection) -> sqlx::Result<Vec<Surplus>> {
-    let found = sqlx::query("SELECT * FROM surplus ORDER BY day, id LIMIT ?")
+pub(super) async fn list(tx: &mut Connection) -> sqlx::Result<Vec<Surplus>> {
+    let found = sqlx::query("SELECT * FROM surplus ORDER BY day, id LIMIT $1")
         .bind(ROWS_MAX)
         .fetch_all(tx)
         .await?;
-    let one = |row: &SqliteRow| {
+    let one = |row: &EngineRow| {
         let custodian: Option<&str> = row.try_get("custodian")?;
         let custodian = custodian.map(str::parse).transpose();
         Ok(Surplus {
@@ -83,8 +83,8 @@ pub(super) async fn list(tx: &mut SqliteConnection) -> sqlx::Result<Vec<Surplus>
 }
 
 /// Forgets a row.
-pub(super) async fn settle(tx: &mut SqliteConnection, id: Uuid) -> sqlx::Result<bool> {
-    let deleted = sqlx::query("DELETE FROM surplus WHERE id = ?")
+pub(super) async fn settle(tx: &mut Connection, id: Uuid) -> sqlx::Result<bool> {
+    let deleted = sqlx::query("DELETE FROM surplus WHERE id = $1")
         .bind(id.as_bytes().as_slice())
         .execute(tx)
         .await?;

@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use messages::{money::Amount, payments::OrderStatus};
-use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
+use sqlx::Row as _;
 use uuid::Uuid;
 
-use super::{figures, orders, rows, surplus};
+use super::{Connection, EngineRow, figures, orders, rows, surplus};
 use crate::{
     domain::{
         order::Order,
@@ -17,23 +17,21 @@ use crate::{
 /// The most unresolved transfers that one report lists.
 const UNRESOLVED_MAX: i64 = 100_000;
 
-pub(super) async fn of_order(
-    tx: &mut SqliteConnection,
-    order: Uuid,
-) -> sqlx::Result<Vec<Transfer>> {
-    let found = sqlx::query("SELECT * FROM transfers WHERE order_id = ? ORDER BY created_hour, id")
-        .bind(order.as_bytes().as_slice())
-        .fetch_all(tx)
-        .await?;
+pub(super) async fn of_order(tx: &mut Connection, order: Uuid) -> sqlx::Result<Vec<Transfer>> {
+    let found =
+        sqlx::query("SELECT * FROM transfers WHERE order_id = $1 ORDER BY created_hour, id")
+            .bind(order.as_bytes().as_slice())
+            .fetch_all(tx)
+            .await?;
     found.iter().map(transfer).collect()
 }
 
 pub(super) async fn claim(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     order: Uuid,
     name: &[u8; 32],
 ) -> sqlx::Result<Claim> {
-    let used = sqlx::query("SELECT transfer_id FROM used_transfers WHERE hash = ?")
+    let used = sqlx::query("SELECT transfer_id FROM used_transfers WHERE hash = $1")
         .bind(&name[..])
         .fetch_optional(&mut *tx)
         .await?;
@@ -48,7 +46,7 @@ pub(super) async fn claim(
 }
 
 pub(super) async fn record(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     order: &Order,
     new: &NewTransfer,
     now: DateTime<Utc>,
@@ -90,7 +88,7 @@ pub(super) async fn record(
 }
 
 pub(super) async fn move_on(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     id: Uuid,
     status: TransferStatus,
     amount: Amount,
@@ -102,7 +100,7 @@ pub(super) async fn move_on(
     if !before.status.is_open() || (before.status == status && before.amount == amount) {
         return Ok(Some(before));
     }
-    sqlx::query("UPDATE transfers SET status = ?, amount = ?, updated_hour = ? WHERE id = ?")
+    sqlx::query("UPDATE transfers SET status = $1, amount = $2, updated_hour = $3 WHERE id = $4")
         .bind(status.as_str())
         .bind(amount.to_string())
         .bind(rows::hour(now))
@@ -119,32 +117,32 @@ pub(super) async fn move_on(
 }
 
 pub(super) async fn open(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     after: Option<Uuid>,
     limit: u32,
 ) -> sqlx::Result<Vec<Transfer>> {
     let after = after.unwrap_or(Uuid::nil());
     let found = sqlx::query(
         "SELECT transfers.* FROM transfers
-         WHERE transfers.status IN ('pending', 'processing', 'quoted') AND transfers.id > ?
+         WHERE transfers.status IN ('pending', 'processing', 'quoted') AND transfers.id > $1
            AND (transfers.status = 'quoted'
                 OR EXISTS (SELECT 1 FROM orders
                            WHERE orders.id = transfers.order_id AND orders.status <> 'canceled'))
-         ORDER BY transfers.id LIMIT ?",
+         ORDER BY transfers.id LIMIT $2",
     )
     .bind(after.as_bytes().as_slice())
-    .bind(limit)
+    .bind(i64::from(limit))
     .fetch_all(tx)
     .await?;
     found.iter().map(transfer).collect()
 }
 
 /// Open transfers of orders that wait for no money.
-pub(super) async fn unresolved(tx: &mut SqliteConnection) -> sqlx::Result<Vec<Transfer>> {
+pub(super) async fn unresolved(tx: &mut Connection) -> sqlx::Result<Vec<Transfer>> {
     let found = sqlx::query(
         "SELECT transfers.* FROM transfers JOIN orders ON orders.id = transfers.order_id
          WHERE transfers.status IN ('pending', 'processing', 'quoted') AND orders.status <> 'pending'
-         ORDER BY transfers.created_hour, transfers.id LIMIT ?",
+         ORDER BY transfers.created_hour, transfers.id LIMIT $1",
     )
     .bind(UNRESOLVED_MAX)
     .fetch_all(tx)
@@ -152,26 +150,26 @@ pub(super) async fn unresolved(tx: &mut SqliteConnection) -> sqlx::Result<Vec<Tr
     found.iter().map(transfer).collect()
 }
 
-async fn count(tx: &mut SqliteConnection, order: Uuid) -> sqlx::Result<u32> {
-    let row = sqlx::query("SELECT count(*) AS counted FROM transfers WHERE order_id = ?")
+async fn count(tx: &mut Connection, order: Uuid) -> sqlx::Result<u32> {
+    let row = sqlx::query("SELECT count(*) AS counted FROM transfers WHERE order_id = $1")
         .bind(order.as_bytes().as_slice())
         .fetch_one(tx)
         .await?;
     rows::number(&row, "counted")
 }
 
-async fn find(tx: &mut SqliteConnection, id: Uuid) -> sqlx::Result<Option<Transfer>> {
-    let row = sqlx::query("SELECT * FROM transfers WHERE id = ?")
+async fn find(tx: &mut Connection, id: Uuid) -> sqlx::Result<Option<Transfer>> {
+    let row = sqlx::query("SELECT * FROM transfers WHERE id = $1")
         .bind(id.as_bytes().as_slice())
         .fetch_optional(tx)
         .await?;
     row.as_ref().map(transfer).transpose()
 }
 
-async fn insert(tx: &mut SqliteConnection, new: &NewTransfer) -> sqlx::Result<()> {
+async fn insert(tx: &mut Connection, new: &NewTransfer) -> sqlx::Result<()> {
     let transfer = &new.transfer;
     for name in &new.names {
-        sqlx::query("INSERT INTO used_transfers (hash, transfer_id) VALUES (?, ?)")
+        sqlx::query("INSERT INTO used_transfers (hash, transfer_id) VALUES ($1, $2)")
             .bind(&name[..])
             .bind(transfer.id.as_bytes().as_slice())
             .execute(&mut *tx)
@@ -181,7 +179,7 @@ async fn insert(tx: &mut SqliteConnection, new: &NewTransfer) -> sqlx::Result<()
     sqlx::query(
         "INSERT INTO transfers (id, order_id, custodian, external_id, payment_id, status, currency,
                                 amount, created_hour, updated_hour)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
     .bind(transfer.id.as_bytes().as_slice())
     .bind(transfer.order_id.as_bytes().as_slice())
@@ -200,7 +198,7 @@ async fn insert(tx: &mut SqliteConnection, new: &NewTransfer) -> sqlx::Result<()
 
 /// Notes that the order has a transfer, and whether its current reference is used now.
 async fn mark(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     order: &Order,
     uses_current: bool,
     now: DateTime<Utc>,
@@ -209,8 +207,8 @@ async fn mark(
         orders::count_unpaid(tx, -1).await?;
     }
     sqlx::query(
-        "UPDATE orders SET has_transfers = 1, references_used = references_used + ?,
-                           updated_hour = ? WHERE id = ?",
+        "UPDATE orders SET has_transfers = 1, references_used = references_used + $1,
+                           updated_hour = $2 WHERE id = $3",
     )
     .bind(i64::from(uses_current))
     .bind(rows::hour(now))
@@ -221,7 +219,7 @@ async fn mark(
 }
 
 /// The amounts of the order's transfers that have arrived or may still arrive.
-async fn on_the_way(tx: &mut SqliteConnection, order: Uuid) -> sqlx::Result<Vec<Amount>> {
+async fn on_the_way(tx: &mut Connection, order: Uuid) -> sqlx::Result<Vec<Amount>> {
     let counts = |transfer: &Transfer| {
         transfer.status.is_open() || transfer.status == TransferStatus::Completed
     };
@@ -235,7 +233,7 @@ async fn on_the_way(tx: &mut SqliteConnection, order: Uuid) -> sqlx::Result<Vec<
 
 /// Settles a transfer that has just completed and is stored as such.
 async fn arrived(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     order: &Order,
     transfer: &Transfer,
     now: DateTime<Utc>,
@@ -262,7 +260,7 @@ async fn arrived(
     surplus::note(tx, transfer, (reason, settlement.surplus), now).await
 }
 
-pub(super) fn transfer(row: &SqliteRow) -> sqlx::Result<Transfer> {
+pub(super) fn transfer(row: &EngineRow) -> sqlx::Result<Transfer> {
     Ok(Transfer {
         id: rows::id(row, "id")?,
         order_id: rows::id(row, "order_id")?,

@@ -1,6 +1,6 @@
-//! The orders' database in SQLite.
+//! The statements of the orders' database, for both engines.
 //!
-//! Changes go through one connection that begins `IMMEDIATE`: the transaction is the order's lock.
+//! Changes come one after the other: the transaction is the order's lock.
 
 mod credentials;
 mod figures;
@@ -9,43 +9,67 @@ mod report;
 mod retention;
 mod rows;
 mod surplus;
+#[cfg(test)]
+mod tests;
 mod transfers;
 mod write_off;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use messages::money::Amount;
-use service_kit::db::{OpenError, Sqlite};
-use sqlx::migrate::Migrator;
+use service_kit::outbox::Outbox;
 use uuid::Uuid;
 
 use super::{
-    Claim, Idempotency, ItemCredentials, NewTransfer, PlaceLimits, Recording, Report, Store,
-    Submission, Unsigned,
+    Connection, Database, Driver, EngineRow, MIGRATOR, OpenError, TablePublications, insert,
 };
-use crate::domain::{
-    credentials::{Points, Signed},
-    order::Order,
-    transfer::{Transfer, TransferStatus},
+use crate::{
+    domain::{
+        credentials::{Points, Signed},
+        order::Order,
+        transfer::{Transfer, TransferStatus},
+    },
+    store::{
+        orders::{
+            Claim, Idempotency, ItemCredentials, NewTransfer, OrdersDatabase, PlaceLimits,
+            Recording, Report, Store, Submission, Unsigned,
+        },
+        publications::Publications,
+    },
 };
 
-static MIGRATOR: Migrator = sqlx::migrate!("../migrations/payments-orders/sqlite");
-
-/// The orders' database in an SQLite file.
+/// The orders' database on its engine.
 #[derive(Clone, Debug)]
-pub struct SqliteOrders {
-    db: Sqlite,
+pub struct TableOrders {
+    db: Database,
 }
 
-impl SqliteOrders {
+impl TableOrders {
     /// Opens the database at `url`.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
-        let db = Sqlite::open(url, &MIGRATOR).await?;
+        let db = Database::open(url, &MIGRATOR).await?;
         Ok(Self { db })
     }
 
-    /// Whether the database answers.
-    pub async fn check(&self) -> sqlx::Result<()> {
+    /// The database itself, for whoever looks at what it keeps.
+    pub fn db(&self) -> &Database {
+        &self.db
+    }
+}
+
+#[async_trait]
+impl OrdersDatabase for TableOrders {
+    fn publications(&self) -> Arc<dyn Publications> {
+        Arc::new(TablePublications::new(self.db.clone()))
+    }
+
+    fn outbox(&self) -> Arc<dyn Outbox> {
+        Arc::new(TablePublications::new(self.db.clone()).outbox())
+    }
+
+    async fn check(&self) -> sqlx::Result<()> {
         let one: i64 = sqlx::query_scalar("SELECT orders FROM unpaid_orders")
             .fetch_one(self.db.readers())
             .await?;
@@ -55,9 +79,8 @@ impl SqliteOrders {
         Ok(())
     }
 
-    /// The database itself: what is published lies in it too.
-    pub fn db(&self) -> &Sqlite {
-        &self.db
+    async fn close(&self) {
+        self.db.close().await;
     }
 }
 
@@ -84,7 +107,7 @@ macro_rules! read {
 }
 
 #[async_trait]
-impl Store for SqliteOrders {
+impl Store for TableOrders {
     async fn place(
         &self,
         order: &Order,

@@ -1,11 +1,11 @@
 //! What an operator sees.
 
-use sqlx::{AssertSqlSafe, Row as _, SqliteConnection, sqlite::SqliteRow};
+use sqlx::{AssertSqlSafe, Row as _};
 
-use super::{figures, rows, surplus, transfers};
+use super::{Connection, EngineRow, figures, rows, surplus, transfers};
 use crate::store::orders::Report;
 
-pub(super) async fn report(tx: &mut SqliteConnection) -> sqlx::Result<Report> {
+pub(super) async fn report(tx: &mut Connection) -> sqlx::Result<Report> {
     Ok(Report {
         orders: counted(tx, "orders", "status").await?,
         transfers: counted(tx, "transfers", "status").await?,
@@ -17,7 +17,7 @@ pub(super) async fn report(tx: &mut SqliteConnection) -> sqlx::Result<Report> {
 }
 
 async fn counted(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     table: &'static str,
     column: &'static str,
 ) -> sqlx::Result<Vec<(String, u64)>> {
@@ -25,6 +25,6 @@ async fn counted(
         "SELECT {column} AS name, count(*) AS counted FROM {table} GROUP BY {column} ORDER BY {column}"
     );
     let found = sqlx::query(AssertSqlSafe(query)).fetch_all(tx).await?;
-    let one = |row: &SqliteRow| Ok((row.try_get("name")?, rows::number(row, "counted")?));
+    let one = |row: &EngineRow| Ok((row.try_get("name")?, rows::number(row, "counted")?));
     found.iter().map(one).collect()
 }

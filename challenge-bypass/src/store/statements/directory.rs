@@ -1,8 +1,9 @@
 //! The key directory's chain.
 
 use messages::directory::{CHAIN_START, Entry, Event};
-use sqlx::{Row as _, SqliteConnection};
+use sqlx::Row as _;
 
+use super::Connection;
 use crate::{
     domain::{Issuer, KeyFacts, directory_entry},
     store::StoreError,
@@ -10,7 +11,7 @@ use crate::{
 
 /// Appends that a key was added.
 pub(super) async fn append_added(
-    conn: &mut SqliteConnection,
+    conn: &mut Connection,
     issuer: &Issuer,
     facts: &KeyFacts,
 ) -> Result<(), StoreError> {
@@ -19,14 +20,14 @@ pub(super) async fn append_added(
 
 /// Appends that a key was revoked.
 pub(super) async fn append_revoked(
-    conn: &mut SqliteConnection,
+    conn: &mut Connection,
     issuer: &Issuer,
     facts: &KeyFacts,
 ) -> Result<(), StoreError> {
     append(conn, directory_entry(issuer, facts, Event::Revoked)).await
 }
 
-async fn append(conn: &mut SqliteConnection, mut entry: Entry) -> Result<(), StoreError> {
+async fn append(conn: &mut Connection, mut entry: Entry) -> Result<(), StoreError> {
     let last = sqlx::query("SELECT entry FROM directory_entries ORDER BY position DESC LIMIT 1")
         .fetch_optional(&mut *conn)
         .await?
@@ -38,7 +39,7 @@ async fn append(conn: &mut SqliteConnection, mut entry: Entry) -> Result<(), Sto
 
     let position = i64::try_from(entry.index).map_err(|_| StoreError::Corrupt("directory"))?;
     let json = serde_json::to_string(&entry).expect("an entry is plain data");
-    sqlx::query("INSERT INTO directory_entries (position, entry) VALUES (?, ?)")
+    sqlx::query("INSERT INTO directory_entries (position, entry) VALUES ($1, $2)")
         .bind(position)
         .bind(json)
         .execute(conn)
@@ -47,7 +48,7 @@ async fn append(conn: &mut SqliteConnection, mut entry: Entry) -> Result<(), Sto
 }
 
 /// All entries.
-pub(super) async fn all(conn: &mut SqliteConnection) -> Result<Vec<Entry>, StoreError> {
+pub(super) async fn all(conn: &mut Connection) -> Result<Vec<Entry>, StoreError> {
     sqlx::query("SELECT entry FROM directory_entries ORDER BY position")
         .fetch_all(conn)
         .await?

@@ -3,9 +3,10 @@
 use std::collections::{BTreeSet, HashMap};
 
 use messages::{KeyId, encoding::Fixed};
-use sqlx::{Row as _, SqliteConnection};
+use sqlx::Row as _;
 
 use super::{
+    Connection,
     keys::{bytes, total},
     packed::Packed,
 };
@@ -16,19 +17,20 @@ use crate::{
 
 /// Rows of 32 bytes.
 const LOOK_UP: &str = "
-    WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?2)
+    WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $2)
     SELECT s.signing_id, s.key_id FROM n CROSS JOIN signing_requests s
-    WHERE s.signing_id = substr(?1, 32 * n.i + 1, 32)";
+    WHERE s.signing_id = substr($1, 32 * n.i + 1, 32)";
 
 /// Rows of 48 bytes: signing id and key id.
 const INSERT: &str = "
-    WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?2)
-    INSERT OR REPLACE INTO signing_requests (signing_id, key_id)
-    SELECT substr(?1, 48 * i + 1, 32), substr(?1, 48 * i + 33, 16) FROM n";
+    WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $2)
+    INSERT INTO signing_requests (signing_id, key_id)
+    SELECT substr($1, 48 * i + 1, 32), substr($1, 48 * i + 33, 16) FROM n WHERE TRUE
+    ON CONFLICT (signing_id) DO UPDATE SET key_id = excluded.key_id";
 
 /// Counts each request that was not counted before for a key that is still good.
 pub(super) async fn count(
-    conn: &mut SqliteConnection,
+    conn: &mut Connection,
     batch: &[Signing],
 ) -> Result<Vec<Counted>, StoreError> {
     let mut known = look_up(conn, batch).await?;
@@ -59,7 +61,7 @@ pub(super) async fn count(
 
 /// The keys that these requests were signed with.
 async fn look_up(
-    conn: &mut SqliteConnection,
+    conn: &mut Connection,
     batch: &[Signing],
 ) -> Result<HashMap<SigningId, KeyId>, StoreError> {
     let mut packed = Packed::with_capacity(batch.len(), 32);
@@ -94,11 +96,11 @@ struct Total {
 }
 
 impl Totals {
-    async fn read(conn: &mut SqliteConnection, keys: BTreeSet<KeyId>) -> Result<Self, StoreError> {
+    async fn read(conn: &mut Connection, keys: BTreeSet<KeyId>) -> Result<Self, StoreError> {
         let mut totals = HashMap::with_capacity(keys.len());
         for key in keys {
             let row = sqlx::query(
-                "SELECT revoked, signed_total, redeemed_total FROM issuer_keys WHERE key_id = ?",
+                "SELECT revoked, signed_total, redeemed_total FROM issuer_keys WHERE key_id = $1",
             )
             .bind(key.as_bytes().as_slice())
             .fetch_optional(&mut *conn)
@@ -144,11 +146,11 @@ impl Totals {
         self.0.get_mut(&key).ok_or(StoreError::Corrupt("key"))
     }
 
-    async fn write(&self, conn: &mut SqliteConnection) -> Result<(), StoreError> {
+    async fn write(&self, conn: &mut Connection) -> Result<(), StoreError> {
         for (key, total) in self.0.iter().filter(|(_, total)| total.changed) {
             let signed =
                 i64::try_from(total.signed).map_err(|_| StoreError::Corrupt("signed_total"))?;
-            sqlx::query("UPDATE issuer_keys SET signed_total = ? WHERE key_id = ?")
+            sqlx::query("UPDATE issuer_keys SET signed_total = $1 WHERE key_id = $2")
                 .bind(signed)
                 .bind(key.as_bytes().as_slice())
                 .execute(&mut *conn)

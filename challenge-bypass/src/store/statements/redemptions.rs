@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use messages::{KeyId, encoding::Fixed};
-use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
+use sqlx::Row as _;
 
 use super::{
+    Connection, EngineRow,
     keys::{bytes, total},
     packed::Packed,
 };
@@ -17,31 +18,30 @@ use crate::{
 };
 
 /// What was spent, from rows of 48 bytes, key id and token, and the counters of the keys in rows of
-/// 16. One statement, as each costs a turn of the connection's thread. `CROSS JOIN` keeps the order:
-/// each row is one descent of a primary key.
+/// 16. One statement, as each costs a turn of the connection's thread, or a way to the server and back. `CROSS JOIN` keeps
+/// SQLite to the order: each row is one descent of a primary key.
 const LOOK_UP: &str = "
     WITH RECURSIVE
-        n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?2),
-        k (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM k WHERE i + 1 < ?4)
-    SELECT n.i, r.binding, NULL AS revoked, NULL AS signed_total, NULL AS redeemed_total
+        n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $2),
+        k (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM k WHERE i + 1 < $4)
+    SELECT CAST(n.i AS BIGINT) AS i, r.binding, NULL AS revoked, NULL AS signed_total, NULL AS redeemed_total
     FROM n CROSS JOIN redemptions r
-    WHERE r.key_id = substr(?1, 48 * n.i + 1, 16) AND r.spent = substr(?1, 48 * n.i + 17, 32)
+    WHERE r.key_id = substr($1, 48 * n.i + 1, 16) AND r.spent = substr($1, 48 * n.i + 17, 32)
     UNION ALL
-    SELECT k.i, NULL, c.revoked, c.signed_total, c.redeemed_total
+    SELECT CAST(k.i AS BIGINT), NULL, c.revoked, c.signed_total, c.redeemed_total
     FROM k CROSS JOIN issuer_keys c
-    WHERE c.key_id = substr(?3, 16 * k.i + 1, 16)";
+    WHERE c.key_id = substr($3, 16 * k.i + 1, 16)";
 
-/// Moves a key's counter, and inserts rows of 80 bytes: key id, token and binding.
+/// Inserts rows of 80 bytes: key id, token and binding.
 const SPEND: &str = "
-    UPDATE issuer_keys SET redeemed_total = ?2 WHERE key_id = ?1;
-    WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?4)
+    WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $2)
     INSERT INTO redemptions (key_id, spent, binding, redeemed_on)
-    SELECT substr(?3, 80 * i + 1, 16), substr(?3, 80 * i + 17, 32), substr(?3, 80 * i + 49, 32), ?5
+    SELECT substr($1, 80 * i + 1, 16), substr($1, 80 * i + 17, 32), substr($1, 80 * i + 49, 32), $3
     FROM n";
 
 /// What is known about each claim.
 pub(super) async fn look_up(
-    conn: &mut SqliteConnection,
+    conn: &mut Connection,
     claims: &[&Claim],
 ) -> Result<Vec<Found>, StoreError> {
     let (mut found, counters) = known(conn, claims).await?;
@@ -55,7 +55,7 @@ pub(super) async fn look_up(
 
 /// Spends what may be spent: for each key, all rows of all requests in one statement.
 pub(super) async fn spend(
-    conn: &mut SqliteConnection,
+    conn: &mut Connection,
     batch: &[VerifiedRedemption],
     day: NaiveDate,
     rules: &Rules,
@@ -72,7 +72,7 @@ pub(super) async fn spend(
 
 /// What each claim's tokens were spent on, and what their keys have done.
 async fn known(
-    conn: &mut SqliteConnection,
+    conn: &mut Connection,
     claims: &[&Claim],
 ) -> Result<(Vec<Found>, BTreeMap<KeyId, Counter>), StoreError> {
     let mut found: Vec<Found> = claims
@@ -129,7 +129,7 @@ fn packed_tokens(claims: &[&Claim]) -> (Packed, Vec<(usize, usize)>) {
     (packed, places)
 }
 
-fn counter(row: &SqliteRow) -> Result<Counter, StoreError> {
+fn counter(row: &EngineRow) -> Result<Counter, StoreError> {
     Ok(Counter {
         revoked: row.try_get("revoked")?,
         signed_total: total(row, "signed_total")?,
@@ -139,7 +139,7 @@ fn counter(row: &SqliteRow) -> Result<Counter, StoreError> {
 
 /// Writes a key's spent tokens, in the order of digests, and its counter.
 async fn write(
-    conn: &mut SqliteConnection,
+    conn: &mut Connection,
     key: KeyId,
     counter: &Counter,
     claims: impl Iterator<Item = &Claim>,
@@ -158,16 +158,18 @@ async fn write(
     let total =
         i64::try_from(counter.redeemed_total).map_err(|_| StoreError::Corrupt("redeemed_total"))?;
     let rows = packed.rows();
-    let written = sqlx::query(SPEND)
+    let moved = sqlx::query("UPDATE issuer_keys SET redeemed_total = $2 WHERE key_id = $1")
         .bind(key.as_bytes().as_slice())
         .bind(total)
+        .execute(&mut *conn)
+        .await?;
+    let written = sqlx::query(SPEND)
         .bind(packed.into_bytes())
         .bind(rows)
         .bind(day.to_string())
         .execute(conn)
         .await?;
-    // The counter is one row more.
-    if i64::try_from(written.rows_affected()) == Ok(rows + 1) {
+    if moved.rows_affected() == 1 && i64::try_from(written.rows_affected()) == Ok(rows) {
         Ok(())
     } else {
         Err(StoreError::Corrupt("redemptions"))

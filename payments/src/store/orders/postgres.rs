@@ -1,0 +1,18 @@
+//! The orders' database in PostgreSQL.
+
+use service_kit::{
+    db::postgres::{Connection, Database, Driver, OpenError, Row as EngineRow},
+    outbox::postgres::insert,
+};
+
+use super::POSTGRES as MIGRATOR;
+use crate::store::publications::PostgresPublications as TablePublications;
+
+#[expect(clippy::duplicate_mod, reason = "each engine compiles the statements")]
+#[path = "statements/mod.rs"]
+mod statements;
+
+pub use statements::TableOrders as PostgresOrders;
+
+#[cfg(test)]
+mod tests;
