@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
-use messages::{KeyId, directory::Entry};
+use messages::{
+    KeyId,
+    directory::{CheckedChange, Entry},
+};
 use service_kit::db::{OpenError, Sqlite};
 use sqlx::migrate::Migrator;
 
@@ -12,7 +15,8 @@ use super::{Added, Counted, Created, Signing, Store, StoreError, StoredKey};
 use crate::{
     Rules,
     domain::{
-        Claim, Found, Issuer, IssuerKey, IssuerName, NewKey, SealedKey, Spend, VerifiedRedemption,
+        Claim, Found, Issuer, IssuerKey, IssuerName, KeyChanged, NewKey, SealedKey, Spend,
+        VerifiedRedemption,
     },
 };
 
@@ -151,6 +155,13 @@ impl Store for SqliteStore {
 
     async fn directory(&self) -> Result<Vec<Entry>, StoreError> {
         directory::all(&mut *self.db.readers().acquire().await?).await
+    }
+
+    async fn change_directory_key(&self, change: &CheckedChange) -> Result<KeyChanged, StoreError> {
+        let mut tx = self.db.begin().await?;
+        let changed = directory::change_key(&mut tx, change).await?;
+        tx.commit().await?;
+        Ok(changed)
     }
 
     async fn forget_secrets(&self, time: DateTime<Utc>) -> Result<u64, StoreError> {
