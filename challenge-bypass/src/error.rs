@@ -1,6 +1,7 @@
 //! What can go wrong, and what the caller is told about it.
 
 use axum::response::{IntoResponse, Response};
+use messages::directory::{OutOfTurn, UnsignedChange};
 use service_kit::{
     Problem,
     crypto::PoolError,
@@ -42,6 +43,9 @@ pub enum Error {
     /// A test planned this failure.
     #[error(transparent)]
     Crashed(#[from] Crashed),
+    /// A change of the directory key does not go on from those before it.
+    #[error(transparent)]
+    DirectoryKey(#[from] OutOfTurn),
     /// The work of several requests failed, or there was too much of it.
     #[error(transparent)]
     Group(#[from] GroupError),
@@ -90,6 +94,9 @@ pub enum Error {
     /// No bearer token, or a wrong one.
     #[error("the bearer token is missing or wrong")]
     Unauthorized,
+    /// A change of the directory key is not signed by both keys.
+    #[error(transparent)]
+    UnsignedChange(#[from] UnsignedChange),
     /// There is no issuer of that name.
     #[error("there is no such issuer")]
     UnknownIssuer,
@@ -133,6 +140,7 @@ impl Error {
             Self::InvalidTerms(error) => {
                 return Problem::new(Slug::InvalidBody).invalid(error.field(), error.to_string());
             }
+            Self::UnsignedChange(error) => return unsigned_change(*error),
             Self::Group(GroupError::Full) => {
                 return Problem::new(Slug::Overloaded).retry_after(RetryAfter::Seconds1);
             }
@@ -145,6 +153,7 @@ impl Error {
             Self::BadSignature(BadSignature) => Slug::BadSignature,
             // The caller may try again: nothing is lost, and a database that fails may come back.
             Self::Crashed(_) | Self::Group(GroupError::Failed) | Self::Store(_) => Slug::NotReady,
+            Self::DirectoryKey(_) => Slug::DirectoryKeyConflict,
             Self::InvalidName(IssuerNameError) => Slug::InvalidPath,
             Self::IssuerExists => Slug::IssuerExists,
             Self::KeyExpired => Slug::KeyExpired,
@@ -190,6 +199,14 @@ fn invalid_redemption(error: InvalidRedemption) -> Problem {
         InvalidRedemption::MixedKeys => return Slug::MixedKeys.into(),
         InvalidRedemption::Payload { .. } => "/payload",
         InvalidRedemption::Tokens { .. } => "/tokens",
+    };
+    Problem::new(Slug::InvalidBody).invalid(field, error.to_string())
+}
+
+fn unsigned_change(error: UnsignedChange) -> Problem {
+    let field = match error {
+        UnsignedChange::New => "/signatures/new",
+        UnsignedChange::Previous => "/signatures/previous",
     };
     Problem::new(Slug::InvalidBody).invalid(field, error.to_string())
 }

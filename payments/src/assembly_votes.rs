@@ -19,8 +19,8 @@ use service_kit::{
 
 use crate::{
     challenge_bypass::Client,
-    config::Config,
-    domain::issuer::IssuerSpec,
+    config::{Config, Secrets},
+    domain::{directory_keys::DirectoryKeys, issuer::IssuerSpec},
     jobs::{
         directory::{DirectoryHealth, DirectoryJob},
         funds::{FundsHealth, FundsJob},
@@ -204,7 +204,7 @@ fn publishing_jobs(
     directory: &Arc<PublishedDirectory>,
     health: &FiguresHealth,
 ) -> anyhow::Result<Vec<Arc<dyn Job>>> {
-    let secret = parts.config.secrets.directory_key_file.read_key()?;
+    let keys = directory_keys(&parts.config.secrets)?;
     Ok(vec![
         Arc::new(IssuersJob {
             keeper: Arc::new(parts.client.clone()),
@@ -215,7 +215,7 @@ fn publishing_jobs(
             store: Arc::clone(&parts.publications),
             published: Arc::clone(directory),
             issuers: parts.issuers.clone(),
-            key: SigningKey::from_bytes(&secret),
+            keys,
             log: Arc::clone(&parts.log),
             topic: topics.directory.clone(),
             health: health.directory.clone(),
@@ -237,6 +237,20 @@ fn publishing_jobs(
             clock: parts.clock.clone(),
         }),
     ])
+}
+
+fn directory_keys(secrets: &Secrets) -> anyhow::Result<DirectoryKeys> {
+    let present = SigningKey::from_bytes(&*secrets.directory_key_file.read_key()?);
+    let file = &secrets.previous_directory_key_file;
+    if file.is_unset() {
+        return Ok(DirectoryKeys::new(present, None));
+    }
+    let previous = SigningKey::from_bytes(&*file.read_key()?);
+    anyhow::ensure!(
+        previous != present,
+        "secrets.previous_directory_key_file has the same key as secrets.directory_key_file"
+    );
+    Ok(DirectoryKeys::new(present, Some(previous)))
 }
 
 async fn ensure_topics(parts: &VotesSideParts<'_>, topics: &Topics) -> anyhow::Result<()> {

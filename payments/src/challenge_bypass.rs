@@ -12,7 +12,7 @@ use messages::{
     challenge_bypass::{
         Issuer, IssuerTerms, RedemptionRequest, RedemptionResponse, SigningRequest, SigningResponse,
     },
-    directory::Directory,
+    directory::{Directory, KeyChange},
     problem::{Problem, Slug},
 };
 use reqwest::{Method, StatusCode};
@@ -82,6 +82,12 @@ impl Client {
         answer(self.call(Method::GET, &["v4", "key-directory"])).await
     }
 
+    /// Appends that the directory key was changed, unless it was, and returns the directory.
+    pub async fn post_directory_key(&self, change: &KeyChange) -> Result<Directory, Error> {
+        let call = self.call(Method::POST, &["v4", "directory-keys"]);
+        answer(call.json(change)).await
+    }
+
     fn call(&self, method: Method, path: &[&str]) -> reqwest::RequestBuilder {
         let mut url = self.base.clone();
         // An address that cannot have a path fails in `send`, like any other that leads nowhere.
@@ -103,6 +109,9 @@ pub trait Issuers: fmt::Debug + Send + Sync {
 
     /// The key directory, without heads: those are signed here.
     async fn directory(&self) -> Result<Directory, Error>;
+
+    /// Appends that the directory key was changed, unless it was, and returns the directory.
+    async fn change_directory_key(&self, change: &KeyChange) -> Result<Directory, Error>;
 }
 
 #[async_trait]
@@ -117,6 +126,10 @@ impl Issuers for Client {
 
     async fn directory(&self) -> Result<Directory, Error> {
         self.key_directory().await
+    }
+
+    async fn change_directory_key(&self, change: &KeyChange) -> Result<Directory, Error> {
+        self.post_directory_key(change).await
     }
 }
 

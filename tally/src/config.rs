@@ -108,8 +108,8 @@ pub struct Retention {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Directory {
-    /// The public half of payments' directory key, in base64.
-    pub public_key: String,
+    /// The public halves of payments' directory keys, in base64: several while one is changed.
+    pub public_keys: Vec<String>,
 }
 
 /// What one request may ask for.

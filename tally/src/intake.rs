@@ -43,8 +43,8 @@ pub struct IntakeParts {
     pub lease_lasts: Duration,
     /// For how many months events are remembered.
     pub event_id_months: u32,
-    /// The key that signs the key directory's heads.
-    pub directory_key: VerifyingKey,
+    /// The keys that sign the key directory's heads: which of them when, only the entries say.
+    pub directory_keys: Vec<VerifyingKey>,
     /// Whether reading has stopped for an operator to decide.
     pub health: Health,
     /// The order to stop: however long the log is, no batch begins after it.
@@ -322,7 +322,8 @@ impl Intake {
     fn directory_head(&self, value: &[u8], today: NaiveDate) -> Result<Head, Refusal> {
         let record = DirectoryHead::decode(value).map_err(|_| Refusal::NotARecord)?;
         let head = Head::try_from(record).map_err(|_| Refusal::NotARecord)?;
-        if !head.is_signed_by(&self.parts.directory_key) {
+        let mut keys = self.parts.directory_keys.iter();
+        if !keys.any(|key| head.is_signed_by(key)) {
             return Err(Refusal::BadSignature);
         }
         // A head of a later day would stand before every true one until then.

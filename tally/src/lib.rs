@@ -42,7 +42,7 @@ use anyhow::Context as _;
 use chrono::TimeDelta;
 use clock::Clock;
 use ed25519_dalek::VerifyingKey;
-use messages::PublicKey;
+use messages::encoding::Fixed;
 use secrecy::ExposeSecret as _;
 use service_kit::{
     Service,
@@ -134,7 +134,7 @@ pub async fn open(config: &Config, deps: &Deps) -> anyhow::Result<Parts> {
         clock: deps.clock.clone(),
         lease_lasts: lease_lasts(config),
         event_id_months: event_id_months(config)?,
-        directory_key: directory_key(config)?,
+        directory_keys: directory_keys(config)?,
         health: health.clone(),
         shutdown: shutdown.clone(),
         faults: deps.rules.faults.clone(),
@@ -278,11 +278,22 @@ fn event_id_months(config: &Config) -> anyhow::Result<u32> {
     Ok(months)
 }
 
+/// More keys than a change has at once, and few enough to try each on every head.
+const DIRECTORY_KEYS_MAX: usize = 8;
+
 /// A witness that cannot check signatures would keep whatever is written to the topic.
-fn directory_key(config: &Config) -> anyhow::Result<VerifyingKey> {
-    let wrong = "directory.public_key is not the public half of payments' directory key in base64";
-    let bytes: PublicKey = config.directory.public_key.parse().context(wrong)?;
-    VerifyingKey::from_bytes(bytes.as_bytes())
-        .ok()
-        .context(wrong)
+fn directory_keys(config: &Config) -> anyhow::Result<Vec<VerifyingKey>> {
+    let texts = &config.directory.public_keys;
+    anyhow::ensure!(
+        (1..=DIRECTORY_KEYS_MAX).contains(&texts.len()),
+        "directory.public_keys does not have 1 to {DIRECTORY_KEYS_MAX} keys"
+    );
+    let wrong = "directory.public_keys has one that is no public half of a directory key in base64";
+    let read = |text: &String| {
+        let bytes: Fixed<32> = text.parse().context(wrong)?;
+        VerifyingKey::from_bytes(bytes.as_bytes())
+            .ok()
+            .context(wrong)
+    };
+    texts.iter().map(read).collect()
 }

@@ -184,7 +184,10 @@ impl Layout {
             .set("database.url", self.sqlite("tally.db"))
             .set("event_log.url", self.event_log())
             .set_path("ledger.head_key_file", &secret("tally-head"))
-            .set("directory.public_key", Fixed(self.directory_key.to_bytes()))
+            .set_list(
+                "directory.public_keys",
+                &[&Fixed(self.directory_key.to_bytes()).to_string()],
+            )
             .set_path("auth.bearer_tokens_file", &secret("tally-token"));
     }
 

@@ -3,7 +3,7 @@
 use messages::{
     FundingSource, KeyId, PublicKey,
     challenge_bypass::{self as api, Derivation},
-    directory::{CHAIN_START, Entry, Event},
+    directory::{CHAIN_START, Entry, Event, IssuerKeyEntry},
 };
 
 use super::{Issuer, IssuerName, KeyWindow, SealedKey};
@@ -69,7 +69,7 @@ pub struct NewKey {
 
 /// The directory's line about `event` of a key; its place and hash are set where it is appended.
 pub fn directory_entry(issuer: &Issuer, facts: &KeyFacts, event: Event) -> Entry {
-    Entry {
+    Entry::IssuerKey(IssuerKeyEntry {
         index: 0,
         issuer: facts.issuer.to_string(),
         key_id: facts.id(),
@@ -82,5 +82,5 @@ pub fn directory_entry(issuer: &Issuer, facts: &KeyFacts, event: Event) -> Entry
         redeem_until: facts.window.redeem_until,
         event,
         hash: CHAIN_START,
-    }
+    })
 }

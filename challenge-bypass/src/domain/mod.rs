@@ -1,6 +1,7 @@
 //! Types and rules without I/O: what has been through a check is another type.
 
 mod batch;
+mod directory_key;
 mod issuer;
 mod key;
 mod period;
@@ -13,6 +14,7 @@ mod token;
 mod window;
 
 pub use batch::{Counter, Decided, decide};
+pub use directory_key::{KeyChanged, judge_change};
 pub use issuer::{InvalidTerms, Issuer, IssuerName, IssuerNameError, Terms};
 pub use key::{IssuerKey, KeyFacts, NewKey, directory_entry};
 pub use period::{KeyPeriod, KeyPeriodError};

@@ -24,6 +24,7 @@ use crate::{AppState, auth};
         description = "Issuers and their keys, signing, redemption"
     ),
     paths(
+        directory::change_key,
         directory::get,
         issuers::get,
         issuers::put,
@@ -46,6 +47,7 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/v4/issuers/{name}/keys/rotate", post(keys::rotate))
         .route("/v4/keys/{keyId}/revoke", post(keys::revoke))
         .route("/v4/redemptions", redemptions)
+        .route("/v4/directory-keys", post(directory::change_key))
         .route("/v4/key-directory", get(directory::get));
     let routes = if state.tokens.is_empty() {
         routes

@@ -12,11 +12,12 @@ mod signings;
 
 use messages::{
     KeyId,
-    directory::{Event, check_chain},
+    directory::{CheckedChange, Entry, Event, KeyChange, KeySequence, OutOfTurn, check_chain},
     encoding::Fixed,
 };
 
 use super::{Added, Created, Store};
+use crate::domain::KeyChanged;
 use fixtures::{days, issuer, key, new_key, sealer, stored_issuer, time};
 
 /// Calls `$run` with the name and the future-making function of each case.
@@ -29,6 +30,7 @@ macro_rules! store_contract {
             a_public_key_is_of_one_issuer,
             a_revoked_key_makes_room_and_loses_its_secret,
             the_directory_is_a_chain_of_what_happened,
+            the_directory_key_changes_once_and_in_turn,
             secrets_can_be_sealed_anew,
             secrets_of_ended_keys_are_forgotten,
             signings_are_counted_once,
@@ -171,6 +173,7 @@ pub async fn the_directory_is_a_chain_of_what_happened(store: &dyn Store) {
     assert_eq!(check_chain(&entries), Ok(()));
     let told: Vec<_> = entries
         .iter()
+        .map(|entry| entry.issuer_key().unwrap())
         .map(|entry| (entry.key_id, entry.event))
         .collect();
     let expected = [
@@ -179,12 +182,45 @@ pub async fn the_directory_is_a_chain_of_what_happened(store: &dyn Store) {
         (first.id(), Event::Revoked),
     ];
     assert_eq!(told, expected);
-    let entry = &entries[1];
+    let entry = entries[1].issuer_key().unwrap();
     assert_eq!(entry.issuer, "a");
     assert_eq!(entry.public_key, second.facts.public_key);
     assert_eq!(entry.base_vote_value, issuer("a").terms.price);
     assert_eq!(entry.sign_from, days(30));
     assert_eq!(entry.redeem_until, days(90));
+}
+
+/// A repeat changes nothing, and what does not go on from the last change is refused.
+pub async fn the_directory_key_changes_once_and_in_turn(store: &dyn Store) {
+    stored_issuer(store, "a").await;
+    let change = |previous: u8, new: u8| -> CheckedChange {
+        let [previous, new] =
+            [previous, new].map(|seed| ed25519_dalek::SigningKey::from_bytes(&[seed; 32]));
+        KeyChange::sign(&previous, &new).check().unwrap()
+    };
+    let changed = async |change| store.change_directory_key(&change).await.unwrap();
+
+    assert_eq!(changed(change(1, 2)).await, KeyChanged::Now);
+    assert_eq!(changed(change(1, 2)).await, KeyChanged::Before);
+    let refused = [
+        (change(1, 3), OutOfTurn::NotInForce),
+        (change(2, 1), OutOfTurn::Returns),
+    ];
+    for (change, cause) in refused {
+        assert_eq!(changed(change).await, KeyChanged::Refused(cause));
+    }
+    stored_issuer(store, "b").await;
+    assert_eq!(changed(change(2, 3)).await, KeyChanged::Now);
+
+    let entries = store.directory().await.unwrap();
+    assert_eq!(check_chain(&entries), Ok(()));
+    let about_keys: Vec<_> = entries
+        .iter()
+        .map(|entry| matches!(entry, Entry::DirectoryKey(_)))
+        .collect();
+    assert_eq!(about_keys, [false, true, false, true]);
+    let keys = KeySequence::of(&entries).unwrap();
+    assert_eq!(keys.last(), Some(change(2, 3).new_key()));
 }
 
 /// What is sealed anew opens as before, and what was deleted stays deleted.

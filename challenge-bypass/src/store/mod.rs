@@ -8,7 +8,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
-use messages::{KeyId, directory::Entry};
+use messages::{
+    KeyId,
+    directory::{CheckedChange, Entry},
+};
 #[cfg(not(feature = "postgres"))]
 use service_kit::db::NoEngine;
 use service_kit::db::{self, Engine};
@@ -17,8 +20,8 @@ use sqlx::migrate::Migrator;
 use crate::{
     Rules,
     domain::{
-        Claim, Found, Issuer, IssuerKey, IssuerName, KeyFacts, NewKey, SealedKey, SigningId, Spend,
-        VerifiedRedemption,
+        Claim, Found, Issuer, IssuerKey, IssuerName, KeyChanged, KeyFacts, NewKey, SealedKey,
+        SigningId, Spend, VerifiedRedemption,
     },
 };
 
@@ -169,6 +172,10 @@ pub trait Store: Send + Sync {
 
     /// The key directory since index 0.
     async fn directory(&self) -> Result<Vec<Entry>, StoreError>;
+
+    /// Says in the directory that its key was changed, unless the new one is in force already or the
+    /// change does not go on from those before it.
+    async fn change_directory_key(&self, change: &CheckedChange) -> Result<KeyChanged, StoreError>;
 
     /// Deletes the secrets of keys whose `redeem_until` is before `time`. Returns how many.
     async fn forget_secrets(&self, time: DateTime<Utc>) -> Result<u64, StoreError>;

@@ -87,6 +87,9 @@ async fn where_bearer_tokens_are_wanted_each_request_needs_one() {
     problem(get(None).await, Slug::Unauthorized).await;
     problem(get(Some("a-toke")).await, Slug::Unauthorized).await;
     problem(app.get(PATH).await, Slug::Unauthorized).await;
+    let change = serde_json::json!({});
+    let change = app.post("/v4/directory-keys", &change).await;
+    problem(change, Slug::Unauthorized).await;
     assert_eq!(get(Some("another-token")).await.status(), StatusCode::OK);
 }
 

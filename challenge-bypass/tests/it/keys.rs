@@ -100,7 +100,10 @@ async fn a_revoked_key_is_refused_at_once_and_stands_in_the_directory() {
     // Without notice, the next key signs at once.
     assert_ne!(app.issue(1).await[0].key, revoked.public_key);
     let entries = app.directory().await.entries;
-    let events: Vec<_> = entries.iter().map(|entry| entry.event).collect();
+    let events: Vec<_> = entries
+        .iter()
+        .map(|entry| entry.issuer_key().unwrap().event)
+        .collect();
     assert_eq!(events, [Event::Added, Event::Revoked, Event::Added]);
     assert_eq!(check_chain(&entries), Ok(()));
 }
@@ -133,7 +136,8 @@ async fn the_directory_has_the_same_bytes_for_everybody_and_no_validator() {
     assert_eq!(one, other);
 
     let key = &app.keys().await[0];
-    let entry = &app.directory().await.entries[0];
+    let entries = app.directory().await.entries;
+    let entry = entries[0].issuer_key().unwrap();
     assert_eq!(
         (entry.public_key, entry.key_id),
         (key.public_key, key.key_id)

@@ -8,6 +8,7 @@
 
 mod access;
 mod app;
+mod directory_keys;
 mod issuers;
 mod keys;
 mod kill;

@@ -137,7 +137,7 @@ async fn with_a_key_for_each_user_the_signing_key_is_not_in_the_directory() {
     assert!(
         listed
             .iter()
-            .all(|entry| entry.public_key != signed.public_key)
+            .all(|entry| entry.issuer_key().unwrap().public_key != signed.public_key)
     );
 }
 

@@ -50,7 +50,7 @@ pub struct Settings {
     pub server: Arc<dyn Transport>,
     /// Who else saw the directory's heads.
     pub witnesses: Vec<Arc<dyn Transport>>,
-    /// The pinned key of the directory.
+    /// The pinned key of the directory: any one that it ever had.
     pub directory_key: VerifyingKey,
     /// The calendar.
     pub clock: Clock,

@@ -1,7 +1,7 @@
 //! The key directory: which keys everybody sees (contracts §5, threat T12).
 //!
-//! [`Verified::check`] decides what of a directory may be believed: that it is one chain, that the
-//! pinned key signed its heads, that it goes on from what this client saw before, and that others see
+//! [`Verified::check`] decides what of a directory may be believed: that it is one chain, that its
+//! keys, of which the pinned one is any, signed its heads, that it goes on from what this client saw before, and that others see
 //! the same. [`rules::judge`] then decides which of its keys may be used. Both are functions of
 //! their arguments only.
 
@@ -12,7 +12,9 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use ed25519_dalek::VerifyingKey;
-use messages::directory::{BrokenChain, Directory, Entry, Head, check_chain};
+use messages::directory::{
+    BrokenChain, Directory, Entry, Head, KeySequence, PinError, check_chain,
+};
 
 pub use memory::Memory;
 
@@ -41,8 +43,11 @@ pub enum DirectoryError {
         /// The day of the head.
         day: NaiveDate,
     },
-    /// The pinned key did not sign a head.
-    #[error("the head of {day} is not signed by the pinned key")]
+    /// The directory key was changed against the rules, or the pinned key is none of its keys.
+    #[error(transparent)]
+    Key(#[from] PinError),
+    /// The key that is in force where a head ends did not sign it.
+    #[error("the head of {day} is not signed by the directory key in force")]
     Signature {
         /// The day of the head.
         day: NaiveDate,
@@ -50,7 +55,7 @@ pub enum DirectoryError {
 }
 
 impl Verified {
-    /// Checks a directory against the pinned key, the client's memory, and what witnesses saw.
+    /// Checks a directory against the pinned key, which may be any of the directory's keys, the client's memory, and what witnesses saw.
     ///
     /// A head counts when [`Profile::witnesses_min`] witnesses have the very same; from the first day on which
     /// a witness has another head with a valid signature, nothing counts. What the counting heads do
@@ -63,7 +68,8 @@ impl Verified {
         profile: &Profile,
     ) -> Result<Self, DirectoryError> {
         check_chain(&directory.entries)?;
-        check_heads(directory, pinned)?;
+        let keys = KeySequence::pinned(&directory.entries, *pinned)?;
+        check_heads(directory, &keys)?;
         if !memory.is_continued_by(&directory.heads) {
             return Err(DirectoryError::Forgotten);
         }
@@ -71,7 +77,7 @@ impl Verified {
         let seen: Vec<BTreeMap<NaiveDate, &Head>> = witnesses
             .iter()
             .map(|heads| {
-                let signed = heads.iter().filter(|head| head.is_signed_by(pinned));
+                let signed = heads.iter().filter(|head| keys.signed(head));
                 signed.map(|head| (head.day, head)).collect()
             })
             .collect();
@@ -106,7 +112,7 @@ impl Verified {
         &self.heads
     }
 
-    /// Whether a witness was shown another directory, signed by the same key: somebody lies.
+    /// Whether a witness was shown another directory, signed by the same keys: somebody lies.
     pub fn split_view(&self) -> bool {
         self.split_view
     }
@@ -123,7 +129,7 @@ fn is_same(one: &Head, other: &Head) -> bool {
     (one.day, one.size, one.hash) == (other.day, other.size, other.hash)
 }
 
-fn check_heads(directory: &Directory, pinned: &VerifyingKey) -> Result<(), DirectoryError> {
+fn check_heads(directory: &Directory, keys: &KeySequence) -> Result<(), DirectoryError> {
     let mut last: Option<&Head> = None;
     for head in &directory.heads {
         let day = head.day;
@@ -131,7 +137,7 @@ fn check_heads(directory: &Directory, pinned: &VerifyingKey) -> Result<(), Direc
         if !in_order || !head.covers(&directory.entries) {
             return Err(DirectoryError::Head { day });
         }
-        if !head.is_signed_by(pinned) {
+        if !keys.signed(head) {
             return Err(DirectoryError::Signature { day });
         }
         last = Some(head);

@@ -92,6 +92,7 @@ slugs! {
     CredentialsErased = "credentials-erased", 410, "The credentials were erased after their retention time; nothing is signed again.";
     CustodianAnswerInvalid = "custodian-answer-invalid", 502, "The custodian's answer cannot be understood.";
     CustodianUnavailable = "custodian-unavailable", 503, "The custodian cannot be reached; nothing was recorded. Try again later.";
+    DirectoryKeyConflict = "directory-key-conflict", 409, "The directory key to be replaced is not in force, or the new one was before.";
     DuplicateToken = "duplicate-token", 400, "A token stands in the request more than once.";
     Internal = "internal", 500, "The service failed.";
     InvalidBody = "invalid-body", 400, "The body is not what this route takes.";

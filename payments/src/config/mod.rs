@@ -92,6 +92,8 @@ pub struct Secrets {
     pub sku_root_files: Vec<SecretFile>,
     /// 32 bytes in base64: the ed25519 key that signs the directory's heads.
     pub directory_key_file: SecretFile,
+    /// 32 bytes in base64: the key that it replaces; unset where none is being replaced.
+    pub previous_directory_key_file: SecretFile,
 }
 
 /// How challenge-bypass is reached.

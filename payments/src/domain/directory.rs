@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use messages::{
     FundingSource, KeyId, PublicKey,
-    directory::{BrokenChain, Directory, Entry, Event, check_chain},
+    directory::{BrokenChain, Directory, Entry, Event, IssuerKeyEntry, check_chain},
     money::Amount,
 };
 
@@ -55,7 +55,7 @@ impl Keys {
     /// Reads a directory that is known to be a chain.
     pub fn of(directory: &Directory) -> Self {
         let mut keys = HashMap::<KeyId, KnownKey>::new();
-        for entry in &directory.entries {
+        for entry in directory.entries.iter().filter_map(Entry::issuer_key) {
             match entry.event {
                 Event::Added => {
                     // A second entry for one key is not the first one's terms: those never change.
@@ -95,7 +95,7 @@ impl Keys {
     }
 }
 
-fn added(entry: &Entry, directory: &Directory) -> KnownKey {
+fn added(entry: &IssuerKeyEntry, directory: &Directory) -> KnownKey {
     let covering = directory
         .heads
         .iter()
@@ -168,11 +168,10 @@ pub(crate) mod tests {
     /// A directory in which each key signs for 30 days from 2026-01-03 on.
     pub(crate) fn entries(events: &[(u8, Event)]) -> Vec<Entry> {
         let mut entries = Vec::<Entry>::new();
-        for (index, (key, event)) in (0..).zip(events) {
-            let previous = entries.last().map_or(CHAIN_START, |entry| entry.hash);
+        for (key, event) in events {
             let public_key = Fixed([*key; 32]);
-            let entry = Entry {
-                index,
+            let entry = Entry::IssuerKey(IssuerKeyEntry {
+                index: 0,
                 issuer: ISSUER.to_owned(),
                 key_id: KeyId::of(&public_key),
                 public_key,
@@ -184,8 +183,8 @@ pub(crate) mod tests {
                 redeem_until: at("2026-03-04T00:00:00Z"),
                 event: *event,
                 hash: CHAIN_START,
-            };
-            entries.push(entry.chained(&previous));
+            });
+            entries.push(entry.after(entries.last()));
         }
         entries
     }
@@ -261,8 +260,7 @@ pub(crate) mod tests {
         let known = entries(&[(1, Event::Added)]);
         let longer = entries(&[(1, Event::Added), (2, Event::Added)]);
         let other = entries(&[(3, Event::Added), (2, Event::Added)]);
-        let mut broken = longer.clone();
-        broken[1].issuer.push('x');
+        let broken = [longer[0].clone(), other[1].clone()];
 
         assert_eq!(extension(&known, &longer), Ok(&longer[1..]));
         assert_eq!(extension(&known, &known), Ok(&[][..]));

@@ -6,6 +6,7 @@ pub mod card;
 pub mod credentials;
 pub mod derivation;
 pub mod directory;
+pub mod directory_keys;
 pub mod funds;
 pub mod issuer;
 pub mod macaroons;

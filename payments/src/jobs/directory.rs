@@ -1,7 +1,8 @@
 //! Keeps the key directory: fetches its entries every few minutes, and signs the day's head shortly after midnight UTC.
 //!
 //! Entries come from challenge-bypass, which has the keys and not the directory key: whoever holds only one of the two
-//! cannot show a client a key of its own (threat T12). What does not extend the directory that is known is refused.
+//! cannot show a client a key of its own (threat T12). When a new directory key is configured, challenge-bypass appends
+//! the entry that both keys signed before the new one signs anything. What does not extend the directory that is known is refused.
 //! Clients use a key when a head covers it; payments sells nothing under a revoked one from the next fetch on.
 //!
 //! Head and record for the topic are stored in one transaction, so dying at any point means doing it again. A service
@@ -15,11 +16,10 @@ use anyhow::Context as _;
 use async_trait::async_trait;
 use chrono::{NaiveDate, TimeDelta};
 use clock::Clock;
-use ed25519_dalek::SigningKey;
 use messages::{
     avro::{DirectoryHead, Record as _},
     digest::H,
-    directory::{Directory, Head},
+    directory::{Directory, Entry, Head},
 };
 use service_kit::{
     event_log::EventLog,
@@ -31,7 +31,11 @@ pub use heads::{DirectoryHealth, Disagreement};
 
 use crate::{
     challenge_bypass::Issuers,
-    domain::{directory::extension, issuer::IssuerSpec},
+    domain::{
+        directory::extension,
+        directory_keys::{DirectoryKeys, KeyTrouble},
+        issuer::IssuerSpec,
+    },
     published::PublishedDirectory,
     store::publications::Publications,
 };
@@ -52,13 +56,13 @@ pub struct DirectoryJob {
     pub published: Arc<PublishedDirectory>,
     /// The issuers whose keys the first head must cover.
     pub issuers: Vec<IssuerSpec>,
-    /// The directory key, which clients have pinned.
-    pub key: SigningKey,
+    /// The directory key, and the one that it replaces. Clients have pinned one of the directory's.
+    pub keys: DirectoryKeys,
     /// Where heads are published.
     pub log: Arc<dyn EventLog>,
     /// The topic of the heads.
     pub topic: String,
-    /// Whether the heads on the topic are ours.
+    /// Whether the heads on the topic and the key in force are ours.
     pub health: DirectoryHealth,
     /// How long after a fetch the next one comes.
     pub poll: TimeDelta,
@@ -75,7 +79,13 @@ impl DirectoryJob {
             .directory()
             .await
             .context("the key directory cannot be fetched")?;
+        self.store_new(known, &fetched).await
+    }
+
+    /// Stores what `fetched` has that `known` lacks. Entries that would make clients refuse the directory are not stored.
+    async fn store_new(&self, known: Directory, fetched: &Directory) -> anyhow::Result<Directory> {
         let new = extension(&known.entries, &fetched.entries)?;
+        self.noted(self.keys.sequence(&fetched.entries, &known.heads))?;
         if new.is_empty() {
             return Ok(known);
         }
@@ -89,7 +99,9 @@ impl DirectoryJob {
         let published = heads::published(&*self.log, &self.topic)
             .await
             .context("the published heads cannot be read")?;
-        let missing = heads::missing(published, &known, &self.key.verifying_key());
+        let all = known.heads.iter().chain(&published);
+        let sequence = self.noted(self.keys.sequence(&known.entries, all))?;
+        let missing = heads::missing(published, &known, &sequence, &self.keys);
         self.health.note(missing.as_ref().err().copied());
         let missing = missing?;
         if missing.is_empty() {
@@ -103,9 +115,28 @@ impl DirectoryJob {
         Ok(self.store.directory().await?)
     }
 
+    /// Brings the present key into force, and returns the directory in which it is.
+    async fn change_key(&self, known: Directory) -> anyhow::Result<Directory> {
+        let Some(change) = self.noted(self.keys.due_change(&known))? else {
+            return Ok(known);
+        };
+        let changed = self.keeper.change_directory_key(&change).await;
+        let changed = changed.context("the directory key cannot be changed")?;
+        let known = self.store_new(known, &changed).await?;
+        let is_due = self.noted(self.keys.due_change(&known))?.is_some();
+        anyhow::ensure!(!is_due, "challenge-bypass did not change the directory key");
+        tracing::warn!("the directory key was changed");
+        Ok(known)
+    }
+
+    fn noted<T>(&self, result: Result<T, KeyTrouble>) -> Result<T, KeyTrouble> {
+        self.health.note_key(result.as_ref().err().copied());
+        result
+    }
+
     /// Signs and stores the head of `day` over `known`, and returns the directory with it.
     async fn sign_head(&self, day: NaiveDate, known: &Directory) -> anyhow::Result<Directory> {
-        let head = Head::sign(day, &known.entries, &self.key);
+        let head = Head::sign(day, &known.entries, self.keys.present());
         let row = Row {
             id: H::new("bt/directory-row/1")
                 .part(day.to_string().as_bytes())
@@ -124,6 +155,7 @@ impl DirectoryJob {
             known
                 .entries
                 .iter()
+                .filter_map(Entry::issuer_key)
                 .any(|entry| entry.issuer == issuer.name)
         };
         self.issuers.iter().all(listed)
@@ -141,6 +173,14 @@ impl Job for DirectoryJob {
         if !self.published.was_fetched() {
             known = self.put_back(known).await?;
         }
+        known = match self.change_key(known.clone()).await {
+            Ok(known) => known,
+            Err(error) => {
+                // Served all the same: nothing is sold under a key that was revoked.
+                self.published.replace(known);
+                return Err(error);
+            }
+        };
         let now = self.clock.now();
         let (hour, minute) = HOUR_AND_MINUTE;
         let last = known.heads.last().map(|head| head.day);

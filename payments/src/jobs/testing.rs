@@ -14,7 +14,7 @@ use clock::Clock;
 use messages::{
     FundingSource, KeyId,
     challenge_bypass::{Derivation, Issuer, IssuerKey, IssuerTerms},
-    directory::{Directory, Entry},
+    directory::{Directory, Entry, KeyChange, KeySequence},
     encoding::Fixed,
     problem::Slug,
 };
@@ -124,6 +124,21 @@ impl Issuers for Keeper {
             entries: self.entries.lock().unwrap().clone(),
             heads: Vec::new(),
         })
+    }
+
+    async fn change_directory_key(&self, change: &KeyChange) -> Result<Directory, Error> {
+        self.up()?;
+        let mut entries = self.entries.lock().unwrap().clone();
+        let change = change.check().unwrap();
+        let mut keys = KeySequence::of(&entries).unwrap();
+        if keys.last() != Some(change.new_key()) {
+            let conflict = Error::Refused(Slug::DirectoryKeyConflict);
+            let index = u64::try_from(entries.len()).unwrap();
+            keys.change(index, &change).map_err(|_| conflict)?;
+            entries.push(Entry::from(&change).after(entries.last()));
+        }
+        self.entries.lock().unwrap().clone_from(&entries);
+        self.directory().await
     }
 }
 

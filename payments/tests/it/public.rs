@@ -92,7 +92,7 @@ async fn anonymity_sets_are_rounded_after_summing_and_stand_still_for_an_hour() 
     let mut house = House::start().await;
     let directory = house.get("/v1/key-directory").await;
     let directory: Directory = serde_json::from_slice(&directory.body).unwrap();
-    let key = directory.entries[0].key_id;
+    let key = directory.entries[0].issuer_key().unwrap().key_id;
     house.signed_orders(key, "2026-01-04", 5).await;
     house.signed_orders(key, "2026-01-05", 6).await;
     house
@@ -110,7 +110,10 @@ async fn anonymity_sets_are_rounded_after_summing_and_stand_still_for_an_hour() 
     };
     assert_eq!(
         (set.key_id, set.funding_source),
-        (key, directory.entries[0].funding_source)
+        (
+            key,
+            directory.entries[0].issuer_key().unwrap().funding_source
+        )
     );
     let days: Vec<_> = set
         .days

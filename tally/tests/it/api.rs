@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
-use messages::{directory::WitnessedHeads, problem::Slug};
+use messages::{directory::WitnessedHeads, encoding::Fixed, problem::Slug};
 use reqwest::StatusCode;
 use service_kit::tls;
 use tally::{Config, Rules};
@@ -237,6 +237,32 @@ async fn the_witness_shows_heads_to_everybody_and_never_conditionally() {
     assert_eq!(answer.status(), StatusCode::OK);
     assert!(!answer.headers().contains_key("etag"));
     assert_eq!(answer.json::<WitnessedHeads>().await.unwrap().heads, heads);
+}
+
+#[tokio::test]
+async fn while_the_directory_key_is_changed_heads_of_both_are_witnessed() {
+    let change = |config: &mut Config| {
+        let new = SigningKey::from_bytes(&[8; 32]).verifying_key();
+        let keys = &mut config.directory.public_keys;
+        keys.push(Fixed(new.to_bytes()).to_string());
+    };
+    let mut app = App::with_settings(change, Rules::default()).await;
+    let heads = [
+        head("2025-12-31", 7, &directory_key()),
+        head("2026-01-01", 8, &SigningKey::from_bytes(&[8; 32])),
+    ];
+    for head in &heads {
+        app.publish_head(head).await;
+    }
+    app.publish_head(&head("2026-01-01", 8, &SigningKey::from_bytes(&[7; 32])))
+        .await;
+    app.settle().await;
+
+    let answer = app.request("/v1/directory-heads").send().await.unwrap();
+
+    assert_eq!(answer.json::<WitnessedHeads>().await.unwrap().heads, heads);
+    let letters = app.records(&format!("{}.dead-letter", app.topics.directory));
+    assert_eq!(letters.await.len(), 1);
 }
 
 /// Whoever can write to the topic would otherwise shut out the true heads, and nothing sells.

@@ -33,9 +33,14 @@ pub(crate) fn directory_key() -> SigningKey {
     SigningKey::from_bytes(&[9; 32])
 }
 
-/// The setting that names it.
+/// Its public half, as a setting has it.
 pub(crate) fn directory_public_key() -> String {
     Fixed(directory_key().verifying_key().to_bytes()).to_string()
+}
+
+/// The setting that names it.
+pub(crate) fn directory_public_keys() -> String {
+    format!("[{:?}]", directory_public_key())
 }
 
 /// The bearer token that is let in.
@@ -100,7 +105,7 @@ impl App {
             .set("event_log.poll_seconds", "3600")
             .set("event_log.lease_seconds", "1")
             .set("ledger.head_key_file", path("head.key"))
-            .set("directory.public_key", directory_public_key())
+            .set("directory.public_keys", directory_public_keys())
             .set("auth.bearer_tokens_file", path("tokens"))
             .set("limits.page_rows_max", "10")
             .set("http.listen", "127.0.0.1:0")

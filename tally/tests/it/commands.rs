@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 use messages::{FundingSource, avro::Record as _};
 use tally::Rules;
 
-use crate::app::{App, directory_public_key, funds};
+use crate::app::{App, directory_public_keys, funds};
 
 /// A stopped tally with a closed month.
 async fn closed() -> App {
@@ -33,7 +33,7 @@ pub(crate) fn run(app: &App, arguments: &[&str]) -> Output {
             &log,
         ])
         .args(["--ledger-head-key-file", &path("head.key")])
-        .args(["--directory-public-key", &directory_public_key()])
+        .args(["--directory-public-keys", &directory_public_keys()])
         .output()
         .unwrap()
 }

@@ -9,7 +9,7 @@ use messages::avro::Record as _;
 use service_kit::event_log::NewRecord;
 use tally::{Rules, store::Store};
 
-use crate::app::{App, directory_public_key, vote};
+use crate::app::{App, directory_public_keys, vote};
 
 const KILLS: u32 = 8;
 const VOTES_PER_LIFE: u32 = 700;
@@ -28,7 +28,7 @@ fn serve(app: &App) -> Child {
             "1",
         ])
         .args(["--ledger-head-key-file", &path("head.key")])
-        .args(["--directory-public-key", &directory_public_key()])
+        .args(["--directory-public-keys", &directory_public_keys()])
         .args([
             "--http-listen",
             "127.0.0.1:0",

@@ -3,7 +3,7 @@
 use messages::encoding::Fixed;
 use tally::{Config, Rules};
 
-use crate::app::App;
+use crate::app::{App, directory_public_key};
 
 type Change = fn(&mut Config);
 
@@ -11,16 +11,20 @@ type Change = fn(&mut Config);
 async fn what_would_lose_votes_or_keep_forged_heads_does_not_start() {
     let mut app = App::start().await;
     app.stop().await;
-    let changes: [(Change, &str); 5] = [
+    let changes: [(Change, &str); 6] = [
         (|it| it.retention.event_id_months = 0, "event_id_months"),
         (|it| it.retention.event_id_months = 1, "event_id_months"),
         (
-            |it| it.directory.public_key = String::new(),
-            "directory.public_key",
+            |it| it.directory.public_keys.clear(),
+            "directory.public_keys",
         ),
         (
-            |it| it.directory.public_key = Fixed([2; 32]).to_string(),
-            "directory.public_key",
+            |it| it.directory.public_keys.push(Fixed([2; 32]).to_string()),
+            "directory.public_keys",
+        ),
+        (
+            |it| it.directory.public_keys = vec![directory_public_key(); 9],
+            "directory.public_keys",
         ),
         (
             |it| it.closing.fee_basis_points = 10_001,

@@ -16,7 +16,7 @@ use client::{
 use ed25519_dalek::SigningKey as DirectoryKey;
 use messages::{
     FundingSource, KeyId, PublicKey,
-    directory::{CHAIN_START, Directory, Entry, Head, WitnessedHeads},
+    directory::{Directory, Entry, Head, IssuerKeyEntry, WitnessedHeads},
     encoding::Fixed,
     payments::{CredentialsRequest, OrderCredentials},
 };
@@ -54,12 +54,12 @@ fn public(key: &SigningKey) -> PublicKey {
 }
 
 /// The operator's own key for the directory: whoever tags with a split view has it.
-fn directory_key(world: &World) -> DirectoryKey {
+pub(crate) fn directory_key(world: &World) -> DirectoryKey {
     let secret = world.kit.layout().pki().secret("payments-directory");
     DirectoryKey::from_bytes(&secret.read_key().unwrap())
 }
 
-async fn directory(world: &World) -> Directory {
+pub(crate) async fn directory(world: &World) -> Directory {
     let answer = world.send(&Request::get("/v1/key-directory")).await;
     serde_json::from_slice(&answer.body).unwrap()
 }
@@ -67,27 +67,36 @@ async fn directory(world: &World) -> Directory {
 /// The directory with one more key, its last head signed by `key`.
 async fn tagged(world: &World, key: &DirectoryKey, window: TimeDelta) -> Directory {
     let mut directory = directory(world).await;
-    let last = directory.entries.last().unwrap().clone();
-    let entry = Entry {
-        index: last.index + 1,
+    add_tag_key(&mut directory, window);
+    sign_last_head(&mut directory, key);
+    directory
+}
+
+/// Adds the key that only the victim is shown.
+pub(crate) fn add_tag_key(directory: &mut Directory, window: TimeDelta) {
+    let entries = &mut directory.entries;
+    let last = entries.iter().rev().find_map(Entry::issuer_key).unwrap();
+    let entry = Entry::IssuerKey(IssuerKeyEntry {
         key_id: KeyId::of(&public(&tag_key())),
         public_key: public(&tag_key()),
         sign_from: last.sign_until,
         sign_until: last.sign_until + window,
         redeem_until: last.sign_until + window * 2,
-        hash: CHAIN_START,
         ..last.clone()
-    };
-    directory.entries.push(entry.chained(&last.hash));
+    });
+    entries.push(entry.after(entries.last()));
+}
+
+/// Signs the last head anew, over all entries.
+pub(crate) fn sign_last_head(directory: &mut Directory, key: &DirectoryKey) {
     let day = directory.heads.pop().unwrap().day;
     directory
         .heads
         .push(Head::sign(day, &directory.entries, key));
-    directory
 }
 
 /// A browser that is shown `shown`, with a witness that saw `witnessed`, or with the honest one.
-fn victim(
+pub(crate) fn victim(
     world: &World,
     shown: &Directory,
     witnessed: Option<&Directory>,
@@ -126,7 +135,7 @@ fn victim_of(
 }
 
 /// Whether the victim would use the key that only it is shown.
-async fn is_tagged(browser: &mut Browser) -> bool {
+pub(crate) async fn is_tagged(browser: &mut Browser) -> bool {
     let verdict = browser.check_directory().await;
     verdict.is_ok_and(|verdict| verdict.usable(&public(&tag_key())).is_some())
 }

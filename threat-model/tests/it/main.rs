@@ -12,6 +12,7 @@
 
 mod capabilities;
 mod crowds;
+mod directory_key;
 mod doors;
 mod endpoints;
 mod erasure;

@@ -3,7 +3,11 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::Context as _;
-use messages::{FundingSource, challenge_bypass::Issuer, directory::Directory};
+use messages::{
+    FundingSource,
+    challenge_bypass::Issuer,
+    directory::{Directory, Entry},
+};
 use service_kit::tls::{ClientTls, http_client};
 
 use crate::{
@@ -41,8 +45,9 @@ pub(super) async fn read(layout: &Layout) -> anyhow::Result<Registry> {
         .await?;
     let issuers: BTreeMap<String, FundingSource> = directory
         .entries
-        .into_iter()
-        .map(|entry| (entry.issuer, entry.funding_source))
+        .iter()
+        .filter_map(Entry::issuer_key)
+        .map(|entry| (entry.issuer.clone(), entry.funding_source))
         .collect();
 
     let mut registry = Registry::default();

@@ -1,11 +1,11 @@
 //! The key directory's chain.
 
-use messages::directory::{CHAIN_START, Entry, Event};
+use messages::directory::{CheckedChange, Entry, Event};
 use sqlx::Row as _;
 
 use super::Connection;
 use crate::{
-    domain::{Issuer, KeyFacts, directory_entry},
+    domain::{Issuer, KeyChanged, KeyFacts, directory_entry, judge_change},
     store::StoreError,
 };
 
@@ -27,17 +27,29 @@ pub(super) async fn append_revoked(
     append(conn, directory_entry(issuer, facts, Event::Revoked)).await
 }
 
-async fn append(conn: &mut Connection, mut entry: Entry) -> Result<(), StoreError> {
+/// Appends that the directory key was changed, if it is changed.
+pub(super) async fn change_key(
+    conn: &mut Connection,
+    change: &CheckedChange,
+) -> Result<KeyChanged, StoreError> {
+    let entries = all(conn).await?;
+    let changed = judge_change(&entries, change);
+    let changed = changed.map_err(|_| StoreError::Corrupt("directory key"))?;
+    if changed == KeyChanged::Now {
+        append(conn, change.into()).await?;
+    }
+    Ok(changed)
+}
+
+async fn append(conn: &mut Connection, entry: Entry) -> Result<(), StoreError> {
     let last = sqlx::query("SELECT entry FROM directory_entries ORDER BY position DESC LIMIT 1")
         .fetch_optional(&mut *conn)
         .await?
         .map(|row| read(&row.try_get::<String, _>("entry")?))
         .transpose()?;
-    let previous = last.as_ref().map_or(CHAIN_START, |last| last.hash);
-    entry.index = last.map_or(0, |last| last.index + 1);
-    let entry = entry.chained(&previous);
+    let entry = entry.after(last.as_ref());
 
-    let position = i64::try_from(entry.index).map_err(|_| StoreError::Corrupt("directory"))?;
+    let position = i64::try_from(entry.index()).map_err(|_| StoreError::Corrupt("directory"))?;
     let json = serde_json::to_string(&entry).expect("an entry is plain data");
     sqlx::query("INSERT INTO directory_entries (position, entry) VALUES ($1, $2)")
         .bind(position)

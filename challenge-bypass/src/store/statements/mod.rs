@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
-use messages::{KeyId, directory::Entry};
+use messages::{
+    KeyId,
+    directory::{CheckedChange, Entry},
+};
 
 use super::{
     Connection, Database, EngineRow, MIGRATOR, OpenError, begin_redemptions, forget_redemptions,
@@ -12,7 +15,8 @@ use super::{
 use crate::{
     Rules,
     domain::{
-        Claim, Found, Issuer, IssuerKey, IssuerName, NewKey, SealedKey, Spend, VerifiedRedemption,
+        Claim, Found, Issuer, IssuerKey, IssuerName, KeyChanged, NewKey, SealedKey, Spend,
+        VerifiedRedemption,
     },
     store::{Added, Counted, Created, Signing, Store, StoreError, StoredKey},
 };
@@ -154,6 +158,13 @@ impl Store for TableStore {
 
     async fn directory(&self) -> Result<Vec<Entry>, StoreError> {
         directory::all(&mut *self.db.readers().acquire().await?).await
+    }
+
+    async fn change_directory_key(&self, change: &CheckedChange) -> Result<KeyChanged, StoreError> {
+        let mut tx = self.db.begin().await?;
+        let changed = directory::change_key(&mut tx, change).await?;
+        tx.commit().await?;
+        Ok(changed)
     }
 
     async fn forget_secrets(&self, time: DateTime<Utc>) -> Result<u64, StoreError> {

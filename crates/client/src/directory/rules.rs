@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use messages::{
     FundingSource, KeyId, PublicKey,
     challenge_bypass::Derivation,
-    directory::{Entry, Event},
+    directory::{Entry, Event, IssuerKeyEntry},
     money::Amount,
 };
 
@@ -139,7 +139,8 @@ fn midnight(day: NaiveDate) -> DateTime<Utc> {
 /// refused ones too. A later key can so never take an earlier one down.
 pub fn judge(verified: &Verified, profile: &Profile) -> Verdict {
     let mut verdict = Verdict::default();
-    for entry in verified.entries() {
+    let about_keys = verified.entries().iter();
+    for entry in about_keys.filter_map(Entry::issuer_key) {
         match entry.event {
             Event::Added => {
                 let key = key_of(entry);
@@ -156,7 +157,7 @@ pub fn judge(verified: &Verified, profile: &Profile) -> Verdict {
     verdict
 }
 
-fn key_of(entry: &Entry) -> Key {
+fn key_of(entry: &IssuerKeyEntry) -> Key {
     Key {
         issuer: entry.issuer.clone(),
         key_id: entry.key_id,
@@ -172,7 +173,7 @@ fn key_of(entry: &Entry) -> Key {
 
 fn refusal(
     verified: &Verified,
-    entry: &Entry,
+    entry: &IssuerKeyEntry,
     key: &Key,
     before: &Verdict,
     profile: &Profile,
@@ -215,7 +216,7 @@ fn refusal(
 
 /// Ends the key's window on the day its revocation shows, and forgives it, unless another one of
 /// the issuer was forgiven not long before.
-fn revoke(verified: &Verified, entry: &Entry, verdict: &mut Verdict, profile: &Profile) {
+fn revoke(verified: &Verified, entry: &IssuerKeyEntry, verdict: &mut Verdict, profile: &Profile) {
     let Some(day) = verified.appeared(entry.index) else {
         return;
     };

@@ -1,9 +1,11 @@
+mod keys;
+
 use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
 use ed25519_dalek::SigningKey;
 use messages::{
     FundingSource, KeyId, PublicKey,
     challenge_bypass::Derivation,
-    directory::{CHAIN_START, Event},
+    directory::{CHAIN_START, Event, IssuerKeyEntry, KeyChange},
     encoding::Fixed,
 };
 use proptest::prelude::*;
@@ -27,20 +29,26 @@ fn sku() -> Sku {
     }
 }
 
-fn directory_key() -> SigningKey {
-    SigningKey::from_bytes(&[9; 32])
+/// The directory key of a seed. The first one is that of 9.
+fn directory_key(seed: u8) -> SigningKey {
+    SigningKey::from_bytes(&[seed; 32])
 }
 
-/// A directory that grows as a test says.
-#[derive(Clone, Default)]
-struct Book(Directory);
+/// A directory that grows as a test says, and the seed of its present key.
+#[derive(Clone)]
+struct Book(Directory, u8);
+
+impl Default for Book {
+    fn default() -> Self {
+        Self(Directory::default(), 9)
+    }
+}
 
 impl Book {
-    fn entry(mut self, key: u8, days: std::ops::Range<i64>, event: Event) -> Self {
+    fn entry(self, key: u8, days: std::ops::Range<i64>, event: Event) -> Self {
         let public_key: PublicKey = Fixed([key; 32]);
-        let previous = self.0.entries.last().map_or(CHAIN_START, |last| last.hash);
-        let entry = Entry {
-            index: self.0.entries.len() as u64,
+        let entry = Entry::IssuerKey(IssuerKeyEntry {
+            index: 0,
             issuer: sku().issuer,
             key_id: KeyId::of(&public_key),
             public_key,
@@ -52,9 +60,20 @@ impl Book {
             redeem_until: at(days.end + 30),
             event,
             hash: CHAIN_START,
-        };
-        self.0.entries.push(entry.chained(&previous));
+        });
+        self.push(entry)
+    }
+
+    fn push(mut self, entry: Entry) -> Self {
+        self.0.entries.push(entry.after(self.0.entries.last()));
         self
+    }
+
+    /// Changes the directory key to that of `seed`.
+    fn key(mut self, seed: u8) -> Self {
+        let change = KeyChange::sign(&directory_key(self.1), &directory_key(seed));
+        self.1 = seed;
+        self.push((&change.check().unwrap()).into())
     }
 
     fn added(self, key: u8, days: std::ops::Range<i64>) -> Self {
@@ -66,7 +85,11 @@ impl Book {
     }
 
     fn head(mut self, day: i64) -> Self {
-        let head = Head::sign(at(day).date_naive(), &self.0.entries, &directory_key());
+        let head = Head::sign(
+            at(day).date_naive(),
+            &self.0.entries,
+            &directory_key(self.1),
+        );
         self.0.heads.push(head);
         self
     }
@@ -78,7 +101,17 @@ impl Book {
     }
 
     fn check(&self, memory: &Memory, witnesses: &[Vec<Head>]) -> Result<Verified, DirectoryError> {
-        let pinned = directory_key().verifying_key();
+        self.check_pinning(9, memory, witnesses)
+    }
+
+    /// What a client thinks that pins the key of `seed`.
+    fn check_pinning(
+        &self,
+        seed: u8,
+        memory: &Memory,
+        witnesses: &[Vec<Head>],
+    ) -> Result<Verified, DirectoryError> {
+        let pinned = directory_key(seed).verifying_key();
         Verified::check(&self.0, memory, &pinned, witnesses, &Profile::default())
     }
 
@@ -140,8 +173,9 @@ fn a_key_that_breaks_a_rule_is_refused_with_its_reason() {
     assert_eq!(twice.refusals(), [None, Some(Refusal::Identity)]);
 
     let mut legacy = Book::default().added(1, 2..32);
-    legacy.0.entries[0].derivation = Derivation::Legacy;
-    legacy.0.entries[0] = legacy.0.entries[0].clone().chained(&CHAIN_START);
+    let mut entry = legacy.0.entries[0].issuer_key().unwrap().clone();
+    entry.derivation = Derivation::Legacy;
+    legacy.0.entries[0] = Entry::IssuerKey(entry).after(None);
     assert_eq!(legacy.head(0).refusals(), [Some(Refusal::LegacyDerivation)]);
 }
 
@@ -244,14 +278,7 @@ fn heads_must_be_in_order_and_signed() {
     assert_eq!(refused, Err(DirectoryError::Head { day }));
 
     let book = Book::default().added(1, 2..32).head(0);
-    let stranger = SigningKey::from_bytes(&[8; 32]).verifying_key();
-    let refused = Verified::check(
-        &book.0,
-        &Memory::default(),
-        &stranger,
-        &[],
-        &Profile::default(),
-    );
+    let refused = book.check_pinning(8, &Memory::default(), &[]);
     assert_eq!(refused, Err(DirectoryError::Signature { day }));
 }
 
@@ -261,7 +288,7 @@ proptest! {
         place in 0..10_000_usize,
         byte in 32..127_u8,
     ) {
-        let book = Book::default().added(1, 2..32).head(0).added(2, 32..62).head(1);
+        let book = Book::default().added(1, 2..32).head(0).key(8).added(2, 32..62).head(1);
         let mut text = serde_json::to_vec(&book.0).unwrap();
         let place = place % text.len();
         text[place] = byte;
@@ -269,7 +296,7 @@ proptest! {
         let Ok(changed) = serde_json::from_slice::<Directory>(&text) else {
             return Ok(());
         };
-        let checked = Book(changed.clone()).check(&Memory::default(), &[]);
+        let checked = Book(changed.clone(), 9).check(&Memory::default(), &[]);
 
         prop_assert!(checked.is_err() || changed == book.0);
     }

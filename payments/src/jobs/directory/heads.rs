@@ -4,15 +4,16 @@
 //! one day, of which the witness has the first, and clients would be right to believe neither. So what was published
 //! is put back before anything is signed.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::NaiveDate;
-use ed25519_dalek::VerifyingKey;
 use messages::{
     avro::{DirectoryHead, Record as _},
-    directory::{Directory, Head},
+    directory::{Directory, Head, KeySequence},
 };
 use service_kit::event_log::{self, EventLog, partition_of};
+
+use crate::domain::directory_keys::{DirectoryKeys, KeyTrouble};
 
 /// The key of every head's record: all heads are in one partition, in order.
 pub(super) const RECORD_KEY: &[u8] = b"head";
@@ -31,20 +32,40 @@ pub struct Disagreement {
 
 /// What the service's readiness asks of the job. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct DirectoryHealth(Arc<Mutex<Option<Disagreement>>>);
+pub struct DirectoryHealth(Arc<Mutex<Found>>);
+
+/// What keeps heads from being signed.
+#[derive(Clone, Copy, Debug, Default)]
+struct Found {
+    heads: Option<Disagreement>,
+    key: Option<KeyTrouble>,
+}
 
 impl DirectoryHealth {
-    /// Fails, with the instruction, while the topic and the database disagree.
+    /// Fails, with the instruction, while the topic and the database disagree, or another key than ours is in force.
     pub fn check(&self) -> anyhow::Result<()> {
-        let found = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        found.map_or(Ok(()), |found| Err(found.into()))
+        let Found { heads, key } = *self.found();
+        heads
+            .map_or(Ok(()), |found| Err(found.into()))
+            .and(key.map_or(Ok(()), |found| Err(found.into())))
     }
 
-    /// Notes how the last comparison ended.
+    /// Notes how the last comparison of heads ended.
     pub(super) fn note(&self, found: Option<Disagreement>) {
         metrics::gauge!("blindtally_alarm", "name" => "directory-heads")
             .set(u8::from(found.is_some()));
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = found;
+        self.found().heads = found;
+    }
+
+    /// Notes whether a key of ours is in force or can be.
+    pub(super) fn note_key(&self, found: Option<KeyTrouble>) {
+        metrics::gauge!("blindtally_alarm", "name" => "directory-key")
+            .set(u8::from(found.is_some()));
+        self.found().key = found;
+    }
+
+    fn found(&self) -> MutexGuard<'_, Found> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -67,17 +88,20 @@ pub(super) async fn published(log: &dyn EventLog, topic: &str) -> event_log::Res
 
 /// The published heads that `known` lacks, if each is ours and over entries that `known` has.
 ///
-/// Whatever `key` did not sign is passed over: anybody who may write to the topic could stop us with it.
+/// Ours is what the key of `sequence` that is in force at its size signed, or one of `ours`: where entries are lost, so
+/// is the change of the key. Anything else is passed over: anybody who may write to the topic could stop us with it.
 pub(super) fn missing(
     published: Vec<Head>,
     known: &Directory,
-    key: &VerifyingKey,
+    sequence: &KeySequence,
+    ours: &DirectoryKeys,
 ) -> Result<Vec<Head>, Disagreement> {
     let mut missing = Vec::new();
-    for head in published.into_iter().filter(|head| head.is_signed_by(key)) {
+    let is_ours = |head: &Head| sequence.signed(head) || ours.signed(head);
+    for head in published.into_iter().filter(is_ours) {
         match known.heads.iter().find(|one| one.day == head.day) {
             Some(same) if *same == head => {}
-            None if head.covers(&known.entries) => missing.push(head),
+            None if head.covers(&known.entries) && sequence.signed(&head) => missing.push(head),
             Some(_) | None => return Err(Disagreement { day: head.day }),
         }
     }

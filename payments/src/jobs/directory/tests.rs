@@ -1,5 +1,8 @@
+mod keys;
+
 use std::sync::atomic::Ordering;
 
+use ed25519_dalek::SigningKey;
 use messages::{
     FundingSource,
     directory::{Entry, Event},
@@ -22,7 +25,7 @@ fn job(bench: &Bench, now: &str) -> DirectoryJob {
             TimeDelta::zero(),
         )),
         issuers: vec![spec(ISSUER, FundingSource::UserWallet, "0.25")],
-        key: SigningKey::from_bytes(&[9; 32]),
+        keys: DirectoryKeys::new(SigningKey::from_bytes(&[9; 32]), None),
         log: Arc::clone(&bench.log),
         topic: HEADS.to_owned(),
         health: DirectoryHealth::default(),
@@ -160,17 +163,9 @@ async fn a_directory_that_was_changed_cut_or_broken_is_not_signed() {
         .run_once()
         .await
         .unwrap();
-    let mut changed = entries(3);
-    changed[0].issuer.push('x');
-    changed[0] = changed[0]
-        .clone()
-        .chained(&messages::directory::CHAIN_START);
-    for n in 1..3 {
-        let previous = changed[n - 1].hash;
-        changed[n] = changed[n].clone().chained(&previous);
-    }
+    let changed = chain(&[(7, Event::Added), (1, Event::Added), (2, Event::Added)]);
     let mut broken = entries(3);
-    broken[2].index = 7;
+    broken[2] = broken[2].clone().after(None);
 
     for entries in [changed, entries(1), broken] {
         *bench.keeper.entries.lock().unwrap() = entries;

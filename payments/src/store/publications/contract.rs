@@ -10,7 +10,7 @@ use chrono::NaiveDate;
 use messages::{
     FundingSource, KeyId,
     challenge_bypass::Derivation,
-    directory::{CHAIN_START, Entry, Event, Head},
+    directory::{CHAIN_START, Entry, Event, Head, IssuerKeyEntry},
     encoding::Fixed,
 };
 use service_kit::outbox::{Outbox, Row};
@@ -21,10 +21,9 @@ use super::Publications;
 pub fn entries(count: u8) -> Vec<Entry> {
     let mut entries = Vec::<Entry>::new();
     for index in 0..count {
-        let previous = entries.last().map_or(CHAIN_START, |entry| entry.hash);
         let public_key = Fixed([index; 32]);
-        let entry = Entry {
-            index: index.into(),
+        let entry = Entry::IssuerKey(IssuerKeyEntry {
+            index: 0,
             issuer: "brave.com?sku=user-wallet-vote".to_owned(),
             key_id: KeyId::of(&public_key),
             public_key,
@@ -36,8 +35,8 @@ pub fn entries(count: u8) -> Vec<Entry> {
             redeem_until: "2026-03-04T00:00:00Z".parse().expect("a time"),
             event: Event::Added,
             hash: CHAIN_START,
-        };
-        entries.push(entry.chained(&previous));
+        });
+        entries.push(entry.after(entries.last()));
     }
     entries
 }
@@ -48,7 +47,7 @@ pub fn head(on: &str, size: u8) -> Head {
     Head {
         day: day(on),
         size: size.into(),
-        hash: entries.last().map_or(CHAIN_START, |entry| entry.hash),
+        hash: entries.last().map_or(CHAIN_START, Entry::hash),
         signature: Fixed([size; 64]),
     }
 }

@@ -46,13 +46,13 @@ impl Publications for TablePublications {
     async fn append_entries(&self, entries: &[Entry]) -> sqlx::Result<bool> {
         let mut tx = self.db.begin().await?;
         let stored = stored_entries(&mut tx).await?;
-        if entries.first().is_some_and(|first| first.index != stored) {
+        if entries.first().is_some_and(|first| first.index() != stored) {
             return Ok(false);
         }
         for entry in entries {
             sqlx::query("INSERT INTO directory_entry (place, entry) VALUES ($1, $2)")
                 .bind(
-                    i64::try_from(entry.index)
+                    i64::try_from(entry.index())
                         .map_err(|error| sqlx::Error::Encode(error.into()))?,
                 )
                 .bind(written(entry)?)

@@ -317,6 +317,28 @@ pub(super) const ROWS: &[Row] = &[
             ),
         ],
     ),
+    row(
+        ChallengeBypass,
+        Method::POST,
+        "/v4/directory-keys",
+        &[
+            (
+                r#"{"publicKey":"AA==","previousKey":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","signatures":{"previous":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==","new":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="}}"#,
+                Slug::InvalidBody,
+                "/publicKey",
+            ),
+            (
+                r#"{"publicKey":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","previousKey":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","signatures":{"previous":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==","new":"AA=="}}"#,
+                Slug::InvalidBody,
+                "/signatures/new",
+            ),
+            (
+                r#"{"publicKey":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","previousKey":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","signatures":{"previous":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==","new":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="}}"#,
+                Slug::InvalidBody,
+                "/signatures/previous",
+            ),
+        ],
+    ),
     row(ChallengeBypass, Method::GET, "/v4/key-directory", &[]),
     row(Tally, Method::GET, "/v1/months", &[]),
     row(Tally, Method::GET, "/v1/months/{month}", &[]),

@@ -5,7 +5,7 @@ use messages::{
     KeyId, PublicKey,
     challenge_bypass::Derivation,
     digest::H,
-    directory::{CHAIN_START, Directory, Entry, Event, Head, WitnessedHeads},
+    directory::{CHAIN_START, Directory, Entry, Event, Head, IssuerKeyEntry, WitnessedHeads},
     encoding::Fixed,
     money::Amount,
     payments::{
@@ -126,10 +126,10 @@ impl Fake {
 
     fn directory(&self) -> Directory {
         let from = Utc.with_ymd_and_hms(2026, 1, 3, 0, 0, 0).unwrap();
-        let entry = |index, issuer: &str, key: &SigningKey, value: &str| {
+        let entry = |issuer: &str, key: &SigningKey, value: &str| {
             let public_key: PublicKey = Fixed(key.public_key.to_bytes());
-            Entry {
-                index,
+            Entry::IssuerKey(IssuerKeyEntry {
+                index: 0,
                 issuer: issuer.to_owned(),
                 key_id: KeyId::of(&public_key),
                 public_key,
@@ -141,12 +141,12 @@ impl Fake {
                 redeem_until: from + TimeDelta::days(60),
                 event: Event::Added,
                 hash: CHAIN_START,
-            }
+            })
         };
-        let first = entry(0, ISSUER, &self.key, "0.25").chained(&CHAIN_START);
+        let first = entry(ISSUER, &self.key, "0.25").after(None);
         let cheaper = self.seen().faults.contains(&Fault::CheaperKey);
         let value = if cheaper { "0.1" } else { "0.25" };
-        let second = entry(1, "brave.com?sku=other", &self.other, value).chained(&first.hash);
+        let second = entry("brave.com?sku=other", &self.other, value).after(Some(&first));
         let entries = vec![first, second];
         let day = (from - TimeDelta::days(1)).date_naive();
         let heads = vec![Head::sign(day, &entries, &signer())];
@@ -310,7 +310,7 @@ impl Fake {
             }),
             "/v1/anonymity-sets" => json(&AnonymitySets {
                 keys: vec![AnonymitySet {
-                    key_id: self.directory().entries[0].key_id,
+                    key_id: self.directory().entries[0].issuer_key().unwrap().key_id,
                     funding_source: FundingSource::AnonymousCard,
                     orders_total: 512,
                     days: Vec::new(),
