@@ -3,7 +3,11 @@
 use blindtally::system::{Planted, ServiceName};
 use chrono::TimeDelta;
 use client::{
-    Browser, Profile, browser::Basket, payer::{Custodian, SandboxAccount}, transport::Request, wallet::Wallet,
+    Browser, Profile,
+    browser::Basket,
+    payer::{Custodian, SandboxAccount},
+    transport::Request,
+    wallet::Wallet,
 };
 use ed25519_dalek::{SigningKey as DirectoryKey, VerifyingKey};
 use messages::{
