@@ -81,6 +81,17 @@ impl Engines {
         self
     }
 
+    /// What the topics' names begin with.
+    pub fn environment(&self) -> &str {
+        &self.environment
+    }
+
+    /// The brokers: `host:port`, several with commas between.
+    pub fn brokers(&self) -> &str {
+        let url = &self.event_log.url;
+        url.strip_prefix("kafka:").unwrap_or(url)
+    }
+
     /// Makes the tables, or brings them up to date, as the roles that own them.
     pub async fn migrate(&self) -> anyhow::Result<()> {
         let owner = |database: &Database| database.url_of_owner();

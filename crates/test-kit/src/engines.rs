@@ -32,8 +32,10 @@ pub(crate) async fn of_a_new_world() -> anyhow::Result<Option<Engines>> {
         make_schema(cluster, database, &schema).await;
     }
     let topics = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/engines/topics");
-    let made = Command::new(topics).arg(&folder).arg(&environment);
-    let made = made.status().await.context("the topics cannot be made")?;
+    let mut making = Command::new(topics);
+    making.arg(&folder).arg(&environment).arg("forever");
+    let made = making.status().await;
+    let made = made.context("deploy/engines/topics cannot be started")?;
     ensure!(made.success(), "the topics cannot be made");
     let engines = Engines::read(&folder.join("engines.toml"))?.apart(&schema, &environment);
     engines.migrate().await?;

@@ -102,6 +102,11 @@ impl World {
         self.system().layout()
     }
 
+    /// The real engines that it runs on, if it does.
+    pub fn engines(&self) -> Option<&Engines> {
+        self.engines.as_ref()
+    }
+
     /// The calendar.
     pub fn clock(&self) -> &Clock {
         &self.clock

@@ -8,6 +8,8 @@
 
 mod broken;
 mod flood;
+#[cfg(feature = "engines")]
+mod foreign;
 mod kill;
 mod proxy;
 mod world;
