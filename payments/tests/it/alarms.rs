@@ -1,4 +1,4 @@
-//! What an operator's machines see of trouble with the registry, at `/metrics`.
+//! What an operator's machines see of trouble with the registry and with the directory key.
 
 use messages::problem::Slug;
 use sqlx::Connection as _;
@@ -47,4 +47,23 @@ async fn a_registry_that_cannot_be_trusted_raises_an_alarm_at_payments_and_at_it
             assert!(metrics.contains(&alarm), "{alarm} in {metrics}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_directory_key_that_was_replaced_without_naming_the_old_one_raises_an_alarm() {
+    let mut house = House::start().await;
+    assert_eq!(house.admin("/readyz").await.status, 200);
+    house.stop_payments().await;
+    let key = house.layout.pki().secret("payments-directory");
+    std::fs::remove_file(key.path()).unwrap();
+    key.create_key().unwrap();
+    house.start_payments().await;
+
+    let minute = chrono::TimeDelta::minutes(1);
+    house.simulation.run_for(minute).await;
+
+    assert_eq!(house.admin("/readyz").await.status, 503);
+    let metrics = String::from_utf8(house.admin("/metrics").await.body).unwrap();
+    let alarm = r#"blindtally_alarm{name="directory-key"} 1"#;
+    assert!(metrics.contains(alarm), "{metrics}");
 }

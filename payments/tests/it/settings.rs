@@ -43,18 +43,36 @@ fn settlement_addresses_are_set_and_all_different_so_that_no_funds_are_mixed() {
     }
 }
 
+/// Whether payments can be put together with changed settings.
+async fn built(change: impl FnOnce(&mut Config)) -> Result<(), String> {
+    let (mut config, _folder) = config();
+    change(&mut config);
+    let deps = Deps {
+        clock: Clock::system(),
+        rules: Rules::default(),
+    };
+    let built = payments::build(config, deps).await;
+    built.map(|_| ()).map_err(|error| error.to_string())
+}
+
+#[tokio::test]
+async fn a_directory_key_replaces_another_one_and_not_itself() {
+    let itself = built(|config| {
+        let secrets = &mut config.secrets;
+        secrets.previous_directory_key_file = secrets.directory_key_file.clone();
+    });
+    let refused = itself.await.unwrap_err();
+    assert!(refused.contains("previous_directory_key_file"), "{refused}");
+
+    let another = built(|config| {
+        let secrets = &mut config.secrets;
+        secrets.previous_directory_key_file = secrets.orders_file.clone();
+    });
+    assert_eq!(another.await, Ok(()));
+}
+
 #[tokio::test]
 async fn quantities_that_cannot_be_signed_are_not_sold() {
-    async fn built(change: impl FnOnce(&mut Config)) -> Result<(), String> {
-        let (mut config, _folder) = config();
-        change(&mut config);
-        let deps = Deps {
-            clock: Clock::system(),
-            rules: Rules::default(),
-        };
-        let built = payments::build(config, deps).await;
-        built.map(|_| ()).map_err(|error| error.to_string())
-    }
     let selling = |quantities: &[u32]| {
         let quantities = quantities.to_vec();
         built(|config| config.orders.order_quantities = quantities)
