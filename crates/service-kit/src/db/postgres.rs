@@ -84,7 +84,8 @@ pub enum PostgresError {
 impl Postgres {
     /// Connects to the database at `url`, whose schema must be the one of `migrator`.
     pub async fn open(url: &str, migrator: &Migrator) -> Result<Self, PostgresError> {
-        let pool = connect(url, CONNECTIONS_MAX).await?;
+        // On the heap: connecting takes kilobytes of state, which whatever opens a store would carry along.
+        let pool = Box::pin(connect(url, CONNECTIONS_MAX)).await?;
         let found: Vec<(i64, Vec<u8>)> = sqlx::query(
             "SELECT version, checksum FROM _sqlx_migrations WHERE success ORDER BY version",
         )
