@@ -69,7 +69,7 @@ impl Engines {
     /// The same engines, with tables in `schema` and topics of `environment`: for somebody who shares them.
     #[must_use]
     pub fn apart(mut self, schema: &str, environment: &str) -> Self {
-        self.environment = environment.to_owned();
+        environment.clone_into(&mut self.environment);
         for database in [
             &mut self.challenge_bypass_database,
             &mut self.orders_database,
