@@ -94,7 +94,8 @@ impl Window {
     /// The time for the votes of a purchase under a key that signs until `sign_until`: with
     /// [`Profile::votes_after_sale`], the same for every buyer of the key.
     ///
-    /// A key whose tokens lapse when it stops signing leaves no such time; its votes are sent while they can be.
+    /// When that time is over or nearly so, votes are sent while they can be. Keys that leave none are not used
+    /// ([`Refusal::LapsesTooSoon`](crate::directory::rules::Refusal::LapsesTooSoon)).
     pub fn of_purchase(
         now: DateTime<Utc>,
         sign_until: DateTime<Utc>,
@@ -234,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_that_lapse_with_their_key_are_spent_while_it_sells() {
+    fn tokens_that_lapse_with_their_key_are_spent_while_they_can_be() {
         let profile = Profile::default();
 
         let window = Window::of_purchase(day(1), day(31), day(31), &profile).unwrap();

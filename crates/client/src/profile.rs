@@ -32,6 +32,8 @@ pub struct Profile {
     pub last_attempt_before_expiry: TimeDelta,
     /// Votes are sent only once their key has stopped signing: their times then say nothing of their buyer's.
     pub votes_after_sale: bool,
+    /// The shortest time over which votes are spread after the sale: a key that leaves less is not used.
+    pub spread_min: TimeDelta,
     /// Over how long the votes of a purchase are spread at most.
     pub spread_max: TimeDelta,
     /// Votes go out at whole multiples of this. Zero: at any second.
@@ -54,6 +56,7 @@ impl Default for Profile {
             ask_before_expiry: TimeDelta::days(7),
             last_attempt_before_expiry: TimeDelta::days(2),
             votes_after_sale: true,
+            spread_min: TimeDelta::days(7),
             spread_max: TimeDelta::days(60),
             slot: TimeDelta::zero(),
             look_again: TimeDelta::minutes(30),

@@ -62,7 +62,9 @@ pub enum Stage {
     Holding {
         /// The key that signed them.
         key_id: KeyId,
-        /// The key signs until then.
+        /// The key signs until then. A wallet that was written before this was kept has a time long past, so its
+        /// votes leave from now on.
+        #[serde(default)]
         sign_until: DateTime<Utc>,
         /// They are taken until then.
         redeem_until: DateTime<Utc>,

@@ -61,7 +61,10 @@ impl FundsTotals {
         if funds.base_vote_value.is_zero() {
             return Err(Refusal::BadValue);
         }
-        if !(1..=CURRENCY_BYTES_MAX).contains(&funds.currency.len()) {
+        // A database takes no text with a zero byte in it, and what it does not take would be read again for ever.
+        if !(1..=CURRENCY_BYTES_MAX).contains(&funds.currency.len())
+            || !funds.currency.bytes().all(|b| b.is_ascii_graphic())
+        {
             return Err(Refusal::OtherCurrency);
         }
         let mut keys = BTreeMap::new();

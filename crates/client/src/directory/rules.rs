@@ -46,6 +46,9 @@ pub enum Refusal {
     /// The key's id is not that of its public key, or the key is not new.
     #[error("the entry does not name a key of its own")]
     Identity,
+    /// Its tokens lapse too soon after it stops signing, which is when votes leave.
+    #[error("the key's tokens lapse too soon after its sale")]
+    LapsesTooSoon,
     /// Its tokens would be derived in a way that can be forged.
     #[error("the key uses the legacy derivation")]
     LegacyDerivation,
@@ -191,6 +194,11 @@ fn refusal(
         || key.redeem_until < key.sign_until
     {
         return Some(Refusal::WindowTooShort);
+    }
+    // Otherwise whoever sets the windows decides that votes leave at once, or all at one time.
+    let time_to_vote = key.redeem_until - key.sign_until - profile.last_attempt_before_expiry;
+    if profile.votes_after_sale && time_to_vote < profile.spread_min {
+        return Some(Refusal::LapsesTooSoon);
     }
     let of_issuer = || {
         let judged = before.keys.iter();

@@ -64,6 +64,15 @@ impl Book {
         self.push(entry)
     }
 
+    /// As the last key, but one whose tokens lapse `days` after its sale.
+    fn lapsing_after(mut self, days: i64) -> Self {
+        let Some(Entry::IssuerKey(mut entry)) = self.0.entries.pop() else {
+            panic!("the last entry is a key's");
+        };
+        entry.redeem_until = entry.sign_until + TimeDelta::days(days);
+        self.push(Entry::IssuerKey(entry))
+    }
+
     fn push(mut self, entry: Entry) -> Self {
         self.0.entries.push(entry.after(self.0.entries.last()));
         self
@@ -177,6 +186,18 @@ fn a_key_that_breaks_a_rule_is_refused_with_its_reason() {
     entry.derivation = Derivation::Legacy;
     legacy.0.entries[0] = Entry::IssuerKey(entry).after(None);
     assert_eq!(legacy.head(0).refusals(), [Some(Refusal::LegacyDerivation)]);
+}
+
+#[test]
+fn a_key_that_leaves_no_week_for_votes_after_its_sale_is_not_used() {
+    let refused = |days| {
+        let book = Book::default().added(1, 2..32).lapsing_after(days);
+        book.head(0).refusals()
+    };
+
+    assert_eq!(refused(0), [Some(Refusal::LapsesTooSoon)]);
+    assert_eq!(refused(8), [Some(Refusal::LapsesTooSoon)]);
+    assert_eq!(refused(9), [None]);
 }
 
 #[test]

@@ -86,14 +86,16 @@ impl Postgres {
     pub async fn open(url: &str, migrator: &Migrator) -> Result<Self, PostgresError> {
         // On the heap: connecting takes kilobytes of state, which whatever opens a store would carry along.
         let pool = Box::pin(connect(url, CONNECTIONS_MAX)).await?;
-        let found: Vec<(i64, Vec<u8>)> = sqlx::query(
+        let applied = sqlx::query(
             "SELECT version, checksum FROM _sqlx_migrations WHERE success ORDER BY version",
         )
         .fetch_all(&pool)
-        .await
-        .map(|rows| rows.iter().map(|row| (row.get(0), row.get(1))).collect())
-        // No such table: nothing was migrated.
-        .unwrap_or_default();
+        .await;
+        let rows = match applied {
+            Err(error) if is_missing_table(&error) => Vec::new(),
+            applied => applied.map_err(PostgresError::Connect)?,
+        };
+        let found: Vec<(i64, Vec<u8>)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
         let wanted = migrator
             .iter()
             .map(|migration| (migration.version, migration.checksum.to_vec()));
@@ -147,6 +149,12 @@ pub async fn migrate(url: &str, migrator: &Migrator) -> Result<(), PostgresError
     migrator.run(&pool).await.map_err(PostgresError::Migrate)
 }
 
+/// Nothing was migrated here.
+fn is_missing_table(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.as_deref() == Some("42P01")
+}
+
 async fn connect(url: &str, connections_max: u32) -> Result<PgPool, PostgresError> {
     if !url.starts_with("postgres://") {
         return Err(PostgresError::Url);
@@ -158,6 +166,14 @@ async fn connect(url: &str, connections_max: u32) -> Result<PgPool, PostgresErro
     PgPoolOptions::new()
         .max_connections(connections_max)
         .acquire_timeout(ACQUIRE_TIMEOUT)
+        // Whoever gave up while its transaction began, because it waited too long for the writers' lock or its caller
+        // had gone, leaves a transaction that nobody ends: with the lock, or failed.
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                sqlx::raw_sql("ROLLBACK").execute(connection).await?;
+                Ok(true)
+            })
+        })
         .connect_with(options.application_name("blindtally").options(SETTINGS))
         .await
         .map_err(PostgresError::Connect)

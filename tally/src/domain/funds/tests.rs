@@ -52,6 +52,10 @@ fn malformed_totals_are_refused_by_name() {
         ),
         (read(|f| f.currency = String::new()), Refusal::OtherCurrency),
         (
+            read(|f| f.currency = "BA\0T".to_owned()),
+            Refusal::OtherCurrency,
+        ),
+        (
             read(|f| f.keys[0].key_id = "zz".to_owned()),
             Refusal::BadKey,
         ),

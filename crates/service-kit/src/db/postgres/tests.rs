@@ -51,3 +51,21 @@ async fn the_column_refuses_more_digits_than_it_has() {
         assert!(insert.execute(&mut *tx).await.is_err(), "{units}");
     }
 }
+
+#[tokio::test]
+async fn whoever_gives_up_waiting_to_write_leaves_no_transaction_behind() {
+    let db = database().await;
+    let held = db.begin().await.unwrap();
+    for _ in 0..3 {
+        let waited = tokio::time::timeout(Duration::from_millis(200), db.begin()).await;
+        assert!(waited.is_err(), "the lock is held");
+    }
+    held.rollback().await.unwrap();
+
+    for _ in 0..2 * CONNECTIONS_MAX {
+        let begun = tokio::time::timeout(Duration::from_secs(5), db.begin()).await;
+        let mut tx = begun.expect("nobody has the lock").unwrap();
+        sqlx::query("SELECT 1").execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+}
