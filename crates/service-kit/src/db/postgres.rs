@@ -151,7 +151,9 @@ pub async fn migrate(url: &str, migrator: &Migrator) -> Result<(), PostgresError
 
 /// Nothing was migrated here.
 fn is_missing_table(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
     code.as_deref() == Some("42P01")
 }
 
