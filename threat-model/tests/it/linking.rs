@@ -150,11 +150,14 @@ struct Linked {
 
 impl Linked {
     /// Whether the attacker does what must not be: names buyers, or crowds of them, more than twice as often as
-    /// a guess. The margin is four times the deviation that chance has in so many votes.
+    /// a guess, and by more than chance gives to one of ten thousand attackers who are right just twice as often.
     fn is_linking(&self) -> bool {
+        // Chernoff's bound for a Poisson variable, since few votes lie far from a bell: the chance to be right so often is
+        // below exp(-deviation).
         let above = |right: f64, by_guess: f64| {
             let bound = 2.0 * by_guess;
-            right > bound + 4.0 * bound.sqrt()
+            let deviation = right * (right / bound).ln() - right + bound;
+            right > bound && deviation > 10_000_f64.ln()
         };
         above(self.named, self.named_by_guess) || above(self.in_crowd, self.in_crowd_by_guess)
     }

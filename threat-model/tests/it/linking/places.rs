@@ -128,6 +128,8 @@ fn of_files(look: &Look, needles: &Needles<Mark>) -> Vec<Sequence> {
         }
         for (kind, mut found) in kinds {
             found.sort_unstable();
+            // One record may hold a value in two forms: it counts once.
+            found.dedup_by_key(|(_, whose)| *whose);
             sequences.push(Sequence {
                 place: format!("{kind} in the file {name}"),
                 whose: found.into_iter().map(|(_, whose)| whose).collect(),
