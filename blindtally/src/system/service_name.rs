@@ -1,6 +1,6 @@
 //! The services of the system.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 /// A service of the system.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -42,6 +42,15 @@ impl ServiceName {
             Self::SandboxCustodian => sandbox_custodian::config::DEFAULTS,
             Self::Tally => tally::config::DEFAULTS,
         }
+    }
+}
+
+impl FromStr for ServiceName {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        let named = Self::ALL.into_iter().find(|name| name.as_str() == text);
+        named.ok_or_else(|| anyhow::anyhow!("there is no service {text}"))
     }
 }
 

@@ -16,6 +16,7 @@ use crate::{
     load::Connections,
     report::{Plan, Report, Round},
     server::Servers,
+    stage::EngineSet,
     tokens::{self, Spendable},
 };
 
@@ -29,6 +30,9 @@ const TERMS: &str = r#"{"fundingSource":"user-wallet","sku":"user-wallet-vote","
 /// What is voted for, in base64 as it is signed.
 const VOTE: &str = r#"{"channel":"brave.com","type":"auto-contribute"}"#;
 
+/// What is counted here.
+const TOKENS: &str = "tokens";
+
 /// Requests of a turn: enough for a second of CPU time or so, which is counted in hundredths.
 const ISSUE_REQUESTS: usize = 300;
 const REDEEM_TOKENS: usize = 6_000;
@@ -39,17 +43,19 @@ fn signatures() -> String {
 }
 
 /// Signing, 40 tokens in a request.
-pub async fn issue(rounds: usize) -> anyhow::Result<Report> {
+pub async fn issue(engines: EngineSet, rounds: usize) -> anyhow::Result<Report> {
     let plan = Plan {
         bench: "issue",
-        tokens_per_request: 40,
+        engines,
+        unit: TOKENS,
+        per_request: 40,
         connections: 8,
         target: Some(0.8),
     };
-    let (servers, connections) = challenge_bypass(plan.connections).await?;
-    let points = tokens::blinded(ISSUE_REQUESTS * plan.tokens_per_request)?;
+    let (servers, connections) = challenge_bypass(engines, plan.connections).await?;
+    let points = tokens::blinded(ISSUE_REQUESTS * plan.per_request)?;
     let points: Vec<_> = points.into_iter().map(|(_, point)| point).collect();
-    let batches = points.chunks(plan.tokens_per_request).map(<[_]>::to_vec);
+    let batches = points.chunks(plan.per_request).map(<[_]>::to_vec);
     let batches: Vec<_> = batches.collect();
     let key = Arc::new(SigningKey::random(&mut OsRng));
 
@@ -73,30 +79,32 @@ pub async fn issue(rounds: usize) -> anyhow::Result<Report> {
 }
 
 /// Redemption with so many tokens in a request.
-pub async fn redeem(tokens_per_request: usize, rounds: usize) -> anyhow::Result<Report> {
+pub async fn redeem(
+    engines: EngineSet,
+    tokens_per_request: usize,
+    rounds: usize,
+) -> anyhow::Result<Report> {
     let plan = Plan {
         bench: "redeem",
-        tokens_per_request,
+        engines,
+        unit: TOKENS,
+        per_request: tokens_per_request,
         connections: 32,
-        target: Some(if tokens_per_request == 1 { 0.3 } else { 0.6 }),
+        target: Some(match (engines, tokens_per_request) {
+            (EngineSet::Embedded, 1) => 0.3,
+            (EngineSet::Embedded, _) => 0.6,
+            (EngineSet::Real, 1) => 0.25,
+            (EngineSet::Real, _) => 0.5,
+        }),
     };
-    let (servers, connections) = challenge_bypass(plan.connections).await?;
+    let (servers, connections) = challenge_bypass(engines, plan.connections).await?;
     let payload = encoded_vote();
     let floor = FloorOfRedemptions::new(REDEEM_TOKENS, &payload)?;
 
     let mut measured = Vec::new();
     for number in 0..=rounds {
         let minted = tokens::mint(&connections, &signatures(), REDEEM_TOKENS).await?;
-        let bodies = minted.chunks(tokens_per_request).map(|tokens| {
-            let tokens = tokens.iter().map(|token| token.redeem(&payload));
-            Ok(serde_json::to_vec(&RedemptionRequest {
-                payload: payload.clone(),
-                tokens: tokens.collect::<anyhow::Result<_>>()?,
-                replay_only: false,
-                at_least: 0,
-            })?)
-        });
-        let bodies = bodies.collect::<anyhow::Result<_>>()?;
+        let bodies = redemptions(&minted, tokens_per_request, &payload)?;
         let turn = Turn {
             number,
             tokens: REDEEM_TOKENS,
@@ -111,16 +119,55 @@ pub async fn redeem(tokens_per_request: usize, rounds: usize) -> anyhow::Result<
     Ok(Report::new(plan, warm(&measured)))
 }
 
+/// The bodies of requests that redeem `tokens`, so many each.
+fn redemptions(
+    tokens: &[Spendable],
+    per_request: usize,
+    payload: &str,
+) -> anyhow::Result<Vec<Vec<u8>>> {
+    let bodies = tokens.chunks(per_request).map(|tokens| {
+        let tokens = tokens.iter().map(|token| token.redeem(payload));
+        Ok(serde_json::to_vec(&RedemptionRequest {
+            payload: payload.to_owned(),
+            tokens: tokens.collect::<anyhow::Result<_>>()?,
+            replay_only: false,
+            at_least: 0,
+        })?)
+    });
+    bodies.collect()
+}
+
+/// How many tokens a second are redeemed, 10 in a request, by so many connections at once.
+pub async fn throughput(engines: EngineSet, connections: &[usize]) -> anyhow::Result<Vec<f64>> {
+    let most = connections.iter().copied().max().unwrap_or(1);
+    let (_servers, all) = challenge_bypass(engines, most).await?;
+    let payload = encoded_vote();
+    let mut rates = Vec::new();
+    for count in connections {
+        let some = all.first(*count);
+        some.warm("openapi.json").await?;
+        // Enough for some seconds: one connection alone waits for each transaction.
+        let tokens = 2_000 + 10 * 60 * (*count).min(32);
+        let minted = tokens::mint(&all, &signatures(), tokens).await?;
+        let bodies = redemptions(&minted, 10, &payload)?;
+        let timing = some.post_all("v4/redemptions", bodies, "first").await?;
+        rates.push(f64::from(u32::try_from(tokens)?) / timing.elapsed.as_secs_f64());
+    }
+    Ok(rates)
+}
+
 /// Votes of 4 tokens, through payments and challenge-bypass.
-pub async fn vote(rounds: usize) -> anyhow::Result<Report> {
+pub async fn vote(engines: EngineSet, rounds: usize) -> anyhow::Result<Report> {
     let plan = Plan {
         bench: "vote",
-        tokens_per_request: 4,
+        engines,
+        unit: TOKENS,
+        per_request: 4,
         connections: 16,
         target: None,
     };
     let services = [ServiceName::ChallengeBypass, ServiceName::Payments];
-    let servers = Servers::start(&services).await?;
+    let servers = Servers::start(engines, &services).await?;
     let url = |service| servers.layout().url(service);
     let issuing = Connections::new(url(ServiceName::ChallengeBypass), &servers.client_tls(), 1)?;
     let connections = Connections::new(
@@ -134,13 +181,13 @@ pub async fn vote(rounds: usize) -> anyhow::Result<Report> {
         .await?;
     connections.wait_for("v1/key-directory", "keyId").await?;
     let payload = encoded_vote();
-    let floor = FloorOfRedemptions::new(VOTES * plan.tokens_per_request, &payload)?;
+    let floor = FloorOfRedemptions::new(VOTES * plan.per_request, &payload)?;
 
     let mut measured = Vec::new();
     for number in 0..=rounds {
-        let count = VOTES * plan.tokens_per_request;
+        let count = VOTES * plan.per_request;
         let minted = tokens::mint(&issuing, &signatures(), count).await?;
-        let votes = minted.chunks(plan.tokens_per_request);
+        let votes = minted.chunks(plan.per_request);
         let bodies = votes.map(|tokens| vote_request(tokens, &payload));
         let bodies = bodies.collect::<anyhow::Result<_>>()?;
         let turn = Turn {
@@ -173,8 +220,11 @@ fn vote_request(tokens: &[Spendable], payload: &str) -> anyhow::Result<Vec<u8>> 
 }
 
 /// challenge-bypass with an issuer, and connections to it.
-async fn challenge_bypass(count: usize) -> anyhow::Result<(Servers, Connections)> {
-    let servers = Servers::start(&[ServiceName::ChallengeBypass]).await?;
+async fn challenge_bypass(
+    engines: EngineSet,
+    count: usize,
+) -> anyhow::Result<(Servers, Connections)> {
+    let servers = Servers::start(engines, &[ServiceName::ChallengeBypass]).await?;
     let base = servers.layout().url(ServiceName::ChallengeBypass);
     let client = service_kit::tls::http_client(&servers.client_tls(), Duration::from_secs(30))?;
     let request = client
@@ -234,13 +284,18 @@ impl Turn<'_> {
     ) -> anyhow::Result<Round> {
         let server = async {
             connections.warm("openapi.json").await?;
-            let before = servers.cpu()?;
+            let before = (servers.cpu()?, servers.engines_cpu()?);
             let timing = connections
                 .post_all(self.path, bodies, self.expected)
                 .await?;
-            anyhow::Ok((servers.cpu()?.saturating_sub(before), timing))
+            let engines_cpu = match (before.1, servers.engines_cpu()?) {
+                (Some(before), Some(after)) => Some(after.saturating_sub(before)),
+                (None, _) | (_, None) => None,
+            };
+            let server_cpu = servers.cpu()?.saturating_sub(before.0);
+            anyhow::Ok((server_cpu, engines_cpu, timing))
         };
-        let ((server_cpu, timing), floor_cpu) = if self.number.is_multiple_of(2) {
+        let ((server_cpu, engines_cpu, timing), floor_cpu) = if self.number.is_multiple_of(2) {
             let server = server.await?;
             (server, floor.await?)
         } else {
@@ -248,16 +303,17 @@ impl Turn<'_> {
             (server.await?, floor)
         };
         Ok(Round {
-            tokens: self.tokens,
+            count: self.tokens,
             server_cpu,
             floor_cpu,
+            engines_cpu,
             timing,
         })
     }
 }
 
 /// All turns but the first, in which caches fill.
-fn warm(measured: &[Round]) -> &[Round] {
+pub(crate) fn warm(measured: &[Round]) -> &[Round] {
     measured.get(1..).unwrap_or_default()
 }
 

@@ -11,8 +11,8 @@ const TICK: Duration = Duration::from_millis(10);
 pub fn of_process(pid: u32) -> anyhow::Result<Duration> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))
         .with_context(|| format!("process {pid} cannot be measured"))?;
-    let ticks = ticks(&stat).context("/proc/<pid>/stat is not as expected")?;
-    Ok(TICK.saturating_mul(ticks))
+    let stat = Stat::read(&stat).context("/proc/<pid>/stat is not as expected")?;
+    Ok(TICK.saturating_mul(stat.own))
 }
 
 /// What this thread has used.
@@ -26,14 +26,58 @@ pub fn of_this_thread() -> anyhow::Result<Duration> {
     Ok(Duration::from_nanos(first.parse()?))
 }
 
-/// The fields 14 and 15: `utime` and `stime`.
-fn ticks(stat: &str) -> Option<u32> {
-    // The second field is the program's name, which may hold spaces and brackets.
-    let (_, fields) = stat.rsplit_once(')')?;
-    let mut fields = fields.split_whitespace().skip(11);
-    let user: u32 = fields.next()?.parse().ok()?;
-    let kernel: u32 = fields.next()?.parse().ok()?;
-    user.checked_add(kernel)
+/// What the processes `roots` and all that they started have used, also what of it has ended.
+pub fn of_trees(roots: &[u32]) -> anyhow::Result<Duration> {
+    let mut parents = Vec::new();
+    for entry in fs::read_dir("/proc").context("processes cannot be listed")? {
+        let name = entry?.file_name();
+        let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
+        // A process may end at any time; its parent's count then has it.
+        if let Some(stat) = fs::read_to_string(format!("/proc/{pid}/stat"))
+            .ok()
+            .and_then(|stat| Stat::read(&stat))
+        {
+            parents.push((pid, stat));
+        }
+    }
+    let mut family = roots.to_vec();
+    let mut ticks = 0_u32;
+    while let Some(next) = family.pop() {
+        for (pid, stat) in &parents {
+            if *pid == next {
+                ticks = ticks.saturating_add(stat.own).saturating_add(stat.of_ended);
+            } else if stat.parent == next {
+                family.push(*pid);
+            }
+        }
+    }
+    Ok(TICK.saturating_mul(ticks))
+}
+
+/// What `/proc/<pid>/stat` says of a process, with times in ticks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Stat {
+    parent: u32,
+    /// `utime` and `stime`.
+    own: u32,
+    /// `cutime` and `cstime`: those of children that have ended.
+    of_ended: u32,
+}
+
+impl Stat {
+    fn read(stat: &str) -> Option<Self> {
+        // The second field is the program's name, which may hold spaces and brackets.
+        let (_, fields) = stat.rsplit_once(')')?;
+        let fields: Vec<&str> = fields.split_whitespace().collect();
+        let number = |field: usize| fields.get(field)?.parse::<u32>().ok();
+        Some(Self {
+            parent: number(1)?,
+            own: number(11)?.checked_add(number(12)?)?,
+            of_ended: number(13)?.checked_add(number(14)?)?,
+        })
+    }
 }
 
 #[cfg(test)]
@@ -42,10 +86,15 @@ mod tests {
 
     #[test]
     fn the_fields_are_found_after_any_name() {
-        let stat = "7 (a) b (c) S 1 7 7 0 -1 4194560 100 0 0 0 250 50 0 0 20 0 4 0 100";
+        let stat = "7 (a) b (c) S 1 7 7 0 -1 4194560 100 0 0 0 250 50 6 1 20 0 4 0 100";
 
-        assert_eq!(ticks(stat), Some(300));
-        assert_eq!(ticks("7 (a"), None);
+        let read = Stat {
+            parent: 1,
+            own: 300,
+            of_ended: 7,
+        };
+        assert_eq!(Stat::read(stat), Some(read));
+        assert_eq!(Stat::read("7 (a"), None);
     }
 
     #[test]
@@ -58,5 +107,18 @@ mod tests {
         }
 
         assert!(of_process(std::process::id()).unwrap() > process, "{sum}");
+        assert!(of_trees(&[std::process::id()]).unwrap() > process, "{sum}");
+    }
+
+    #[test]
+    fn what_a_process_started_counts_with_it_after_its_end_too() {
+        let me = [std::process::id()];
+        let before = of_trees(&me).unwrap();
+        let mut work = std::process::Command::new("sh");
+        work.args(["-c", "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done"]);
+
+        assert!(work.status().unwrap().success());
+
+        assert!(of_trees(&me).unwrap() >= before + 5 * TICK);
     }
 }

@@ -11,12 +11,22 @@
 //! | How are requests sent, and how long do they take? | [`load`] |
 //! | Where does the CPU time come from? | [`cpu`] |
 //! | What runs as the server? | [`server`] |
+//! | What does it keep its data in? | [`stage`] |
+//! | What are the relay and tally's intake compared with? | `pipes`, with the feature `engines` |
 
+#[cfg(feature = "engines")]
+mod bare;
 pub mod cases;
 pub mod cpu;
+pub mod curve;
 pub mod floor;
 pub mod load;
 pub mod machine;
+#[cfg(feature = "engines")]
+pub mod pipes;
 pub mod report;
 pub mod server;
+pub mod stage;
+#[cfg(feature = "engines")]
+pub mod tasks;
 pub mod tokens;

@@ -41,6 +41,15 @@ impl Connections {
         })
     }
 
+    /// The first `count` of them.
+    #[must_use]
+    pub fn first(&self, count: usize) -> Self {
+        Self {
+            clients: self.clients.iter().take(count).cloned().collect(),
+            base: self.base.clone(),
+        }
+    }
+
     /// Makes sure that every connection is open.
     pub async fn warm(&self, path: &str) -> anyhow::Result<()> {
         let url = self.base.join(path)?;

@@ -1,9 +1,11 @@
-//! `blindtally-bench issue|redeem|vote`: prints a line for each benchmark.
+//! `blindtally-bench issue|redeem|vote|relay|tally`: prints a line for each benchmark. `curve` draws a chart.
 
 use std::{io::Write as _, path::PathBuf};
 
 use blindtally::system::ServiceName;
-use blindtally_bench::{cases, machine, server};
+use blindtally_bench::{cases, curve, machine, report::Report, server, stage::EngineSet};
+#[cfg(feature = "engines")]
+use blindtally_bench::{pipes, tasks};
 use clap::{Parser, Subcommand};
 
 #[derive(Debug, Parser)]
@@ -20,6 +22,9 @@ struct Cli {
     /// How often server and floor take turns.
     #[arg(long, global = true, default_value_t = 7)]
     rounds: usize,
+    /// What the server keeps its data in.
+    #[arg(long, global = true, value_enum, default_value_t)]
+    engines: EngineSet,
 }
 
 #[derive(Debug, Subcommand)]
@@ -34,13 +39,36 @@ enum Bench {
     },
     /// Votes of 4 tokens, through payments and challenge-bypass.
     Vote,
-    /// Runs one service on a folder: what the benchmarks start and measure.
+    /// Publishing, against a bare transactional producer; on real engines.
+    #[cfg(feature = "engines")]
+    Relay,
+    /// Counting, against a bare consumer; on real engines.
+    #[cfg(feature = "engines")]
+    Tally,
+    /// Redemptions a second against concurrency, as a chart.
+    Curve {
+        /// The file to write, an SVG.
+        file: PathBuf,
+        /// Only files, where no real engines run.
+        #[arg(long)]
+        embedded_only: bool,
+    },
+    /// Runs one service with the settings of a file: what the benchmarks start and measure.
     #[command(hide = true)]
     Serve {
         /// The service.
-        service: String,
-        /// The folder of the system.
-        folder: PathBuf,
+        service: ServiceName,
+        /// Its settings.
+        file: PathBuf,
+    },
+    /// Does one task with the settings of a file: what the benchmarks start and measure.
+    #[cfg(feature = "engines")]
+    #[command(hide = true)]
+    Task {
+        /// Which one.
+        task: tasks::Task,
+        /// The settings of the service that does it.
+        file: PathBuf,
     },
 }
 
@@ -48,47 +76,53 @@ fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
     // What is measured runs as in its own program.
     let runtime = match &cli.bench {
-        Bench::Serve { service, .. } if service == "challenge-bypass" => {
-            service_kit::runtime::for_arithmetic()?
-        }
-        Bench::Issue | Bench::Redeem { .. } | Bench::Serve { .. } | Bench::Vote => {
-            tokio::runtime::Runtime::new()?
-        }
+        Bench::Serve {
+            service: ServiceName::ChallengeBypass,
+            ..
+        } => service_kit::runtime::for_arithmetic()?,
+        _ => tokio::runtime::Runtime::new()?,
     };
     runtime.block_on(run(cli))
 }
 
 async fn run(cli: Cli) -> anyhow::Result<()> {
-    anyhow::ensure!(cli.rounds > 0, "there must be a round");
+    let Cli {
+        rounds, engines, ..
+    } = cli;
+    anyhow::ensure!(rounds > 0, "there must be a round");
     let reports = match cli.bench {
-        Bench::Issue => vec![cases::issue(cli.rounds).await?],
+        Bench::Issue => vec![cases::issue(engines, rounds).await?],
         Bench::Redeem { tokens_per_request } => {
             let sizes = tokens_per_request.map_or(vec![10, 1], |size| vec![size.clamp(1, 400)]);
             let mut reports = Vec::new();
             for size in sizes {
-                reports.push(cases::redeem(size, cli.rounds).await?);
+                reports.push(cases::redeem(engines, size, rounds).await?);
             }
             reports
         }
-        Bench::Vote => vec![cases::vote(cli.rounds).await?],
-        Bench::Serve { service, folder } => {
-            let name = ServiceName::ALL
-                .into_iter()
-                .find(|name| name.as_str() == service);
-            let name = name.ok_or_else(|| anyhow::anyhow!("there is no service {service}"))?;
-            return server::serve(name, &folder).await;
-        }
+        Bench::Vote => vec![cases::vote(engines, rounds).await?],
+        #[cfg(feature = "engines")]
+        Bench::Relay => vec![pipes::relay(rounds).await?],
+        #[cfg(feature = "engines")]
+        Bench::Tally => vec![pipes::tally(rounds).await?],
+        Bench::Curve {
+            file,
+            embedded_only,
+        } => return curve::draw(&file, embedded_only).await,
+        Bench::Serve { service, file } => return server::serve(service, &file).await,
+        #[cfg(feature = "engines")]
+        Bench::Task { task, file } => return tasks::run(task, &file).await,
     };
+    print(&reports, cli.json)
+}
+
+fn print(reports: &[Report], json: bool) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    if !cli.json {
+    if !json {
         writeln!(out, "{}", machine::describe())?;
     }
     for report in reports {
-        let line = if cli.json {
-            report.json()?
-        } else {
-            report.text()
-        };
+        let line = if json { report.json()? } else { report.text() };
         writeln!(out, "{line}")?;
     }
     Ok(())

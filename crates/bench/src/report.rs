@@ -4,17 +4,19 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::load::Timing;
+use crate::{load::Timing, stage::EngineSet};
 
 /// One turn: the server, and the floor doing the same.
 #[derive(Clone, Debug)]
 pub struct Round {
-    /// Tokens in the turn.
-    pub tokens: usize,
+    /// Tokens or events in the turn.
+    pub count: usize,
     /// What the server's processes used.
     pub server_cpu: Duration,
-    /// What the bare crypto crate used.
+    /// What the bare library used.
     pub floor_cpu: Duration,
+    /// What the engines' processes used for the server, where there are any.
+    pub engines_cpu: Option<Duration>,
     /// How the requests went.
     pub timing: Timing,
 }
@@ -24,8 +26,13 @@ pub struct Round {
 pub struct Report {
     /// Its name.
     pub bench: &'static str,
-    /// Tokens in each request.
-    pub tokens_per_request: usize,
+    /// What the server keeps its data in.
+    pub engines: EngineSet,
+    /// What is counted: tokens or events.
+    pub unit: &'static str,
+    /// Tokens in each request, or events in each batch.
+    #[serde(rename = "tokens_per_request")]
+    pub per_request: usize,
     /// Connections that send at once.
     pub connections: usize,
     /// Turns.
@@ -38,12 +45,29 @@ pub struct Report {
     pub efficiency_max: f64,
     /// The efficiency that is asked for, where there is one.
     pub target: Option<f64>,
-    /// Tokens in a second of real time, with the load on the same machine: the median.
-    pub tokens_per_second: f64,
-    /// Tokens in a second of the server's CPU time: the median.
-    pub tokens_per_cpu_second: f64,
-    /// Tokens in a second of the floor's CPU time: the median.
-    pub floor_tokens_per_cpu_second: f64,
+    /// Tokens or events in a second of real time, with the load on the same machine: the median.
+    #[serde(rename = "tokens_per_second")]
+    pub per_second: f64,
+    /// Tokens or events in a second of the server's CPU time: the median.
+    #[serde(rename = "tokens_per_cpu_second")]
+    pub per_cpu_second: f64,
+    /// Tokens or events in a second of the floor's CPU time: the median.
+    #[serde(rename = "floor_tokens_per_cpu_second")]
+    pub floor_per_cpu_second: f64,
+    /// Tokens or events in a second of the engines' CPU time, where there are any: the median.
+    #[serde(
+        rename = "tokens_per_engines_cpu_second",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub per_engines_cpu_second: Option<f64>,
+    /// How long requests took, where there were any.
+    #[serde(flatten)]
+    pub latency: Option<Latency>,
+}
+
+/// How long requests took.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Latency {
     /// Half of the requests took at most this long.
     pub p50_ms: f64,
     /// 95 of 100 requests took at most this long.
@@ -52,13 +76,29 @@ pub struct Report {
     pub p99_ms: f64,
 }
 
+impl Latency {
+    fn of<'a>(latencies: impl Iterator<Item = &'a Duration>) -> Option<Self> {
+        let sorted = sorted(latencies.map(|latency| latency.as_secs_f64() * 1_000.0));
+        let quantile = |share| thousandths(quantile(&sorted, share));
+        (!sorted.is_empty()).then(|| Self {
+            p50_ms: quantile(0.5),
+            p95_ms: quantile(0.95),
+            p99_ms: quantile(0.99),
+        })
+    }
+}
+
 /// What a benchmark is.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
     /// Its name.
     pub bench: &'static str,
-    /// Tokens in each request.
-    pub tokens_per_request: usize,
+    /// What the server keeps its data in.
+    pub engines: EngineSet,
+    /// What is counted: tokens or events.
+    pub unit: &'static str,
+    /// Tokens in each request, or events in each batch.
+    pub per_request: usize,
     /// Connections that send at once.
     pub connections: usize,
     /// The efficiency that is asked for, where there is one.
@@ -71,23 +111,26 @@ impl Report {
         let of = |value: fn(&Round) -> f64| sorted(rounds.iter().map(value));
         let efficiencies =
             of(|round| round.floor_cpu.as_secs_f64() / round.server_cpu.as_secs_f64());
-        let latencies = rounds.iter().flat_map(|round| &round.timing.latencies);
-        let latencies = sorted(latencies.map(|latency| latency.as_secs_f64() * 1_000.0));
+        let engines: Option<Vec<f64>> = rounds
+            .iter()
+            .map(|round| Some(per_second(round, round.engines_cpu?)))
+            .collect();
         Self {
             bench: plan.bench,
-            tokens_per_request: plan.tokens_per_request,
+            engines: plan.engines,
+            unit: plan.unit,
+            per_request: plan.per_request,
             connections: plan.connections,
             rounds: rounds.len(),
             efficiency: thousandths(quantile(&efficiencies, 0.5)),
             efficiency_min: thousandths(quantile(&efficiencies, 0.0)),
             efficiency_max: thousandths(quantile(&efficiencies, 1.0)),
             target: plan.target,
-            tokens_per_second: median(&of(|round| per_second(round, round.timing.elapsed))),
-            tokens_per_cpu_second: median(&of(|round| per_second(round, round.server_cpu))),
-            floor_tokens_per_cpu_second: median(&of(|round| per_second(round, round.floor_cpu))),
-            p50_ms: thousandths(quantile(&latencies, 0.5)),
-            p95_ms: thousandths(quantile(&latencies, 0.95)),
-            p99_ms: thousandths(quantile(&latencies, 0.99)),
+            per_second: median(&of(|round| per_second(round, round.timing.elapsed))),
+            per_cpu_second: median(&of(|round| per_second(round, round.server_cpu))),
+            floor_per_cpu_second: median(&of(|round| per_second(round, round.floor_cpu))),
+            per_engines_cpu_second: engines.map(|all| median(&sorted(all.into_iter()))),
+            latency: Latency::of(rounds.iter().flat_map(|round| &round.timing.latencies)),
         }
     }
 
@@ -103,32 +146,39 @@ impl Report {
             Some(target) => format!(" (asked: {target}, MISSED)"),
             None => String::new(),
         };
+        let engines = self
+            .per_engines_cpu_second
+            .map_or(String::new(), |per| format!(", engines: {per:.0}"));
+        let latency = self.latency.map_or(String::new(), |latency| {
+            let Latency {
+                p50_ms,
+                p95_ms,
+                p99_ms,
+            } = latency;
+            format!("; p50 {p50_ms:.1} ms, p95 {p95_ms:.1} ms, p99 {p99_ms:.1} ms")
+        });
         format!(
-            "{} × {}: efficiency {:.2} [{:.2}, {:.2}]{target}; {:.0} tokens/s, {:.0} per CPU-second \
-             (bare: {:.0}); p50 {:.1} ms, p95 {:.1} ms, p99 {:.1} ms; {} connections, {} rounds",
+            "{} × {} on {} engines: efficiency {:.2} [{:.2}, {:.2}]{target}; {:.0} {}/s, {:.0} per \
+             CPU-second (bare: {:.0}{engines}){latency}; {} connections, {} rounds",
             self.bench,
-            self.tokens_per_request,
+            self.per_request,
+            self.engines.as_str(),
             self.efficiency,
             self.efficiency_min,
             self.efficiency_max,
-            self.tokens_per_second,
-            self.tokens_per_cpu_second,
-            self.floor_tokens_per_cpu_second,
-            self.p50_ms,
-            self.p95_ms,
-            self.p99_ms,
+            self.per_second,
+            self.unit,
+            self.per_cpu_second,
+            self.floor_per_cpu_second,
             self.connections,
             self.rounds,
         )
     }
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "numbers of tokens are far below 2^52"
-)]
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
 fn per_second(round: &Round, time: Duration) -> f64 {
-    round.tokens as f64 / time.as_secs_f64()
+    round.count as f64 / time.as_secs_f64()
 }
 
 fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
@@ -163,16 +213,19 @@ mod tests {
 
     const PLAN: Plan = Plan {
         bench: "redeem",
-        tokens_per_request: 10,
+        engines: EngineSet::Real,
+        unit: "tokens",
+        per_request: 10,
         connections: 2,
         target: Some(0.6),
     };
 
     fn round(server_millis: u64) -> Round {
         Round {
-            tokens: 1_000,
+            count: 1_000,
             server_cpu: Duration::from_millis(server_millis),
             floor_cpu: Duration::from_millis(600),
+            engines_cpu: Some(Duration::from_secs(2)),
             timing: Timing {
                 elapsed: Duration::from_millis(500),
                 latencies: (1..=100).map(Duration::from_millis).collect(),
@@ -187,8 +240,10 @@ mod tests {
         assert!((report.efficiency - 0.6).abs() < 1e-9);
         assert!((report.efficiency_min - 0.5).abs() < 1e-9);
         assert!((report.efficiency_max - 0.75).abs() < 1e-9);
-        assert!((report.tokens_per_second - 2_000.0).abs() < 1e-9);
-        assert!((report.p50_ms - 50.0).abs() < 2.0 && report.p99_ms >= 98.0);
+        assert!((report.per_second - 2_000.0).abs() < 1e-9);
+        assert_eq!(report.per_engines_cpu_second, Some(500.0));
+        let latency = report.latency.unwrap();
+        assert!((latency.p50_ms - 50.0).abs() < 2.0 && latency.p99_ms >= 98.0);
     }
 
     #[test]
@@ -211,6 +266,7 @@ mod tests {
             "tokens_per_request",
             "efficiency",
             "tokens_per_second",
+            "p50_ms",
         ] {
             assert!(value.get(name).is_some(), "{name}");
         }

@@ -7,42 +7,37 @@ use std::{
 };
 
 use anyhow::Context as _;
-use blindtally::system::{Layout, Profile, ServiceName};
+use blindtally::system::{Layout, ServiceName};
 use clock::Clock;
 use service_kit::tls::{ClientTls, probe_client};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 
-use crate::cpu;
+use crate::{
+    cpu,
+    stage::{EngineSet, Stage, settings},
+};
 
 /// A start makes keys and databases.
 const READY_WITHIN: Duration = Duration::from_mins(1);
 
-/// Services in processes of their own, on a folder of their own.
+/// Services in processes of their own, on a stage of their own.
 pub struct Servers {
-    layout: Layout,
     children: Vec<Child>,
-    // Removed when the processes have ended: fields are dropped in this order.
-    _folder: tempfile::TempDir,
+    // After the processes: fields are dropped in this order.
+    stage: Stage,
 }
 
 impl Servers {
     /// Starts the services, in this order, and waits until each is ready.
-    pub async fn start(services: &[ServiceName]) -> anyhow::Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let layout = layout(folder.path())?;
+    pub async fn start(engines: EngineSet, services: &[ServiceName]) -> anyhow::Result<Self> {
         let mut servers = Self {
-            layout,
             children: Vec::new(),
-            _folder: folder,
+            stage: Stage::open(engines).await?,
         };
         for service in services {
-            let child = Command::new(std::env::current_exe()?)
-                .args(["serve", service.as_str()])
-                .arg(servers.layout.dir())
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .kill_on_drop(true)
-                .spawn()?;
+            let arguments = ["serve", service.as_str()];
+            let mut command = servers.stage.command(&arguments, *service)?;
+            let child = command.stdout(Stdio::null()).spawn()?;
             servers.children.push(child);
             servers.wait_until_ready(*service).await?;
         }
@@ -51,14 +46,24 @@ impl Servers {
 
     /// Where everything is.
     pub fn layout(&self) -> &Layout {
-        &self.layout
+        self.stage.layout()
+    }
+
+    /// What they keep their data in.
+    pub fn engines(&self) -> EngineSet {
+        self.stage.engines()
+    }
+
+    /// The CPU time that the engines have used, where there are any.
+    pub fn engines_cpu(&self) -> anyhow::Result<Option<Duration>> {
+        self.stage.engines_cpu()
     }
 
     /// What a client shows that is allowed to call challenge-bypass.
     pub fn client_tls(&self) -> ClientTls {
-        let own = self.layout.pki().identity("payments-client");
+        let own = self.layout().pki().identity("payments-client");
         ClientTls {
-            ca_file: self.layout.pki().ca(),
+            ca_file: self.layout().pki().ca(),
             certificate_file: own.certificate,
             key_file: own.key,
         }
@@ -67,7 +72,7 @@ impl Servers {
     /// What a client shows that has no certificate.
     pub fn anonymous_tls(&self) -> ClientTls {
         ClientTls {
-            ca_file: self.layout.pki().ca(),
+            ca_file: self.layout().pki().ca(),
             ..ClientTls::default()
         }
     }
@@ -85,7 +90,7 @@ impl Servers {
         let client = probe_client(Duration::from_secs(2))?;
         let deadline = Instant::now() + READY_WITHIN;
         loop {
-            let answer = client.get(self.layout.ready_url(service)).send().await;
+            let answer = client.get(self.layout().ready_url(service)).send().await;
             if answer.is_ok_and(|answer| answer.status().is_success()) {
                 return Ok(());
             }
@@ -98,28 +103,24 @@ impl Servers {
 impl std::fmt::Debug for Servers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Servers")
-            .field("layout", &self.layout)
+            .field("stage", &self.stage)
             .finish_non_exhaustive()
     }
 }
 
-fn layout(folder: &Path) -> anyhow::Result<Layout> {
-    Layout::open(folder, Profile::up())
-}
-
-/// Runs a service on a folder, as its own program does.
-pub async fn serve(name: ServiceName, folder: &Path) -> anyhow::Result<()> {
+/// Runs a service with the settings in `file`, as its own program does.
+pub async fn serve(name: ServiceName, file: &Path) -> anyhow::Result<()> {
     service_kit::telemetry::init("warn")?;
-    let (settings, clock) = (layout(folder)?.settings(name), Clock::system());
+    let (settings, clock) = (settings(name, file), Clock::system());
     let service = match name {
         ServiceName::ChallengeBypass => {
             let rules = challenge_bypass::Rules::default();
             let deps = challenge_bypass::Deps { clock, rules };
-            challenge_bypass::build(settings.load(name)?, deps).await?
+            challenge_bypass::build(settings.load()?, deps).await?
         }
         ServiceName::Payments => {
             let rules = payments::Rules::default();
-            payments::build(settings.load(name)?, payments::Deps { clock, rules }).await?
+            payments::build(settings.load()?, payments::Deps { clock, rules }).await?
         }
         ServiceName::SandboxCustodian | ServiceName::Tally => {
             anyhow::bail!("{name} is not measured")

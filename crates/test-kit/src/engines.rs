@@ -5,13 +5,13 @@ use blindtally::system::Engines;
 /// What a new world runs on: `None` is files.
 #[cfg(not(feature = "engines"))]
 #[expect(clippy::unused_async, reason = "with engines it waits")]
-pub(crate) async fn of_a_new_world() -> anyhow::Result<Option<Engines>> {
+pub async fn of_a_new_world() -> anyhow::Result<Option<Engines>> {
     Ok(None)
 }
 
 /// What a new world runs on: `None` is files.
 #[cfg(feature = "engines")]
-pub(crate) async fn of_a_new_world() -> anyhow::Result<Option<Engines>> {
+pub async fn of_a_new_world() -> anyhow::Result<Option<Engines>> {
     use std::path::Path;
 
     use anyhow::{Context as _, ensure};

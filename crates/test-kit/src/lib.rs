@@ -3,6 +3,7 @@
 //! | Question | Module |
 //! |---|---|
 //! | How does a test get a whole system, and time that passes at will? | [`world`] |
+//! | What real engines does it run on, if any? | [`engines`] |
 //! | How does it get real processes that it can kill? | [`fleet`], [`process`], [`programs`] |
 //! | Who uses them meanwhile? | [`load`] |
 //! | What did the system store, and what does it say that it did? | [`stored`], [`books`] |
@@ -11,7 +12,7 @@
 
 pub mod books;
 pub mod card;
-mod engines;
+pub mod engines;
 pub mod faults;
 pub mod fleet;
 mod http;

@@ -37,6 +37,13 @@ pub enum KeyTrouble {
          the previous one of a new key that was never in force"
     )]
     NotInForce,
+    /// Somebody put a key in force that is none of ours.
+    #[error(
+        "challenge-bypass's key directory changes the directory key to one that is not configured here. The change is \
+         not stored, and no head is signed. If the new key is yours, configure it; otherwise somebody has the secret of the old one and \
+         wrote to challenge-bypass's database: put its latest sound state back"
+    )]
+    Successor,
     /// The present key was replaced before.
     #[error(
         "the key of secrets.directory_key_file was replaced before and cannot come back. No head is signed. Make a new \
@@ -81,6 +88,18 @@ impl DirectoryKeys {
             Ok(named)
         } else {
             Err(KeyTrouble::Foreign)
+        }
+    }
+
+    /// Whether `added` may be stored, after which the directory's keys are `sequence`: entries that are stored stay, so a key that they
+    /// put in force must be ours.
+    pub fn allow(&self, added: &[Entry], sequence: &KeySequence) -> Result<(), KeyTrouble> {
+        let is_change = |entry: &Entry| matches!(entry, Entry::DirectoryKey(_));
+        let is_ours = self.public().any(|key| sequence.last() == Some(&key));
+        if is_ours || !added.iter().any(is_change) {
+            Ok(())
+        } else {
+            Err(KeyTrouble::Successor)
         }
     }
 

@@ -82,10 +82,12 @@ impl DirectoryJob {
         self.store_new(known, &fetched).await
     }
 
-    /// Stores what `fetched` has that `known` lacks. Entries that would make clients refuse the directory are not stored.
+    /// Stores what `fetched` has that `known` lacks. Entries that would make clients refuse the directory, or
+    /// that put somebody else's directory key in force, are not stored.
     async fn store_new(&self, known: Directory, fetched: &Directory) -> anyhow::Result<Directory> {
         let new = extension(&known.entries, &fetched.entries)?;
-        self.noted(self.keys.sequence(&fetched.entries, &known.heads))?;
+        let sequence = self.keys.sequence(&fetched.entries, &known.heads);
+        self.noted(sequence.and_then(|sequence| self.keys.allow(new, &sequence)))?;
         if new.is_empty() {
             return Ok(known);
         }

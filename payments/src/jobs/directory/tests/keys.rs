@@ -128,13 +128,15 @@ async fn a_process_with_the_old_key_signs_nothing_and_goes_on_serving_what_is_ne
 }
 
 #[tokio::test]
-async fn a_change_that_clients_would_refuse_is_not_stored() {
+async fn a_change_to_a_key_that_is_not_ours_or_that_clients_would_refuse_is_not_stored() {
     let foreign = KeyChange::sign(&key(6), &key(5)).check().unwrap();
+    let stolen = KeyChange::sign(&key(9), &key(5)).check().unwrap();
     let mut forged = serde_json::to_value(Entry::from(&foreign)).unwrap();
     forged["signatures"]["previous"] = forged["signatures"]["new"].clone();
     let forged: Entry = serde_json::from_value(forged).unwrap();
     for (entry, told) in [
         (Entry::from(&foreign), "none is configured"),
+        (Entry::from(&stolen), "not configured here"),
         (forged, "cannot be published"),
     ] {
         let bench = begun().await;
