@@ -24,9 +24,9 @@ pub async fn of_a_new_world() -> anyhow::Result<Option<Engines>> {
     let id = uuid::Uuid::new_v4().simple().to_string();
     let (schema, environment) = (format!("test_{id}"), format!("test-{id}"));
     for (cluster, database) in [
-        ("main", "challenge_bypass"),
         ("main", "payments_orders"),
         ("main", "tally"),
+        ("registry", "challenge_bypass"),
         ("votes", "payments_votes"),
     ] {
         make_schema(cluster, database, &schema).await;

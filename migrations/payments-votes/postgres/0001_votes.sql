@@ -1,7 +1,8 @@
 -- Votes: which were taken, how many tokens they spent, and what waits to be published.
 --
 -- What is not here, on purpose (threats U2 and U3): a token, a signature, an order, an address, a time. Rows lie in
--- the order in which they came, and each says which transaction wrote it: `settle_votes` takes that away.
+-- the order in which they came, and each says which transaction wrote it: `settle_votes` takes that away. For this, each
+-- of `vote` and `outbox` has its rows in one table below it, which is replaced by another.
 
 CREATE TABLE vote (
     key_id   BYTEA NOT NULL,  -- first, so that the votes of a key are forgotten together
@@ -11,7 +12,9 @@ CREATE TABLE vote (
     CONSTRAINT vote_once PRIMARY KEY (key_id, vote_id),
     CONSTRAINT vote_key_id_length CHECK (length(key_id) = 16),
     CONSTRAINT vote_vote_id_length CHECK (length(vote_id) = 32)
-);
+) PARTITION BY LIST (key_id);
+
+CREATE TABLE vote_rows PARTITION OF vote DEFAULT;
 
 CREATE TABLE key_count (
     key_id          BYTEA NOT NULL PRIMARY KEY,
@@ -45,17 +48,51 @@ CREATE TABLE outbox_state (
 
 INSERT INTO outbox_state (one, generation, counter) VALUES (0, uuid_send(gen_random_uuid()), 0);
 
--- Writes what is kept anew, in the order of its ids, into new files: afterwards all rows are of one transaction, and
+-- The table as the relay knows it, and above it the name.
+ALTER TABLE outbox RENAME TO outbox_rows;
+CREATE TABLE outbox (LIKE outbox_rows INCLUDING CONSTRAINTS, PRIMARY KEY (id)) PARTITION BY LIST (id);
+ALTER TABLE outbox ATTACH PARTITION outbox_rows DEFAULT;
+
+-- Writes what is kept anew, in the order of its ids, into new tables: afterwards all rows are of one transaction, and
 -- nothing is left of those that were deleted. (`CLUSTER` and `VACUUM FREEZE` leave each row the number of the
--- transaction that wrote it.) It runs as the role that owns the tables, since the service may not empty them.
+-- transaction that wrote it.) It runs as the role that owns the tables, since the service may not make any.
+--
+-- A new table never has the name of an old one: a `pg_dump` that began before finds that a table is gone, and fails. Of
+-- a table that was emptied and filled, or of one that took its name, it would see no row, and say nothing.
 CREATE FUNCTION settle_votes() RETURNS VOID LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+    -- What an older transaction wrote, the first copy has.
+    oldest XID := pg_snapshot_xmin(pg_current_snapshot())::xid;
+    suffix TEXT := replace(gen_random_uuid()::text, '-', '');
+    new_vote TEXT := 'vote_' || suffix;
+    new_outbox TEXT := 'outbox_' || suffix;
+    old_vote REGCLASS;
+    old_outbox REGCLASS;
 BEGIN
+    -- One process does it at a time; what others would do is done by it.
+    IF NOT pg_try_advisory_xact_lock('vote'::regclass::oid::bigint) THEN
+        RETURN;
+    END IF;
+    SELECT inhrelid INTO STRICT old_vote FROM pg_inherits WHERE inhparent = 'vote'::regclass;
+    SELECT inhrelid INTO STRICT old_outbox FROM pg_inherits WHERE inhparent = 'outbox'::regclass;
+
+    -- The long part. Votes are written and read meanwhile. (One that is forgotten meanwhile comes back, for a day.)
+    EXECUTE format('CREATE TABLE %I (LIKE %s INCLUDING ALL)', new_vote, old_vote);
+    EXECUTE format('INSERT INTO %I SELECT * FROM vote ORDER BY key_id, vote_id', new_vote);
+
+    -- From here on nobody writes: this is the lock of the one transaction that does. An outbox is small.
+    PERFORM pg_advisory_xact_lock(0);
+    EXECUTE format('INSERT INTO %I SELECT * FROM vote WHERE age(xmin) <= age($1)
+                    ORDER BY key_id, vote_id ON CONFLICT DO NOTHING', new_vote) USING oldest;
+    EXECUTE format('CREATE TABLE %I (LIKE %s INCLUDING ALL)', new_outbox, old_outbox);
+    EXECUTE format('INSERT INTO %I SELECT * FROM outbox ORDER BY id', new_outbox);
+
+    -- From here on nobody reads, either. Whoever has the tables, such as a `pg_dump`, is waited for only shortly.
+    SET LOCAL lock_timeout = '2s';
     LOCK TABLE vote, outbox IN ACCESS EXCLUSIVE MODE;
-    CREATE TEMP TABLE kept_vote ON COMMIT DROP AS SELECT * FROM vote;
-    CREATE TEMP TABLE kept_outbox ON COMMIT DROP AS SELECT * FROM outbox;
-    TRUNCATE vote, outbox;
-    INSERT INTO vote SELECT * FROM kept_vote ORDER BY key_id, vote_id;
-    INSERT INTO outbox SELECT * FROM kept_outbox ORDER BY id;
+    EXECUTE format('DROP TABLE %s, %s', old_vote, old_outbox);
+    EXECUTE format('ALTER TABLE vote ATTACH PARTITION %I DEFAULT', new_vote);
+    EXECUTE format('ALTER TABLE outbox ATTACH PARTITION %I DEFAULT', new_outbox);
 END
 $$;
 

@@ -13,11 +13,11 @@ mod statements;
 
 pub use statements::TableVotes as PostgresVotes;
 
-/// Writes the tables anew. Votes wait meanwhile, so it runs once a day, and takes longer than a request may.
+/// Writes the tables anew. It takes longer than a request may, and lets votes wait for the last, short part only.
 async fn settle(db: &Database) -> sqlx::Result<()> {
-    let mut tx = db.begin().await?;
+    let mut tx = db.begin_beside().await?;
     for statement in [
-        "SET LOCAL statement_timeout = '5min'",
+        "SET LOCAL statement_timeout = '1h'",
         "SELECT settle_votes()",
     ] {
         sqlx::query(statement).execute(&mut *tx).await?;

@@ -1,7 +1,13 @@
 //! What only PostgreSQL can get wrong.
 
+use std::{
+    process::{Output, Stdio},
+    time::{Duration, Instant},
+};
+
 use service_kit::{db::testing, lease, outbox::postgres::TABLES};
 use sqlx::{AssertSqlSafe, Row as _};
+use tokio::process::Command;
 
 use super::{super::POSTGRES, PostgresVotes};
 use crate::{
@@ -39,38 +45,145 @@ async fn no_column_is_a_time_or_a_serial_number() {
     }
 }
 
+/// The rows of `table` as they lie in its file: the id in the column `id`, and the transaction that wrote it.
+async fn lying(store: &PostgresVotes, table: &str, id: &str) -> Vec<(Vec<u8>, String)> {
+    let query = format!("SELECT {id}, xmin::text FROM {table} ORDER BY ctid");
+    let rows = sqlx::query(AssertSqlSafe(query)).fetch_all(store.db().readers());
+    let rows = rows.await.unwrap();
+    rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+}
+
+/// Whether rows are of one transaction, and whether they lie in the order of ids.
+fn tell_nothing(rows: &[(Vec<u8>, String)]) -> (bool, bool) {
+    let of_one = rows
+        .iter()
+        .all(|(_, transaction)| *transaction == rows[0].1);
+    (of_one, rows.is_sorted())
+}
+
 #[tokio::test]
 async fn settled_rows_lie_in_the_order_of_their_ids_and_are_of_one_transaction() {
     let ((), store) = store().await;
     for id in [5, 2, 9, 1] {
         store.record(&[contract::vote(id, 1, 1, 9)]).await.unwrap();
     }
-    let places = async |table: &str, id: &str| -> Vec<(Vec<u8>, String)> {
-        let query = format!("SELECT {id}, xmin::text FROM {table} ORDER BY ctid");
-        let rows = sqlx::query(AssertSqlSafe(query)).fetch_all(store.db().readers());
-        let rows = rows.await.unwrap();
-        rows.iter().map(|row| (row.get(0), row.get(1))).collect()
-    };
-    let tells = |rows: &[(Vec<u8>, String)]| {
-        let of_one = rows
-            .iter()
-            .all(|(_, transaction)| *transaction == rows[0].1);
-        (!of_one, !rows.is_sorted())
-    };
     let tables = [("vote", "vote_id"), ("outbox", "id")];
     for (table, id) in tables {
-        assert_eq!(
-            tells(&places(table, id).await),
-            (true, true),
-            "the test sees {table}"
-        );
+        let seen = tell_nothing(&lying(&store, table, id).await);
+        assert_eq!(seen, (false, false), "the test sees {table}");
     }
 
     store.settle().await.unwrap();
 
     for (table, id) in tables {
-        let rows = places(table, id).await;
-        assert_eq!((rows.len(), tells(&rows)), (4, (false, false)), "{table}");
+        let rows = lying(&store, table, id).await;
+        assert_eq!((rows.len(), tell_nothing(&rows)), (4, (true, true)));
+    }
+}
+
+#[tokio::test]
+async fn votes_that_come_while_the_tables_are_written_anew_are_kept_and_tell_nothing_either() {
+    let ((), store) = store().await;
+    store.record(&[contract::vote(5, 1, 1, 9)]).await.unwrap();
+    let mut writing = store.db().begin().await.unwrap();
+    let settling = tokio::spawn({
+        let store = store.clone();
+        async move { store.settle().await }
+    });
+    waits_for_a_lock(&store, "settle_votes", "advisory").await;
+
+    // The first copy is made; the one who writes goes on.
+    let insert = "INSERT INTO vote SELECT key_id, sha256(vote_id) FROM vote";
+    sqlx::query(insert).execute(&mut *writing).await.unwrap();
+    writing.commit().await.unwrap();
+    settling.await.unwrap().unwrap();
+
+    let rows = lying(&store, "vote", "vote_id").await;
+    assert_eq!((rows.len(), tell_nothing(&rows).0), (2, true));
+    store.record(&[contract::vote(5, 1, 1, 9)]).await.unwrap();
+    assert_eq!(lying(&store, "outbox", "id").await.len(), 1, "it is known");
+}
+
+#[tokio::test]
+async fn votes_are_taken_while_a_long_dump_puts_off_the_writing_anew() {
+    let ((), store) = store().await;
+    store.record(&[contract::vote(1, 1, 1, 9)]).await.unwrap();
+    let mut dump = store.db().begin_read().await.unwrap();
+    let read = "SELECT FROM vote, outbox";
+    sqlx::query(read).execute(&mut *dump).await.unwrap();
+    let before = lying(&store, "vote", "vote_id").await;
+    let settling = tokio::spawn({
+        let store = store.clone();
+        async move { store.settle().await }
+    });
+    waits_for_a_lock(&store, "settle_votes", "relation").await;
+
+    let begun = Instant::now();
+    store.record(&[contract::vote(2, 1, 1, 9)]).await.unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    settling.await.unwrap().unwrap_err();
+    let after = lying(&store, "vote", "vote_id").await;
+    assert_eq!((after.len(), &after[..1]), (2, &before[..]));
+
+    dump.rollback().await.unwrap();
+    store.settle().await.unwrap();
+    assert!(tell_nothing(&lying(&store, "vote", "vote_id").await).0);
+}
+
+/// Waits until a statement with the text `statement` waits for a lock of the kind `kind`.
+async fn waits_for_a_lock(store: &PostgresVotes, statement: &str, kind: &str) {
+    let waiting = "SELECT EXISTS (SELECT 1 FROM pg_stat_activity
+                                  WHERE usename = current_user AND wait_event_type = 'Lock'
+                                    AND query LIKE '%' || $1 || '%' AND pid <> pg_backend_pid()
+                                    AND wait_event = $2)";
+    for _ in 0..200 {
+        let query = sqlx::query_scalar(waiting).bind(statement).bind(kind);
+        if query.fetch_one(store.db().readers()).await.unwrap() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("{statement} does not wait for a lock");
+}
+
+/// Starts a real `pg_dump` of the schema of `store`, as the role that owns it.
+fn start_dump(schema: &str) -> impl Future<Output = Output> {
+    let url = testing::url("votes", "payments_votes", "payments_votes_owner");
+    let mut dump = Command::new("pg_dump");
+    dump.args(["--schema", schema, "--dbname", &url]);
+    dump.stdin(Stdio::null());
+    let running = tokio::spawn(async move { dump.output().await.unwrap() });
+    async move { running.await.unwrap() }
+}
+
+#[tokio::test]
+async fn a_dump_that_waits_for_the_writing_anew_fails_and_is_never_empty() {
+    let ((), store) = store().await;
+    let votes: Vec<_> = (1..=4).map(|id| contract::vote(id, 1, 1, 9)).collect();
+    store.record(&votes).await.unwrap();
+    let schema: String = sqlx::query_scalar("SELECT current_schema()")
+        .fetch_one(store.db().readers())
+        .await
+        .unwrap();
+
+    let mut settling = store.db().begin_beside().await.unwrap();
+    let settle = "SELECT settle_votes()";
+    sqlx::query(settle).execute(&mut *settling).await.unwrap();
+    let dump = start_dump(&schema);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    settling.commit().await.unwrap();
+    let dumped = dump.await;
+    let said = String::from_utf8(dumped.stderr).unwrap();
+    assert!(!dumped.status.success(), "it saw tables without rows");
+    assert!(said.contains("does not exist"), "{said}");
+
+    let dumped = start_dump(&schema).await;
+    assert!(dumped.status.success());
+    let text = String::from_utf8(dumped.stdout).unwrap();
+    for id in 1..=4_u8 {
+        // Once as a vote, and once as what waits to be published.
+        let id = format!("\\\\x{}", hex::encode([id; 32]));
+        assert_eq!(text.matches(&id).count(), 2, "{id}");
     }
 }
 
