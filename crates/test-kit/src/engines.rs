@@ -102,7 +102,7 @@ mod real {
         let id = uuid::Uuid::new_v4().simple().to_string();
         let (schema, environment) = (format!("test_{id}"), format!("test-{id}"));
         for (cluster, database) in [
-            ("main", "challenge_bypass"),
+            ("registry", "challenge_bypass"),
             ("main", "payments_orders"),
             ("main", "tally"),
             ("votes", "payments_votes"),

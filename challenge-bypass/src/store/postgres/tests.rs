@@ -8,13 +8,13 @@ use crate::{
 
 /// A store in a schema of its own, which stays.
 pub(super) async fn store(rules: Rules) -> ((), PostgresStore) {
-    let url = testing::fresh("main", "challenge_bypass", &POSTGRES).await;
+    let url = testing::fresh("registry", "challenge_bypass", &POSTGRES).await;
     ((), PostgresStore::open(&url, rules).await.unwrap())
 }
 
 #[tokio::test]
 async fn the_service_may_change_rows_and_no_tables() {
-    let url = testing::fresh("main", "challenge_bypass", &POSTGRES).await;
+    let url = testing::fresh("registry", "challenge_bypass", &POSTGRES).await;
     let store = PostgresStore::open(&url, Rules::default()).await.unwrap();
     contract::a_public_key_is_of_one_issuer(&store).await;
     let db = Postgres::open(&url, &POSTGRES).await.unwrap();
@@ -37,7 +37,7 @@ async fn the_service_may_change_rows_and_no_tables() {
 
 #[tokio::test]
 async fn an_ended_keys_redemptions_are_dropped_as_a_table() {
-    let url = testing::fresh("main", "challenge_bypass", &POSTGRES).await;
+    let url = testing::fresh("registry", "challenge_bypass", &POSTGRES).await;
     let store = PostgresStore::open(&url, Rules::default()).await.unwrap();
     let db = Postgres::open(&url, &POSTGRES).await.unwrap();
     let tables = async || -> i64 {
