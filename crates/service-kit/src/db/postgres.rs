@@ -3,12 +3,13 @@
 //! A transaction that writes begins with a lock that only one of them has, over all processes: each
 //! sees what the one before it committed, as with SQLite's single writer. The lock costs little, as writes
 //! are gathered into few transactions; and there are no serialization failures or deadlocks that somebody
-//! would have to repeat.
+//! would have to repeat. Writers have connections of their own, so that those who wait for the lock keep nobody from
+//! reading.
 //!
 //! Tables are made by the role that owns them ([`migrate`]); a service connects as a role that may
 //! only read and write rows.
 
-use std::{str::FromStr as _, time::Duration};
+use std::{future::Future, str::FromStr as _, time::Duration};
 
 use sqlx::{
     PgPool, Row as _,
@@ -24,8 +25,11 @@ pub use sqlx::{PgConnection as Connection, Postgres as Driver, postgres::PgRow a
 /// A transaction on a PostgreSQL database.
 pub type PostgresTransaction = sqlx::Transaction<'static, sqlx::Postgres>;
 
-/// The most connections of one process to one database.
-const CONNECTIONS_MAX: u32 = 12;
+/// The most connections of one process that write to one database: while one has the lock, the next one waits for it.
+const WRITERS_MAX: u32 = 2;
+
+/// The most connections of one process that read from one database.
+const READERS_MAX: u32 = 10;
 
 /// How long a caller waits for a connection: below the 15 s that a handler gets.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(12);
@@ -40,8 +44,11 @@ const SETTINGS: [(&str, &str); 5] = [
     ("timezone", "UTC"),
 ];
 
+/// A transaction that may write. Only one that has the lock of [`WRITERS_LOCK`] does.
+const BEGIN_WRITING: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+
 /// The lock of the one transaction that writes, released when it ends. Each database has its own.
-const BEGIN_WRITING: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(0)";
+const WRITERS_LOCK: &str = "SELECT pg_advisory_xact_lock(0)";
 
 /// Everything in such a transaction sees one state of the database.
 const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
@@ -49,7 +56,8 @@ const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 /// An open database whose schema is the one this program knows.
 #[derive(Clone, Debug)]
 pub struct Postgres {
-    pool: PgPool,
+    writers: PgPool,
+    readers: PgPool,
 }
 
 /// Why a PostgreSQL database could not be opened or brought up to date.
@@ -84,12 +92,16 @@ pub enum PostgresError {
 impl Postgres {
     /// Connects to the database at `url`, whose schema must be the one of `migrator`.
     pub async fn open(url: &str, migrator: &Migrator) -> Result<Self, PostgresError> {
+        let options = settle(url)?;
+        let reading = options
+            .clone()
+            .options([("default_transaction_read_only", "on")]);
         // On the heap: connecting takes kilobytes of state, which whatever opens a store would carry along.
-        let pool = Box::pin(connect(url, CONNECTIONS_MAX)).await?;
+        let readers = Box::pin(connect(reading, READERS_MAX)).await?;
         let applied = sqlx::query(
             "SELECT version, checksum FROM _sqlx_migrations WHERE success ORDER BY version",
         )
-        .fetch_all(&pool)
+        .fetch_all(&readers)
         .await;
         let rows = match applied {
             Err(error) if is_missing_table(&error) => Vec::new(),
@@ -105,22 +117,36 @@ impl Postgres {
                 wanted: migrator.iter().last().map(|migration| migration.version),
             });
         }
-        Ok(Self { pool })
+        let writers = Box::pin(connect(options, WRITERS_MAX)).await?;
+        Ok(Self { writers, readers })
     }
 
     /// Begins the transaction of a change. It waits for the one before it.
     pub async fn begin(&self) -> sqlx::Result<PostgresTransaction> {
-        self.pool.begin_with(BEGIN_WRITING).await
+        let writers = self.writers.clone();
+        finish(async move {
+            let mut tx = writers.begin_with(BEGIN_WRITING).await?;
+            sqlx::query(WRITERS_LOCK).execute(&mut *tx).await?;
+            Ok(tx)
+        })
+        .await
+    }
+
+    /// Begins a transaction beside the one that writes: for long work, which takes the locks that it needs itself.
+    pub async fn begin_beside(&self) -> sqlx::Result<PostgresTransaction> {
+        let readers = self.readers.clone();
+        finish(async move { readers.begin_with(BEGIN_WRITING).await }).await
     }
 
     /// Begins a transaction that reads: everything in it sees one state of the database.
     pub async fn begin_read(&self) -> sqlx::Result<PostgresTransaction> {
-        self.pool.begin_with(BEGIN_READING).await
+        let readers = self.readers.clone();
+        finish(async move { readers.begin_with(BEGIN_READING).await }).await
     }
 
-    /// The connections for single reads.
+    /// The connections for single reads. They refuse to write.
     pub fn readers(&self) -> &PgPool {
-        &self.pool
+        &self.readers
     }
 
     /// What was deleted goes with the next vacuum, which the server does by itself.
@@ -131,7 +157,8 @@ impl Postgres {
 
     /// Closes all connections.
     pub async fn close(&self) {
-        self.pool.close().await;
+        self.readers.close().await;
+        self.writers.close().await;
     }
 }
 
@@ -140,7 +167,7 @@ impl Postgres {
 /// A schema that this program does not know, because a newer one was here or because a migration
 /// was altered afterwards, is refused: guessing could lose data.
 pub async fn migrate(url: &str, migrator: &Migrator) -> Result<(), PostgresError> {
-    let pool = connect(url, 1).await?;
+    let pool = connect(settle(url)?, 1).await?;
     // A migration may take longer than a request.
     sqlx::query("SET statement_timeout = 0")
         .execute(&pool)
@@ -157,7 +184,18 @@ fn is_missing_table(error: &sqlx::Error) -> bool {
     code.as_deref() == Some("42P01")
 }
 
-async fn connect(url: &str, connections_max: u32) -> Result<PgPool, PostgresError> {
+/// Begins a transaction to the end, also when the caller has gone meanwhile: nobody would roll back one whose `BEGIN` was
+/// sent and not answered yet, and whoever got its connection next would read its old state, or write into it. (To roll
+/// back each connection that is given back would write a warning, with its time, into the server's log.)
+async fn finish(
+    begin: impl Future<Output = sqlx::Result<PostgresTransaction>> + Send + 'static,
+) -> sqlx::Result<PostgresTransaction> {
+    let begun = tokio::spawn(begin).await;
+    begun.map_err(|_| sqlx::Error::WorkerCrashed)?
+}
+
+/// What the connections to `url` have to be.
+fn settle(url: &str) -> Result<PgConnectOptions, PostgresError> {
     if !url.starts_with("postgres://") {
         return Err(PostgresError::Url);
     }
@@ -165,18 +203,14 @@ async fn connect(url: &str, connections_max: u32) -> Result<PgPool, PostgresErro
     if !matches!(options.get_ssl_mode(), PgSslMode::VerifyFull) {
         return Err(PostgresError::Unverified);
     }
+    Ok(options.application_name("blindtally").options(SETTINGS))
+}
+
+async fn connect(options: PgConnectOptions, connections_max: u32) -> Result<PgPool, PostgresError> {
     PgPoolOptions::new()
         .max_connections(connections_max)
         .acquire_timeout(ACQUIRE_TIMEOUT)
-        // Whoever gave up while its transaction began, because it waited too long for the writers' lock or its caller
-        // had gone, leaves a transaction that nobody ends: with the lock, or failed.
-        .after_release(|connection, _| {
-            Box::pin(async move {
-                sqlx::raw_sql("ROLLBACK").execute(connection).await?;
-                Ok(true)
-            })
-        })
-        .connect_with(options.application_name("blindtally").options(SETTINGS))
+        .connect_with(options)
         .await
         .map_err(PostgresError::Connect)
 }
