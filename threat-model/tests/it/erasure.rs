@@ -82,7 +82,7 @@ async fn t5_control_a_transfer_beside_a_vote_is_seen() {
     let transfer = pay_and_vote(&mut world).await;
     let note = format!(
         "ALTER TABLE key_count ADD COLUMN note TEXT; UPDATE key_count SET note = '{}'",
-        hex::encode(transfer.as_bytes())
+        transfer
     );
     world.tamper(VOTES, &note).await;
     world.kit.stop().await.unwrap();

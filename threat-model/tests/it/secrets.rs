@@ -107,10 +107,10 @@ async fn t2_control_a_capability_in_the_log_is_seen() {
 async fn t2_control_a_secret_in_a_database_is_seen() {
     let mut world = World::start().await;
     let secrets = secrets(&world);
-    let secret = secrets.last().unwrap();
+    let secret = forms(secrets.last().unwrap()).pop().unwrap();
     let note = format!(
         "CREATE TABLE note (text TEXT); INSERT INTO note VALUES ('{}')",
-        hex::encode(secret)
+        String::from_utf8(secret).unwrap()
     );
     world.tamper(VOTES, &note).await;
     world.kit.stop().await.unwrap();

@@ -249,7 +249,7 @@ fn dying_once_after(step: &'static str) -> FaultPoints {
 async fn t11_a_failure_after_any_step_publishes_each_vote_once() {
     for step in STEPS {
         let dies = |planted: &mut Planted| planted.payments.fault = dying_once_after(step);
-        let world = survive(dies).await;
+        let mut world = survive(dies).await;
 
         let events = world.events().await;
         assert_eq!(events.len(), 3, "after {step}");
@@ -259,6 +259,8 @@ async fn t11_a_failure_after_any_step_publishes_each_vote_once() {
             world.tokens_redeemed().await,
             "{step}"
         );
+        // The next one needs its connections.
+        world.kit.stop().await.unwrap();
     }
 }
 

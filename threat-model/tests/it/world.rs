@@ -29,7 +29,7 @@ pub(crate) const LOG: &str = "event-log.db";
 pub(crate) const TALLY: &str = "tally.db";
 
 /// Longer than any test's work takes; a test that hangs fails with what it waited for.
-const PATIENCE: Duration = Duration::from_mins(2);
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// A running system on a calendar that moves when it is told to, with attackers.
 pub(crate) struct World {
