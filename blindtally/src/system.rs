@@ -19,7 +19,7 @@ use clock::Clock;
 use sandbox_custodian::Sandbox;
 use service_kit::Running;
 
-pub use engines::Engines;
+pub use engines::{Database, Engines};
 pub use layout::{Layout, settlement};
 pub use ports::Listen;
 pub use profile::Profile;

@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context as _, ensure};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
-use service_kit::secret::SecretFile;
+use service_kit::{event_log::Access, secret::SecretFile, tls::ClientTls};
 use url::Url;
 
 use super::{Profile, Settings};
@@ -29,7 +29,7 @@ pub struct Engines {
 /// A database of one service.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Database {
+pub struct Database {
     /// `postgres://role@host:port/name`. The role that owns the tables is `role_owner`.
     url: Url,
     /// What the server's certificate leads to.
@@ -92,6 +92,38 @@ impl Engines {
         url.strip_prefix("kafka:").unwrap_or(url)
     }
 
+    /// The databases, by the names that their files have in a system without engines.
+    pub fn databases(&self) -> [(&'static str, &Database); 4] {
+        [
+            ("challenge-bypass.db", &self.challenge_bypass_database),
+            ("payments-orders.db", &self.orders_database),
+            ("payments-votes.db", &self.votes_database),
+            ("tally.db", &self.tally_database),
+        ]
+    }
+
+    /// The event log's URL.
+    pub fn event_log(&self) -> &str {
+        &self.event_log.url
+    }
+
+    /// How whoever has the certificate of `principal` gets into the event log.
+    pub fn access(&self, principal: &str) -> Access {
+        let file = |kind| {
+            self.event_log
+                .certificates
+                .join(format!("{principal}.{kind}"))
+        };
+        Access {
+            tls: ClientTls {
+                ca_file: self.event_log.ca_file.clone(),
+                certificate_file: file("crt"),
+                key_file: file("key"),
+            },
+            prefix: format!("{}.{principal}", self.environment),
+        }
+    }
+
     /// Makes the tables, or brings them up to date, as the roles that own them.
     pub async fn migrate(&self) -> anyhow::Result<()> {
         let owner = |database: &Database| database.url_of_owner();
@@ -131,29 +163,39 @@ impl Engines {
     }
 
     fn log_in(&self, settings: &mut Settings, principal: &str) {
-        let EventLog {
-            url,
+        let ClientTls {
             ca_file,
-            certificates,
-        } = &self.event_log;
-        let file = |kind| certificates.join(format!("{principal}.{kind}"));
+            certificate_file,
+            key_file,
+        } = self.access(principal).tls;
         settings
             .set("environment", &self.environment)
-            .set("event_log.url", url)
-            .set_path("event_log.tls.ca_file", ca_file)
-            .set_path("event_log.tls.certificate_file", &file("crt"))
-            .set_path("event_log.tls.key_file", &file("key"));
+            .set("event_log.url", &self.event_log.url)
+            .set_path("event_log.tls.ca_file", &ca_file)
+            .set_path("event_log.tls.certificate_file", &certificate_file)
+            .set_path("event_log.tls.key_file", &key_file);
     }
 }
 
 impl Database {
+    /// Where its server listens. All databases of one server share its transaction numbers.
+    pub fn server(&self) -> String {
+        let (host, port) = (self.url.host_str(), self.url.port());
+        format!("{}:{}", host.unwrap_or_default(), port.unwrap_or_default())
+    }
+
+    /// Where the tables are, if not in `public`.
+    pub fn schema(&self) -> Option<&str> {
+        self.schema.as_deref()
+    }
+
     /// The URL as the role of the service.
-    fn url_of_service(&self) -> anyhow::Result<SecretString> {
+    pub fn url_of_service(&self) -> anyhow::Result<SecretString> {
         self.url_of(self.url.username(), &self.password_file)
     }
 
     /// The URL as the role that owns the tables.
-    fn url_of_owner(&self) -> anyhow::Result<SecretString> {
+    pub fn url_of_owner(&self) -> anyhow::Result<SecretString> {
         let owner = format!("{}_owner", self.url.username());
         self.url_of(&owner, &self.owner_password_file)
     }

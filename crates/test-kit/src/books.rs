@@ -1,15 +1,14 @@
 //! What the services' own books say, read from their databases.
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 use messages::{
     avro::{self, Record as _},
     money::Amount,
 };
-use sqlx::{
-    AssertSqlSafe, Connection as _, Row as _, SqliteConnection, sqlite::SqliteConnectOptions,
-};
+
+use crate::{database::Database, stores::Stores};
 
 /// The books of all services, over both sources of funds.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -62,47 +61,42 @@ pub struct Closed {
 }
 
 impl Books {
-    /// Reads the books of the system in `dir`.
-    pub async fn read(dir: &Path) -> anyhow::Result<Self> {
+    /// Reads the books of a system.
+    pub async fn read(stores: &Stores) -> anyhow::Result<Self> {
         let mut books = Self::default();
-        books.read_orders(dir).await?;
-        let mut registry = open(&dir.join("challenge-bypass.db")).await?;
+        books.read_orders(stores).await?;
+        let mut registry = stores.open("challenge-bypass.db").await?;
         let total = |column| format!("SELECT SUM({column}) FROM issuer_keys");
-        books.signed = number(&mut registry, &total("signed_total")).await?;
-        books.redeemed = number(&mut registry, &total("redeemed_total")).await?;
-        books.spent = number(&mut registry, "SELECT COUNT(*) FROM redemptions").await?;
-        let mut votes = open(&dir.join("payments-votes.db")).await?;
-        books.votes = number(&mut votes, "SELECT COUNT(*) FROM vote").await?;
+        books.signed = registry.number(&total("signed_total")).await?;
+        books.redeemed = registry.number(&total("redeemed_total")).await?;
+        books.spent = registry.number("SELECT COUNT(*) FROM redemptions").await?;
+        let mut votes = stores.open("payments-votes.db").await?;
+        books.votes = votes.number("SELECT COUNT(*) FROM vote").await?;
         let counted = "SELECT SUM(tokens_counted) FROM key_count";
-        books.tokens_counted = number(&mut votes, counted).await?;
-        books.waiting = number(&mut votes, "SELECT COUNT(*) FROM outbox").await?;
-        books.read_events(dir).await?;
-        books.read_tally(dir).await?;
+        books.tokens_counted = votes.number(counted).await?;
+        books.waiting = votes.number("SELECT COUNT(*) FROM outbox").await?;
+        books.read_events(stores).await?;
+        books.read_tally(stores).await?;
         Ok(books)
     }
 
-    async fn read_orders(&mut self, dir: &Path) -> anyhow::Result<()> {
-        let mut orders = open(&dir.join("payments-orders.db")).await?;
+    async fn read_orders(&mut self, stores: &Stores) -> anyhow::Result<()> {
+        let mut orders = stores.open("payments-orders.db").await?;
         let paid = "SELECT SUM(orders) FROM paid_day_orders";
-        self.orders_paid = number(&mut orders, paid).await?;
-        self.sold = number(&mut orders, "SELECT SUM(votes_sold) FROM funds_totals").await?;
-        self.surplus_rows = number(&mut orders, "SELECT COUNT(*) FROM surplus").await?;
-        let received = sqlx::query_scalar::<_, String>("SELECT received FROM funds_totals");
-        for amount in received.fetch_all(&mut orders).await? {
-            self.received = add(self.received, amount.parse()?)?;
+        self.orders_paid = orders.number(paid).await?;
+        let sold = "SELECT SUM(votes_sold) FROM funds_totals";
+        self.sold = orders.number(sold).await?;
+        self.surplus_rows = orders.number("SELECT COUNT(*) FROM surplus").await?;
+        for row in orders.rows("SELECT received FROM funds_totals").await? {
+            self.received = add(self.received, row.text(0).parse()?)?;
         }
         Ok(())
     }
 
-    async fn read_events(&mut self, dir: &Path) -> anyhow::Result<()> {
-        let mut log = open(&dir.join("event-log.db")).await?;
-        let values = "SELECT value FROM record WHERE topic LIKE '%.payment.vote'";
-        let values = sqlx::query_scalar::<_, Vec<u8>>(values)
-            .fetch_all(&mut log)
-            .await?;
+    async fn read_events(&mut self, stores: &Stores) -> anyhow::Result<()> {
         let mut ids = std::collections::BTreeSet::new();
-        for value in &values {
-            let event = avro::Vote::decode(value).context("an event is a vote")?;
+        for (_, record) in stores.records("payment.vote").await? {
+            let event = avro::Vote::decode(&record.value).context("an event is a vote")?;
             self.events += 1;
             self.published += u64::try_from(event.vote_tally)?;
             ids.insert(event.id);
@@ -111,16 +105,16 @@ impl Books {
         Ok(())
     }
 
-    async fn read_tally(&mut self, dir: &Path) -> anyhow::Result<()> {
-        let mut tally = open(&dir.join("tally.db")).await?;
+    async fn read_tally(&mut self, stores: &Stores) -> anyhow::Result<()> {
+        let mut tally = stores.open("tally.db").await?;
         let piles = "SELECT channel, SUM(votes) FROM vote_pile GROUP BY channel";
-        for row in sqlx::query(piles).fetch_all(&mut tally).await? {
-            let votes = u64::try_from(row.try_get::<i64, _>(1)?)?;
-            self.counted.insert(row.try_get(0)?, votes);
+        for row in tally.rows(piles).await? {
+            let votes = u64::try_from(row.number(1))?;
+            self.counted.insert(row.text(0).to_owned(), votes);
         }
-        self.closed.votes = number(&mut tally, "SELECT SUM(votes) FROM closing").await?;
+        self.closed.votes = tally.number("SELECT SUM(votes) FROM closing").await?;
         let waiting = "SELECT SUM(waiting) FROM vote_pile";
-        self.closed.left_waiting = number(&mut tally, waiting).await?;
+        self.closed.left_waiting = tally.number(waiting).await?;
         self.closed.amount = sum(&mut tally, "SELECT amount FROM closing").await?;
         self.closed.fees = sum(&mut tally, "SELECT fee FROM closing").await?;
         self.closed.payouts = sum(&mut tally, "SELECT amount FROM payout").await?;
@@ -133,37 +127,11 @@ impl Books {
     }
 }
 
-/// Changes a database behind its service's back: how a test plants a fault in a real program.
-pub async fn tamper(database: &Path, statement: &'static str) -> anyhow::Result<()> {
-    let mut database = open(database).await?;
-    sqlx::raw_sql(statement).execute(&mut database).await?;
-    Ok(database.close().await?)
-}
-
-async fn open(file: &Path) -> anyhow::Result<SqliteConnection> {
-    let options = SqliteConnectOptions::new()
-        .filename(file)
-        .busy_timeout(Duration::from_secs(10));
-    Ok(SqliteConnection::connect_with(&options).await?)
-}
-
-async fn number(database: &mut SqliteConnection, select: &str) -> anyhow::Result<u64> {
-    let found = sqlx::query_scalar::<_, Option<i64>>(AssertSqlSafe(select.to_owned()));
-    Ok(u64::try_from(
-        found.fetch_one(database).await?.unwrap_or_default(),
-    )?)
-}
-
-/// Adds up amounts as tally stores them: base units in 16 bytes, big endian.
-async fn sum(database: &mut SqliteConnection, select: &'static str) -> anyhow::Result<Amount> {
+async fn sum(database: &mut Database, select: &str) -> anyhow::Result<Amount> {
     let mut sum = Amount::ZERO;
-    for bytes in sqlx::query_scalar::<_, Vec<u8>>(select)
-        .fetch_all(database)
-        .await?
-    {
-        let units = i128::from_be_bytes(bytes.as_slice().try_into()?);
-        let amount = Amount::from_base_units(units).context("an amount is not negative")?;
-        sum = add(sum, amount)?;
+    for row in database.rows(select).await? {
+        let amount = Amount::from_base_units(row.units(0));
+        sum = add(sum, amount.context("an amount is not negative")?)?;
     }
     Ok(sum)
 }

@@ -1,6 +1,6 @@
 //! A world: a running system on a simulated calendar, browsers that use it, and all that it stored.
 
-use std::{future::Future, path::Path, pin::pin, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, future::Future, path::Path, pin::pin, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use blindtally::system::{Engines, Layout, Planted, Profile, ServiceName, System, settlement};
@@ -22,10 +22,7 @@ use sandbox_custodian::{
 use tempfile::TempDir;
 use tokio::time::timeout;
 
-use crate::{
-    card, engines,
-    stored::{self, StoredValue},
-};
+use crate::{card, engines, stored::StoredValue, stores::Stores};
 
 /// Every world begins here.
 pub const START: &str = "2026-01-01T00:00:00Z";
@@ -304,14 +301,19 @@ impl World {
         Ok(())
     }
 
-    /// Every value in every database and topic. Best of a stopped system.
-    pub async fn stored(&self) -> anyhow::Result<Vec<StoredValue>> {
-        stored::values_in(&self.dir.path().join("data")).await
+    /// Where it keeps what it stores.
+    pub fn stores(&self) -> Stores {
+        Stores::of(&self.dir.path().join("data"), self.engines.as_ref())
     }
 
-    /// The bytes of every file of the system but keys and certificates.
-    pub fn files(&self) -> anyhow::Result<std::collections::BTreeMap<String, Vec<u8>>> {
-        Ok(stored::files_in(&self.dir.path().join("data"))?)
+    /// Every value in every database and topic. Best of a stopped system.
+    pub async fn stored(&self) -> anyhow::Result<Vec<StoredValue>> {
+        self.stores().values().await
+    }
+
+    /// The bytes of every file of the system but keys and certificates, or of what it has instead of files.
+    pub async fn files(&self) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
+        self.stores().files().await
     }
 }
 

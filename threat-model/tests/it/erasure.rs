@@ -13,14 +13,14 @@ use super::{
 };
 
 /// Where the bytes of the files, apart from the orders' database and the custodian's, hold `needle`.
-fn holding(world: &World, needle: &[u8]) -> BTreeSet<String> {
+async fn holding(world: &World, needle: &[u8]) -> BTreeSet<String> {
     let needles = forms(needle);
     let holds = |bytes: &[u8]| {
         needles
             .iter()
             .any(|needle| bytes.windows(needle.len()).any(|window| window == needle))
     };
-    let files = world.kit.files().unwrap();
+    let files = world.kit.files().await.unwrap();
     let holding = files.iter().filter(|(name, bytes)| {
         !name.starts_with(ORDERS) && !name.starts_with("sandbox") && holds(bytes)
     });
@@ -56,13 +56,14 @@ async fn t5_a_transfer_is_known_to_the_orders_database_alone() {
     world.kit.stop().await.unwrap();
 
     assert_eq!(
-        holding(&world, transfer.to_string().as_bytes()),
+        holding(&world, transfer.to_string().as_bytes()).await,
         BTreeSet::new()
     );
     // The account that paid is not even there: the order's database has no column for it.
     let orders: Vec<u8> = world
         .kit
         .files()
+        .await
         .unwrap()
         .into_iter()
         .filter(|(name, _)| name.starts_with(ORDERS))
@@ -79,20 +80,14 @@ async fn t5_a_transfer_is_known_to_the_orders_database_alone() {
 async fn t5_control_a_transfer_beside_a_vote_is_seen() {
     let mut world = World::start().await;
     let transfer = pay_and_vote(&mut world).await;
-    world
-        .tamper(VOTES, "ALTER TABLE key_count ADD COLUMN note BLOB")
-        .await;
-    let mut votes = world.open(VOTES).await;
-    let note = transfer.as_bytes().to_vec();
-    sqlx::query("UPDATE key_count SET note = ?")
-        .bind(note)
-        .execute(&mut votes)
-        .await
-        .unwrap();
-    drop(votes);
+    let note = format!(
+        "ALTER TABLE key_count ADD COLUMN note TEXT; UPDATE key_count SET note = '{}'",
+        transfer
+    );
+    world.tamper(VOTES, &note).await;
     world.kit.stop().await.unwrap();
 
-    let holding = holding(&world, transfer.to_string().as_bytes());
+    let holding = holding(&world, transfer.to_string().as_bytes()).await;
 
     assert!(
         holding.iter().any(|name| name.starts_with(VOTES)),
@@ -154,7 +149,7 @@ async fn t5_control_a_transfer_that_is_kept_for_years_has_its_name() {
     world.live(TimeDelta::days(32)).await;
     world.kit.stop().await.unwrap();
 
-    let files = world.kit.files().unwrap();
+    let files = world.kit.files().await.unwrap();
 
     let needles = forms(transfer.to_string().as_bytes());
     let holds = |bytes: &[u8]| {

@@ -1,16 +1,21 @@
-//! Whoever holds the issuer's database (T9, T15).
+//! Whoever holds the database of one service (T9, T15).
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use blindtally::system::ServiceName;
 use challenge_bypass::{Rules, open_store, rewrap::sealer};
 use challenge_bypass_ristretto::voprf::{SigningKey, TokenPreimage};
+use chrono::TimeDelta;
 use client::{browser::body_of_vote, tokens::Unspent, transport::Request};
 use messages::{KeyId, PublicKey, encoding::Fixed};
 use rand::{RngCore as _, rngs::OsRng};
 use serde_json::json;
 use sha2::Sha512;
+use tally::{
+    domain::{HeadKey, LedgerHead},
+    verify::{NotVerified, Verified, verify},
+};
 
-use super::world::{REGISTRY, World, vote_for};
+use super::world::{REGISTRY, TALLY, World, vote_for};
 
 /// A token that nobody paid for, under what the insider takes for a signing key.
 fn mint(secret: &SigningKey, key: PublicKey) -> Option<Unspent> {
@@ -86,4 +91,64 @@ async fn t15_control_whoever_holds_the_key_encryption_key_too_mints() {
     let minted = mint(&secret, key).unwrap();
 
     assert!(counts(&world, minted).await);
+}
+
+/// Recomputes the ledger as it lies there, also with what somebody kept elsewhere.
+async fn recompute(world: &World, kept: &[LedgerHead]) -> Result<Verified, NotVerified> {
+    let name = ServiceName::Tally;
+    let config: tally::Config = world.kit.layout().settings(name).load(name).unwrap();
+    let key = HeadKey::read(&config.ledger.head_key_file).unwrap();
+    let store = tally::open_store(&config).await.unwrap();
+    let verified = verify(&*store, &key.public_key(), kept).await;
+    store.close().await;
+    verified
+}
+
+/// A ledger that an insider has set back by some days, and the head that it had before.
+async fn set_back() -> (World, LedgerHead) {
+    let mut world = World::start().await;
+    let tally = [ServiceName::Tally];
+    for is_kept in [true, false] {
+        let mut hand = world.hand();
+        world.drive(hand.buy(4)).await.unwrap();
+        drop(hand);
+        world.live(TimeDelta::days(3)).await;
+        world.stop(&tally).await;
+        if is_kept {
+            world.kit.stores().back_up(TALLY).await.unwrap();
+            world.run(&tally).await;
+        }
+    }
+    let name = ServiceName::Tally;
+    let config: tally::Config = world.kit.layout().settings(name).load(name).unwrap();
+    let store = tally::open_store(&config).await.unwrap();
+    let head = store.head().await.unwrap().unwrap();
+    store.close().await;
+    assert!(recompute(&world, &[head.clone()]).await.is_ok());
+    world.kit.stores().restore(TALLY).await.unwrap();
+    (world, head)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t15_whoever_holds_the_ledgers_database_changes_nothing_unnoticed() {
+    let (world, head) = set_back().await;
+
+    let found = recompute(&world, &[head]).await;
+    assert!(
+        matches!(found, Err(NotVerified::OffHead { .. })),
+        "{found:?}"
+    );
+
+    // Neither does an entry change, whatever was kept.
+    let change = "UPDATE ledger_entry SET credit = 'publisher:example.info' WHERE position = 0";
+    world.tamper(TALLY, change).await;
+    let found = recompute(&world, &[]).await;
+    assert!(matches!(found, Err(NotVerified::Altered(_))), "{found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t15_control_a_ledger_that_was_set_back_is_missed_by_whoever_kept_no_head() {
+    let (world, _) = set_back().await;
+
+    assert!(recompute(&world, &[]).await.is_ok());
 }

@@ -14,12 +14,13 @@ use std::collections::HashMap;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use client::plan::Window;
 use messages::{FundingSource, avro, avro::Record as _};
-use sqlx::Row as _;
+use service_kit::event_log::{Offset, Partition, Record};
+use test_kit::database::Row;
 use uuid::Uuid;
 
 use super::{
     month::{Month, Plan},
-    world::{LOG, ORDERS, REGISTRY, World},
+    world::{ORDERS, REGISTRY, World},
 };
 
 /// One of so many crowds has the buyer in it, by chance.
@@ -43,7 +44,7 @@ pub(crate) struct Published {
     tokens: usize,
     day: NaiveDate,
     /// Partition and offset.
-    place: (i64, i64),
+    place: (Partition, Offset),
 }
 
 /// A token, as challenge-bypass keeps it.
@@ -78,23 +79,23 @@ impl Seen {
         let mut registry = world.open(REGISTRY).await;
         let mut keys = HashMap::new();
         let mut sources = HashMap::new();
-        for row in sqlx::query(select).fetch_all(&mut registry).await.unwrap() {
-            let source: FundingSource = row.get::<&str, _>(1).parse().unwrap();
-            let time = |column| DateTime::from_timestamp(row.get(column), 0).unwrap();
+        for row in registry.rows(select).await.unwrap() {
+            let source: FundingSource = row.text(1).parse().unwrap();
+            let time = |column| DateTime::from_timestamp(row.number(column), 0).unwrap();
             let ends = Ends {
                 sign_until: time(2),
                 redeem_until: time(3),
             };
             let other = keys.insert(source, ends);
             assert!(other.is_none(), "the month has one key of each source");
-            sources.insert(row.get::<Vec<u8>, _>(0), source);
+            sources.insert(row.bytes(0).to_vec(), source);
         }
         let spent = "SELECT spent, key_id, redeemed_on FROM redemptions";
-        let spent = sqlx::query(spent).fetch_all(&mut registry).await.unwrap();
+        let spent = registry.rows(spent).await.unwrap();
         let redeemed = spent.iter().map(|row| Redeemed {
-            spent: row.get(0),
-            source: sources[row.get::<&[u8], _>(1)],
-            day: row.get::<&str, _>(2).parse().unwrap(),
+            spent: row.bytes(0).to_vec(),
+            source: sources[row.bytes(1)],
+            day: row.text(2).parse().unwrap(),
         });
         Self {
             purchases: purchases(world).await,
@@ -109,33 +110,30 @@ async fn purchases(world: &World) -> Vec<Purchase> {
     let select = "SELECT i.id, o.funding_source, i.quantity, o.created_hour FROM orders o
         JOIN order_items i ON i.order_id = o.id WHERE o.status = 'fulfilled'";
     let mut orders = world.open(ORDERS).await;
-    let rows = sqlx::query(select).fetch_all(&mut orders).await.unwrap();
-    let purchase = |row: &sqlx::sqlite::SqliteRow| Purchase {
-        item: Uuid::from_slice(row.get(0)).unwrap(),
-        source: row.get::<&str, _>(1).parse().unwrap(),
-        quantity: row.get(2),
-        from: DateTime::from_timestamp(row.get::<i64, _>(3) * 3_600, 0).unwrap(),
+    let rows = orders.rows(select).await.unwrap();
+    let purchase = |row: &Row| Purchase {
+        item: Uuid::from_slice(row.bytes(0)).unwrap(),
+        source: row.text(1).parse().unwrap(),
+        quantity: row.text(2).parse().unwrap(),
+        from: DateTime::from_timestamp(row.number(3) * 3_600, 0).unwrap(),
     };
     rows.iter().map(purchase).collect()
 }
 
 async fn published(world: &World) -> Vec<Published> {
-    let select = "SELECT partition, record_offset, value FROM record
-        WHERE topic LIKE '%.payment.vote'";
-    let mut log = world.open(LOG).await;
-    let rows = sqlx::query(select).fetch_all(&mut log).await.unwrap();
-    let published = |row: &sqlx::sqlite::SqliteRow| {
-        let event = avro::Vote::decode(row.get(2)).unwrap();
+    let records = world.kit.stores().records("payment.vote").await.unwrap();
+    let published = |(partition, record): &(Partition, Record)| {
+        let event = avro::Vote::decode(&record.value).unwrap();
         Published {
             event: event.id.parse().unwrap(),
             source: event.funding_source.parse().unwrap(),
             channel: event.channel,
             tokens: usize::try_from(event.vote_tally).unwrap(),
             day: event.created_at[..10].parse().unwrap(),
-            place: (row.get(0), row.get(1)),
+            place: (*partition, record.offset),
         }
     };
-    rows.iter().map(published).collect()
+    records.iter().map(published).collect()
 }
 
 /// How often an attacker was right, and how often whoever guesses by the purchases alone would be.

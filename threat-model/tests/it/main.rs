@@ -10,6 +10,8 @@
     reason = "a test may panic"
 )]
 
+#[cfg(feature = "engines")]
+mod brokers;
 mod capabilities;
 mod crowds;
 mod directory_key;
@@ -27,6 +29,8 @@ mod register;
 mod restores;
 mod secrets;
 mod senders;
+#[cfg(feature = "engines")]
+mod servers;
 mod tls;
 mod traces;
 mod transfers;

@@ -86,9 +86,7 @@ async fn live_through_the_signals(world: &mut World) -> [DateTime<Utc>; 5] {
 
 /// All that the orders' database says of orders and credentials.
 async fn orders_content(world: &World) -> Vec<StoredValue> {
-    let mut values = test_kit::stored::values_of(&world.file(ORDERS))
-        .await
-        .unwrap();
+    let mut values = world.kit.stores().values_of(ORDERS).await.unwrap();
     values.retain(|value| value.table != "lease");
     values
 }
@@ -130,22 +128,14 @@ async fn s1_to_s5_control_a_time_that_is_kept_is_seen() {
     let mut world = World::start().await;
     let [ordering, _, _, _, voting] = live_through_the_signals(&mut world).await;
     let keep = format!(
-        "ALTER TABLE vote ADD COLUMN at INTEGER; UPDATE vote SET at = {};
+        "ALTER TABLE vote ADD COLUMN at BIGINT; UPDATE vote SET at = {};
          ALTER TABLE vote ADD COLUMN hour INTEGER; UPDATE vote SET hour = {}",
         voting.timestamp_millis() + 12,
         voting.timestamp() / 3_600,
     );
-    let mut votes = world.open(VOTES).await;
-    sqlx::raw_sql(sqlx::AssertSqlSafe(keep))
-        .execute(&mut votes)
-        .await
-        .unwrap();
-    let mut orders = world.open(ORDERS).await;
+    world.tamper(VOTES, &keep).await;
     let keep = format!("UPDATE orders SET currency = '{}'", ordering.to_rfc3339());
-    sqlx::raw_sql(sqlx::AssertSqlSafe(keep))
-        .execute(&mut orders)
-        .await
-        .unwrap();
+    world.tamper(ORDERS, &keep).await;
 
     let stored = world.kit.stored().await.unwrap();
 

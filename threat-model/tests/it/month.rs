@@ -197,7 +197,7 @@ impl Month {
             }
             looks.push(Look {
                 stored: world.kit.stored().await.unwrap(),
-                files: world.kit.files().unwrap(),
+                files: world.kit.files().await.unwrap(),
             });
         }
         let mut buyers = Vec::new();
@@ -241,22 +241,19 @@ fn hour(time: DateTime<Utc>) -> DateTime<Utc> {
 
 /// Tables that keep what the real ones do not: the order of arrival.
 async fn keep_arrivals(world: &World) {
-    world
-        .tamper(
-            VOTES,
-            "CREATE TABLE arrival (number INTEGER PRIMARY KEY, vote_id BLOB);
-             CREATE TRIGGER arrives AFTER INSERT ON vote BEGIN
-                 INSERT INTO arrival (vote_id) VALUES (NEW.vote_id); END",
-        )
-        .await;
-    world
-        .tamper(
-            ORDERS,
-            "CREATE TABLE arrival (number INTEGER PRIMARY KEY, item_id BLOB);
-             CREATE TRIGGER arrives AFTER INSERT ON credentials BEGIN
-                 INSERT INTO arrival (item_id) VALUES (NEW.item_id); END",
-        )
-        .await;
+    for (database, table, id) in [
+        (VOTES, "vote", "vote_id"),
+        (ORDERS, "credentials", "item_id"),
+    ] {
+        let serial = world.open(database).await.serial();
+        let keep = format!("CREATE TABLE arrival (number {serial}, {id} BYTEA UNIQUE)");
+        world.tamper(database, &keep).await;
+        // Rows that are written anew do not arrive again.
+        let arrives =
+            format!("INSERT INTO arrival ({id}) VALUES (NEW.{id}) ON CONFLICT DO NOTHING");
+        let change = format!("INSERT ON {table}");
+        world.tamper_after_each(database, &change, &arrives).await;
+    }
 }
 
 /// Everybody who takes part, asleep until it begins.

@@ -7,9 +7,9 @@ use messages::{
     avro::{self, Record as _},
     money::Amount,
 };
-use service_kit::event_log::{self, NewRecord};
+use service_kit::event_log::NewRecord;
 
-use super::world::{LOG, TALLY, World, vote_for};
+use super::world::{TALLY, World, vote_for};
 
 /// Whose votes an attacker writes to the topic.
 const ATTACKER: &str = "example.info";
@@ -37,10 +37,8 @@ async fn close_with_forged_votes(world: &mut World) {
     world.live(TimeDelta::days(1)).await;
     let honest = world.events().await.into_iter().next().unwrap();
 
-    let url = format!("embedded:{}", world.file(LOG).display());
-    let log = event_log::open(&url, &event_log::Access::default())
-        .await
-        .unwrap();
+    let stores = world.kit.stores();
+    let log = stores.log().await.unwrap();
     let mut appender = log.appender().await.unwrap();
     for (place, source) in ["user-wallet", "anonymous-card"].iter().enumerate() {
         let forged = avro::Vote {
@@ -54,7 +52,7 @@ async fn close_with_forged_votes(world: &mut World) {
             ..honest.clone()
         };
         let record = NewRecord {
-            topic: "development.payment.vote".to_owned(),
+            topic: stores.topic("payment.vote"),
             key: forged.channel.clone().into_bytes(),
             value: forged.encode(),
             timestamp: world.kit.clock().now(),
@@ -69,13 +67,8 @@ async fn paid_out(world: &World) -> Amount {
     let mut tally = world.open(TALLY).await;
     let select =
         "SELECT amount FROM ledger_entry WHERE credit LIKE 'publisher:%' OR credit = 'fees'";
-    let rows: Vec<Vec<u8>> = sqlx::query_scalar(select)
-        .fetch_all(&mut tally)
-        .await
-        .unwrap();
-    let units = rows
-        .iter()
-        .map(|bytes| i128::from_be_bytes(bytes.as_slice().try_into().unwrap()));
+    let rows = tally.rows(select).await.unwrap();
+    let units = rows.iter().map(|row| row.units(0));
     Amount::from_base_units(units.sum()).unwrap()
 }
 

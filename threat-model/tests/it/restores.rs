@@ -4,9 +4,8 @@ use blindtally::system::ServiceName;
 use chrono::TimeDelta;
 use client::browser::body_of_vote;
 use messages::avro::{Funds, Record as _};
-use sqlx::Row as _;
 
-use super::world::{LOG, ORDERS, REGISTRY, TALLY, VOTES, World, vote_for};
+use super::world::{ORDERS, REGISTRY, TALLY, VOTES, World, vote_for};
 
 /// Counts a vote, sets the registry back to before it, and spends one of its tokens again.
 async fn spend_after_restore(world: &mut World) -> u16 {
@@ -15,7 +14,7 @@ async fn spend_after_restore(world: &mut World) -> u16 {
     let fresh = world.drive(hand.buy(4)).await.unwrap();
     let bypass = [ServiceName::ChallengeBypass];
     world.stop(&bypass).await;
-    world.back_up(REGISTRY);
+    world.kit.stores().back_up(REGISTRY).await.unwrap();
     world.run(&bypass).await;
     world
         .drive(hand.vote(&tokens, &vote_for("example.com")))
@@ -27,7 +26,7 @@ async fn spend_after_restore(world: &mut World) -> u16 {
         .unwrap();
 
     world.stop(&bypass).await;
-    world.restore(REGISTRY);
+    world.kit.stores().restore(REGISTRY).await.unwrap();
     world.run(&bypass).await;
     let part = body_of_vote(tokens.get(..2).unwrap(), &vote_for("example.org"));
     let request = client::transport::Request::post("/v1/votes", part.into_bytes());
@@ -64,12 +63,12 @@ async fn set_outbox_back(world: &mut World) {
         .unwrap();
     drop(hand);
     world.stop(&payments).await;
-    world.back_up(VOTES);
+    world.kit.stores().back_up(VOTES).await.unwrap();
     world.run(&payments).await;
     world.live(TimeDelta::days(1)).await;
     assert_eq!(world.events().await.len(), 1);
     world.stop(&payments).await;
-    world.restore(VOTES);
+    world.kit.stores().restore(VOTES).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,9 +87,7 @@ async fn t19_an_outbox_that_was_set_back_is_noticed() {
 async fn t19_control_an_outbox_that_forgot_its_life_publishes_again() {
     let mut world = World::start().await;
     set_outbox_back(&mut world).await;
-    world
-        .tamper(VOTES, "UPDATE outbox_state SET generation = randomblob(16)")
-        .await;
+    world.forget_generation(VOTES).await;
 
     world.run(&[ServiceName::Payments]).await;
     world.live(TimeDelta::days(1)).await;
@@ -99,7 +96,7 @@ async fn t19_control_an_outbox_that_forgot_its_life_publishes_again() {
 }
 
 /// Publishes a vote, then makes the event log anew.
-async fn make_log_anew(world: &mut World, tally_forgets: &'static str) {
+async fn make_log_anew(world: &mut World, tally_forgets: bool) {
     let mut hand = world.hand();
     let tokens = world.drive(hand.buy(8)).await.unwrap();
     let (first, second) = tokens.split_at(4);
@@ -118,8 +115,13 @@ async fn make_log_anew(world: &mut World, tally_forgets: &'static str) {
     world
         .stop(&[ServiceName::Payments, ServiceName::Tally])
         .await;
-    world.lose(LOG);
-    world.tamper(TALLY, tally_forgets).await;
+    world.kit.stores().lose_log().await.unwrap();
+    if tally_forgets {
+        let forget = "DELETE FROM consumer_offset; DELETE FROM consumer_log;
+            UPDATE outbox_state SET counter = 0";
+        world.tamper(TALLY, forget).await;
+        world.forget_generation(TALLY).await;
+    }
     world
         .run(&[ServiceName::Tally, ServiceName::Payments])
         .await;
@@ -130,7 +132,7 @@ async fn make_log_anew(world: &mut World, tally_forgets: &'static str) {
 async fn t19_an_event_log_that_was_made_anew_is_noticed() {
     let mut world = World::start().await;
 
-    make_log_anew(&mut world, "").await;
+    make_log_anew(&mut world, false).await;
 
     assert!(!world.is_ready(ServiceName::Payments).await);
     assert!(!world.is_ready(ServiceName::Tally).await);
@@ -141,12 +143,7 @@ async fn t19_an_event_log_that_was_made_anew_is_noticed() {
 async fn t19_control_a_tally_that_forgot_what_it_read_is_content_with_the_new_log() {
     let mut world = World::start().await;
 
-    make_log_anew(
-        &mut world,
-        "DELETE FROM consumer_offset; DELETE FROM consumer_log;
-         UPDATE outbox_state SET generation = randomblob(16), counter = 0",
-    )
-    .await;
+    make_log_anew(&mut world, true).await;
 
     assert!(world.is_ready(ServiceName::Tally).await);
 }
@@ -154,11 +151,15 @@ async fn t19_control_a_tally_that_forgot_what_it_read_is_content_with_the_new_lo
 #[tokio::test(flavor = "multi_thread")]
 async fn t19_control_an_outbox_without_a_past_goes_on_in_the_new_log() {
     let mut world = World::start().await;
-    let forget = "CREATE TRIGGER forget AFTER UPDATE OF counter ON outbox_state BEGIN
-        UPDATE outbox_state SET generation = randomblob(16), counter = 0; END";
-    world.tamper(VOTES, forget).await;
+    let forget = format!(
+        "UPDATE outbox_state SET generation = {}, counter = 0",
+        world.open(VOTES).await.random_id()
+    );
+    world
+        .tamper_after_each(VOTES, "UPDATE OF counter ON outbox_state", &forget)
+        .await;
 
-    make_log_anew(&mut world, "").await;
+    make_log_anew(&mut world, false).await;
 
     // The second vote is there, the first is lost, and nobody was told.
     assert_eq!(world.events().await.len(), 1);
@@ -171,25 +172,23 @@ async fn set_orders_back(world: &mut World) {
     world.drive(hand.buy(4)).await.unwrap();
     drop(hand);
     world.stop(&payments).await;
-    world.back_up(ORDERS);
+    world.kit.stores().back_up(ORDERS).await.unwrap();
     world.run(&payments).await;
     let mut hand = world.hand();
     world.drive(hand.buy(8)).await.unwrap();
     drop(hand);
     world.stop(&payments).await;
-    world.restore(ORDERS);
+    world.kit.stores().restore(ORDERS).await.unwrap();
     world.run(&payments).await;
     world.live(TimeDelta::days(8)).await;
 }
 
 /// How many records of funds say that more was signed than sold.
 async fn impossible_funds(world: &World) -> usize {
-    let mut log = world.open(LOG).await;
-    let select = "SELECT value FROM record WHERE topic LIKE '%.payment.funds'";
-    let rows = sqlx::query(select).fetch_all(&mut log).await.unwrap();
-    let records = rows
+    let records = world.kit.stores().records("payment.funds").await.unwrap();
+    let records = records
         .iter()
-        .map(|row| Funds::decode(row.get::<&[u8], _>(0)).unwrap());
+        .map(|(_, record)| Funds::decode(&record.value).unwrap());
     let signed = |funds: &Funds| funds.keys.iter().map(|key| key.signed_total).sum::<i64>();
     records
         .filter(|funds| signed(funds) > funds.votes_sold_total)

@@ -35,8 +35,8 @@ pub(crate) fn secrets(world: &World) -> Vec<Vec<u8>> {
 }
 
 /// The files beside the secrets' own that hold one.
-fn holding_any(world: &World, secrets: &[Vec<u8>]) -> BTreeSet<String> {
-    let files = world.kit.files().unwrap();
+async fn holding_any(world: &World, secrets: &[Vec<u8>]) -> BTreeSet<String> {
+    let files = world.kit.files().await.unwrap();
     let mut holding = BTreeSet::new();
     for needle in secrets.iter().flat_map(|secret| forms(secret)) {
         let holds = |bytes: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);
@@ -107,16 +107,13 @@ async fn t2_control_a_capability_in_the_log_is_seen() {
 async fn t2_control_a_secret_in_a_database_is_seen() {
     let mut world = World::start().await;
     let secrets = secrets(&world);
-    let secret = secrets.last().unwrap();
-    let mut votes = world.open(VOTES).await;
-    sqlx::raw_sql("CREATE TABLE note (bytes BLOB)")
-        .execute(&mut votes)
-        .await
-        .unwrap();
-    let note = sqlx::query("INSERT INTO note VALUES (?)").bind(secret);
-    note.execute(&mut votes).await.unwrap();
-    drop(votes);
+    let secret = forms(secrets.last().unwrap()).pop().unwrap();
+    let note = format!(
+        "CREATE TABLE note (text TEXT); INSERT INTO note VALUES ('{}')",
+        String::from_utf8(secret).unwrap()
+    );
+    world.tamper(VOTES, &note).await;
     world.kit.stop().await.unwrap();
 
-    assert!(!holding_any(&world, &secrets).is_empty());
+    assert!(!holding_any(&world, &secrets).await.is_empty());
 }

@@ -48,8 +48,8 @@ async fn leave_marks(world: &mut World) {
     world.live(TimeDelta::days(1)).await;
 }
 
-fn marked(world: &World) -> BTreeSet<String> {
-    let files = world.kit.files().unwrap();
+async fn marked(world: &World) -> BTreeSet<String> {
+    let files = world.kit.files().await.unwrap();
     let has_mark = |bytes: &[u8]| {
         MARKS.iter().any(|(_, mark)| {
             bytes
@@ -71,7 +71,7 @@ async fn u4_nothing_of_a_requests_sender_is_stored() {
     leave_marks(&mut world).await;
     world.kit.stop().await.unwrap();
 
-    assert_eq!(marked(&world), BTreeSet::new());
+    assert_eq!(marked(&world).await, BTreeSet::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -82,7 +82,7 @@ async fn u4_control_a_user_agent_that_is_kept_is_seen() {
     world.tamper(VOTES, keep).await;
     world.kit.stop().await.unwrap();
 
-    assert!(!marked(&world).is_empty());
+    assert!(!marked(&world).await.is_empty());
 }
 /// What every sender of the month has in its requests, and the address that it has.
 fn senders() -> Needles<&'static str> {

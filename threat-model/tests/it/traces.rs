@@ -196,7 +196,7 @@ async fn joins_of(world: &mut World) -> BTreeSet<String> {
     let stored = world.kit.stored().await.unwrap();
     let columns = columns(&[&stored]);
     assert!(columns.len() > 50, "there is nothing to look for");
-    joins(&columns, &world.kit.files().unwrap())
+    joins(&columns, &world.kit.files().await.unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -238,14 +238,12 @@ async fn u3_g1_control_an_order_kept_beside_a_vote_is_seen() {
     let mut world = World::start().await;
     buy_and_vote(&mut world).await;
     let mut orders = world.open(ORDERS).await;
-    let id = sqlx::query_scalar::<_, Vec<u8>>("SELECT id FROM orders LIMIT 1");
-    let id: Vec<u8> = id.fetch_one(&mut orders).await.unwrap();
-    world
-        .tamper(VOTES, "ALTER TABLE key_count ADD COLUMN note TEXT")
-        .await;
-    let mut votes = world.open(VOTES).await;
-    let update = sqlx::query("UPDATE key_count SET note = ?").bind(hex::encode(id));
-    update.execute(&mut votes).await.unwrap();
+    let ids = orders.rows("SELECT id FROM orders LIMIT 1").await.unwrap();
+    let note = format!(
+        "ALTER TABLE key_count ADD COLUMN note TEXT; UPDATE key_count SET note = '{}'",
+        hex::encode(ids[0].bytes(0))
+    );
+    world.tamper(VOTES, &note).await;
 
     // The last of the columns that have the id.
     assert_eq!(joins_of(&mut world).await.len(), 1);

@@ -61,9 +61,10 @@ async fn t3_less_than_the_price_pays_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn t3_control_an_order_whose_total_is_forgotten_is_paid_by_anything() {
     let mut world = World::start().await;
-    let forget = "CREATE TRIGGER forget_the_total AFTER INSERT ON orders BEGIN
-        UPDATE orders SET total = '0.000000000000000001' WHERE id = NEW.id; END";
-    world.tamper(ORDERS, forget).await;
+    let forget = "UPDATE orders SET total = '0.000000000000000001' WHERE id = NEW.id";
+    world
+        .tamper_after_each(ORDERS, "INSERT ON orders", forget)
+        .await;
 
     assert_succeeded(&world.attack(Attack::Underpay).await);
 }
@@ -99,8 +100,9 @@ async fn overpay(world: &mut World) -> Vec<String> {
     let claimed = hand.claim_transfer(&open, &draft);
     assert!(world.drive(claimed).await.unwrap().status.is_success());
     let mut orders = world.open(ORDERS).await;
-    let surplus = sqlx::query_scalar("SELECT reason || ' ' || amount FROM surplus");
-    surplus.fetch_all(&mut orders).await.unwrap()
+    let surplus = "SELECT reason || ' ' || amount FROM surplus";
+    let rows = orders.rows(surplus).await.unwrap();
+    rows.iter().map(|row| row.text(0).to_owned()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -113,9 +115,10 @@ async fn t3_what_is_paid_too_much_is_reported() {
 #[tokio::test(flavor = "multi_thread")]
 async fn t3_control_a_surplus_that_is_forgotten_is_missed() {
     let mut world = World::start().await;
-    let forget = "CREATE TRIGGER forget AFTER INSERT ON surplus BEGIN
-        DELETE FROM surplus WHERE id = NEW.id; END";
-    world.tamper(ORDERS, forget).await;
+    let forget = "DELETE FROM surplus WHERE id = NEW.id";
+    world
+        .tamper_after_each(ORDERS, "INSERT ON surplus", forget)
+        .await;
 
     assert_eq!(overpay(&mut world).await, Vec::<String>::new());
 }

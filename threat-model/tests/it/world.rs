@@ -1,6 +1,6 @@
 //! A running system, an attacker's hand, and a look at what is stored.
 
-use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use blindtally::{
@@ -14,7 +14,8 @@ use messages::{
     avro::{self, Record as _},
     vote_text::{VoteText, VoteType},
 };
-use sqlx::{Connection as _, Row as _, SqliteConnection, sqlite::SqliteConnectOptions};
+use service_kit::event_log::Record;
+use test_kit::{Stores, database::Database};
 
 /// payments' database of orders.
 pub(crate) const ORDERS: &str = "payments-orders.db";
@@ -28,7 +29,7 @@ pub(crate) const LOG: &str = "event-log.db";
 pub(crate) const TALLY: &str = "tally.db";
 
 /// Longer than any test's work takes; a test that hangs fails with what it waited for.
-const PATIENCE: Duration = Duration::from_mins(2);
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// A running system on a calendar that moves when it is told to, with attackers.
 pub(crate) struct World {
@@ -150,7 +151,7 @@ impl World {
 
     /// Makes one of the common attacks.
     pub(crate) async fn attack(&mut self, attack: Attack) -> anyhow::Result<Score> {
-        let watch: Arc<dyn Watch> = Arc::new(Counted(self.file(VOTES)));
+        let watch: Arc<dyn Watch> = Arc::new(Counted(self.kit.stores()));
         let mut hand = self.hand();
         self.drive(async { attack.run(&mut hand, &watch).await })
             .await
@@ -158,22 +159,21 @@ impl World {
 
     /// Tokens of recorded votes, by payments' count.
     pub(crate) async fn tokens_counted(&self) -> u64 {
-        Counted(self.file(VOTES)).tokens_counted().await.unwrap()
+        let counted = Counted(self.kit.stores());
+        counted.tokens_counted().await.unwrap()
     }
 
     /// Tokens that challenge-bypass has redeemed.
     pub(crate) async fn tokens_redeemed(&self) -> u64 {
-        let sum = "SELECT COALESCE(SUM(redeemed_total), 0) FROM issuer_keys";
+        let sum = "SELECT SUM(redeemed_total) FROM issuer_keys";
         self.number(REGISTRY, sum).await
     }
 
     /// The events on the vote topic.
     pub(crate) async fn events(&self) -> Vec<avro::Vote> {
-        let mut log = self.open(LOG).await;
-        let select = "SELECT value FROM record WHERE topic LIKE '%.payment.vote'";
-        let rows = sqlx::query(select).fetch_all(&mut log).await.unwrap();
-        let decode = |row: &sqlx::sqlite::SqliteRow| avro::Vote::decode(row.get::<&[u8], _>(0));
-        rows.iter().map(|row| decode(row).unwrap()).collect()
+        let records = self.kit.stores().records("payment.vote").await.unwrap();
+        let decode = |record: &Record| avro::Vote::decode(&record.value).unwrap();
+        records.iter().map(|(_, record)| decode(record)).collect()
     }
 
     /// A file of the system.
@@ -182,62 +182,34 @@ impl World {
     }
 
     /// Opens a database beside the service that owns it.
-    pub(crate) async fn open(&self, database: &str) -> SqliteConnection {
-        open(self.file(database)).await
+    pub(crate) async fn open(&self, database: &str) -> Database {
+        self.kit.stores().open(database).await.unwrap()
     }
 
     /// Changes a database behind its service's back.
-    pub(crate) async fn tamper(&self, database: &str, statement: &'static str) {
-        let mut connection = self.open(database).await;
-        sqlx::raw_sql(statement)
-            .execute(&mut connection)
-            .await
-            .unwrap();
+    pub(crate) async fn tamper(&self, database: &str, statement: &str) {
+        self.open(database).await.run(statement).await.unwrap();
+    }
+
+    /// Changes a database behind its service's back, again after each change of the service's own.
+    pub(crate) async fn tamper_after_each(&self, database: &str, change: &str, statement: &str) {
+        let mut database = self.open(database).await;
+        database.after_each(change, statement).await.unwrap();
+    }
+
+    /// Makes an outbox forget which life of its database it is of.
+    pub(crate) async fn forget_generation(&self, database: &str) {
+        let mut database = self.open(database).await;
+        let forget = format!(
+            "UPDATE outbox_state SET generation = {}",
+            database.random_id()
+        );
+        database.run(&forget).await.unwrap();
     }
 
     /// One number out of a database.
-    pub(crate) async fn number(&self, database: &str, select: &'static str) -> u64 {
-        let mut connection = self.open(database).await;
-        let row = sqlx::query(select)
-            .fetch_one(&mut connection)
-            .await
-            .unwrap();
-        row.get::<i64, _>(0).unsigned_abs()
-    }
-
-    /// Keeps a copy of a database whose service is stopped.
-    pub(crate) fn back_up(&self, database: &str) {
-        for end in ["", "-wal", "-shm"] {
-            let file = self.file(&format!("{database}{end}"));
-            let copy = self.file(&format!("{database}{end}.copy"));
-            if file.exists() {
-                fs::copy(file, copy).unwrap();
-            }
-        }
-    }
-
-    /// Puts the copy of a database in its place.
-    pub(crate) fn restore(&self, database: &str) {
-        for end in ["", "-wal", "-shm"] {
-            let file = self.file(&format!("{database}{end}"));
-            let copy = self.file(&format!("{database}{end}.copy"));
-            if file.exists() {
-                fs::remove_file(&file).unwrap();
-            }
-            if copy.exists() {
-                fs::copy(copy, file).unwrap();
-            }
-        }
-    }
-
-    /// Takes a database away, as if its disk was lost.
-    pub(crate) fn lose(&self, database: &str) {
-        for end in ["", "-wal", "-shm"] {
-            let file = self.file(&format!("{database}{end}"));
-            if file.exists() {
-                fs::remove_file(&file).unwrap();
-            }
-        }
+    pub(crate) async fn number(&self, database: &str, select: &str) -> u64 {
+        self.open(database).await.number(select).await.unwrap()
     }
 
     /// Whether a service says that it is ready.
@@ -249,23 +221,16 @@ impl World {
     }
 }
 
-async fn open(file: PathBuf) -> SqliteConnection {
-    let options = SqliteConnectOptions::new()
-        .filename(file)
-        .busy_timeout(Duration::from_secs(10));
-    SqliteConnection::connect_with(&options).await.unwrap()
-}
-
 /// What payments counted, read from its database.
-struct Counted(PathBuf);
+struct Counted(Stores);
 
 #[async_trait]
 impl Watch for Counted {
     async fn tokens_counted(&self) -> anyhow::Result<u64> {
-        let mut votes = open(self.0.clone()).await;
-        let sum = "SELECT COALESCE(SUM(tokens_counted), 0) FROM key_count";
-        let row = sqlx::query(sum).fetch_one(&mut votes).await?;
-        Ok(row.try_get::<i64, _>(0)?.unsigned_abs())
+        let mut votes = self.0.open(VOTES).await?;
+        votes
+            .number("SELECT SUM(tokens_counted) FROM key_count")
+            .await
     }
 }
 

@@ -17,7 +17,8 @@ use messages::money::Amount;
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 use serde_json::Value;
 use test_kit::{
-    books::{Books, tamper},
+    Stores,
+    books::Books,
     fleet::Fleet,
     load::{Done, Load, QUANTITY},
 };
@@ -106,7 +107,9 @@ async fn settle(fleet: &mut Fleet) -> Books {
         .unwrap();
     let deadline = Instant::now() + COUNTED_WITHIN;
     loop {
-        let books = Books::read(fleet.layout().dir()).await.unwrap();
+        let books = Books::read(&Stores::of(fleet.layout().dir(), None))
+            .await
+            .unwrap();
         let settled = books.waiting == 0 && books.counted_in_all() >= books.published;
         if settled || Instant::now() > deadline {
             return books;
@@ -204,7 +207,7 @@ async fn killing_any_service_at_any_instant_loses_nothing_and_counts_nothing_twi
     let data = fleet.layout().dir().to_owned();
     fleet.stop().await.unwrap();
     close_the_month(&data).await;
-    let books = Books::read(&data).await.unwrap();
+    let books = Books::read(&Stores::of(&data, None)).await.unwrap();
     compare(&books, &done);
     let closed = &books.closed;
     assert_eq!((closed.votes, closed.left_waiting), (accepted, 0));
@@ -218,7 +221,10 @@ async fn killing_any_service_at_any_instant_loses_nothing_and_counts_nothing_twi
 async fn count_with(database: &str, fault: &'static str) -> Balance {
     let dir = tempfile::tempdir().unwrap();
     let mut fleet = Fleet::start(&dir.path().join("data")).await.unwrap();
-    tamper(&fleet.layout().file(database), fault).await.unwrap();
+    let stores = Stores::of(fleet.layout().dir(), None);
+    let mut tampered = stores.open(database).await.unwrap();
+    tampered.run(fault).await.unwrap();
+    drop(tampered);
     let load = Load::start(fleet.layout(), dir.path(), BROWSERS, &Clock::system());
     tokio::time::sleep(UNHURT).await;
     let done = load.finish().await.unwrap();

@@ -1,5 +1,5 @@
 //! The attacker who believes that what lies at the same place belongs together: rows of two tables, in the
-//! order in which they are read, and values in two files.
+//! order in which they are read, or in which an engine counted what wrote them, and values in two files.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -34,6 +34,8 @@ const SEQUENCE_MIN: usize = 50;
 struct Sequence {
     place: String,
     whose: Vec<Whose>,
+    /// What counted their rows, and the number of each, if they are in that order.
+    counted: Option<(String, Vec<u64>)>,
 }
 
 /// Compares every order of purchases with every order of votes that lay somewhere at the same time.
@@ -54,6 +56,9 @@ pub(super) fn link(month: &Month) -> Vec<(String, Linked)> {
         for bought in &purchases {
             for cast in &votes {
                 let pair = format!("look {number}: {} and {}", bought.place, cast.place);
+                if let Some(linked) = compare_numbers(month, bought, cast) {
+                    all.push((format!("{pair} by number"), linked));
+                }
                 all.push((pair, compare(month, bought, cast)));
             }
         }
@@ -100,21 +105,43 @@ fn signing(buyer: &Buyer) -> Vec<u8> {
     batch.signing_id(&issuer, &request).as_bytes().to_vec()
 }
 
-/// The orders in which tables give their rows: by row id, or by key where there is none.
+/// The orders in which tables give their rows, by row id, by key where there is none, or by place on the disk; and those
+/// in which an engine counted what wrote them.
 fn of_tables(look: &Look, marks: &HashMap<Vec<u8>, Mark>) -> Vec<Sequence> {
-    let mut sequences: BTreeMap<String, Vec<Whose>> = BTreeMap::new();
+    type Found = Vec<(u64, Whose)>;
+    let mut sequences: BTreeMap<(String, Option<String>), Found> = BTreeMap::new();
     for value in &look.stored {
         if let Some((kind, whose)) = marks.get(&value.bytes) {
             let place = format!("{}/{}.{}", value.database, value.table, value.column);
-            let sequence = sequences.entry(format!("{kind} in {place}")).or_default();
-            if sequence.last() != Some(whose) {
-                sequence.push(*whose);
+            let place = format!("{kind} in {place}");
+            for stamp in &value.stamps {
+                let by = (
+                    format!("{place} by {}", stamp.column),
+                    Some(stamp.counter.clone()),
+                );
+                sequences
+                    .entry(by)
+                    .or_default()
+                    .push((stamp.number, *whose));
             }
+            sequences
+                .entry((place, None))
+                .or_default()
+                .push((0, *whose));
         }
     }
     let sequences = sequences.into_iter();
     sequences
-        .map(|(place, whose)| Sequence { place, whose })
+        .map(|((place, counter), mut found)| {
+            found.sort_by_key(|(number, _)| *number);
+            found.dedup_by_key(|(_, whose)| *whose);
+            let (numbers, whose) = found.into_iter().unzip();
+            Sequence {
+                place,
+                whose,
+                counted: counter.map(|counter| (counter, numbers)),
+            }
+        })
         .collect()
 }
 
@@ -133,6 +160,7 @@ fn of_files(look: &Look, needles: &Needles<Mark>) -> Vec<Sequence> {
             sequences.push(Sequence {
                 place: format!("{kind} in the file {name}"),
                 whose: found.into_iter().map(|(_, whose)| whose).collect(),
+                counted: None,
             });
         }
     }
@@ -181,4 +209,44 @@ fn compare(month: &Month, bought: &Sequence, cast: &Sequence) -> Linked {
         }
     }
     linked
+}
+
+/// Takes whoever bought last before a vote for its buyer, within each source, where one engine counted both.
+fn compare_numbers(month: &Month, bought: &Sequence, cast: &Sequence) -> Option<Linked> {
+    let ((counter, bought_at), (other, cast_at)) =
+        bought.counted.as_ref().zip(cast.counted.as_ref())?;
+    if counter != other {
+        return None;
+    }
+    let mut linked = Linked::default();
+    for source in month.seen.keys.keys() {
+        let of_source = |whose: &Whose| month.buyers[whose.buyer()].source == *source;
+        let bought = bought.whose.iter().zip(bought_at);
+        // In the order of the numbers.
+        let purchases: Vec<(u64, usize)> = bought
+            .filter(|(whose, _)| of_source(whose))
+            .map(|(whose, at)| (*at, whose.buyer()))
+            .collect();
+        let first: HashMap<usize, u64> = purchases
+            .iter()
+            .rev()
+            .map(|(at, who)| (*who, *at))
+            .collect();
+        let all = first.len();
+        if all < SEQUENCE_MIN / 5 {
+            continue;
+        }
+        let crowd = all.div_ceil(CROWDS);
+        let guess = (1.0 / count(all), count(crowd) / count(all));
+        let votes = cast.whose.iter().zip(cast_at);
+        for (vote, at) in votes.filter(|(whose, _)| of_source(whose)) {
+            let Some(own) = first.get(&vote.buyer()) else {
+                continue;
+            };
+            let until = |number: u64| purchases.partition_point(|(at, _)| *at <= number);
+            let rank = until(*at).checked_sub(until(*own));
+            linked.count(rank.unwrap_or(all), crowd, guess);
+        }
+    }
+    Some(linked)
 }

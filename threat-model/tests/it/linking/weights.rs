@@ -6,6 +6,7 @@ use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use client::plan::{split, spread};
 use clock::random::draw;
 use rand::{Rng as _, seq::SliceRandom as _};
+use service_kit::event_log::Partition;
 
 use super::{CROWDS, Linked, Published, Purchase, Truth, count, hours, window};
 use crate::month::{Habit, Month, Plan, buyers::INTERESTS_MAX};
@@ -152,7 +153,7 @@ fn midnight(day: NaiveDate) -> DateTime<Utc> {
 /// The votes, with the time that day and place in the log tell: the more of a day's votes of the partition lie
 /// before one, the later in the day it came. With each, whom it is for.
 fn events<'a>(month: &'a Month, truth: &Truth) -> Vec<(&'a str, Target)> {
-    let mut days: BTreeMap<(NaiveDate, i64), Vec<&Published>> = BTreeMap::new();
+    let mut days: BTreeMap<(NaiveDate, Partition), Vec<&Published>> = BTreeMap::new();
     for event in &month.seen.published {
         let of_day = days.entry((event.day, event.place.0)).or_default();
         of_day.push(event);
