@@ -1,6 +1,13 @@
-//! Worlds on the real engines that `BLINDTALLY_ENGINES` names, each with schemas and topics of its own.
+//! The real engines that `BLINDTALLY_ENGINES` names: worlds on them, each with schemas and topics of its own, and
+//! ways to hurt them.
 
 use blindtally::system::Engines;
+
+#[cfg(feature = "engines")]
+mod hurt;
+
+#[cfg(feature = "engines")]
+pub use hurt::{Engine, behind_a_proxy, super_user};
 
 /// What a new world runs on: `None` is files.
 #[cfg(not(feature = "engines"))]
@@ -12,11 +19,7 @@ pub(crate) async fn of_a_new_world() -> anyhow::Result<Option<Engines>> {
 /// What a new world runs on: `None` is files.
 #[cfg(feature = "engines")]
 pub(crate) async fn of_a_new_world() -> anyhow::Result<Option<Engines>> {
-    use std::path::Path;
-
-    use anyhow::{Context as _, ensure};
     use service_kit::{db::testing::make_schema, engines};
-    use tokio::process::Command;
 
     let Some(folder) = engines::named() else {
         return Ok(None);
@@ -31,12 +34,11 @@ pub(crate) async fn of_a_new_world() -> anyhow::Result<Option<Engines>> {
     ] {
         make_schema(cluster, database, &schema).await;
     }
-    let topics = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/engines/topics");
-    let mut making = Command::new(topics);
-    making.arg(&folder).arg(&environment).arg("forever");
-    let made = making.status().await;
-    let made = made.context("deploy/engines/topics cannot be started")?;
-    ensure!(made.success(), "the topics cannot be made");
+    hurt::script(
+        "topics",
+        &[folder.as_os_str(), environment.as_ref(), "forever".as_ref()],
+    )
+    .await?;
     let engines = Engines::read(&folder.join("engines.toml"))?.apart(&schema, &environment);
     engines.migrate().await?;
     Ok(Some(engines))

@@ -5,21 +5,26 @@
 //! | How does a test get a whole system, and time that passes at will? | [`world`] |
 //! | How does it get real processes that it can kill? | [`fleet`], [`process`], [`programs`] |
 //! | Who uses them meanwhile? | [`load`] |
-//! | What did the system store, and what does it say that it did? | [`stored`], [`books`] |
+//! | What did the system store, and what does it say that it did? | [`stored`], [`books`], [`totals`] |
 //! | Where does a service fail inside? | [`faults`] |
-//! | How does a connection between two services break? | [`proxy`] |
+//! | How does a connection break, or one address lead to several processes? | [`proxy`] |
+//! | How do the real engines die? | [`engines`] |
+//! | How does a disk run full, or a machine's clock jump? | [`disk`], [`jumps`] |
 
 pub mod books;
 pub mod card;
-mod engines;
+pub mod disk;
+pub mod engines;
 pub mod faults;
 pub mod fleet;
 mod http;
+pub mod jumps;
 pub mod load;
 pub mod process;
 pub mod programs;
 pub mod proxy;
 pub mod stored;
+pub mod totals;
 pub mod world;
 
 pub use faults::Faults;

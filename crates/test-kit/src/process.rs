@@ -32,6 +32,8 @@ pub struct Program {
     pub path: PathBuf,
     /// Its arguments.
     pub arguments: Vec<OsString>,
+    /// Variables that it gets beside ours.
+    pub environment: Vec<(OsString, OsString)>,
     /// Where its admin interface listens.
     pub admin: SocketAddr,
     /// What it prints goes there.
@@ -57,6 +59,7 @@ impl Process {
     pub fn spawn(program: Program) -> anyhow::Result<Self> {
         let child = Command::new(&program.path)
             .args(&program.arguments)
+            .envs(program.environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(log(&program.log)?)
             .stderr(log(&program.log)?)
@@ -111,6 +114,18 @@ impl Process {
         Ok(())
     }
 
+    /// Kills the process wherever it is, and starts it again. With `again` it is killed once more, so long after
+    /// its start: in the middle of putting right what the first kill left.
+    pub async fn kill_and_restart(&mut self, again: Option<Duration>) -> anyhow::Result<()> {
+        self.kill().await?;
+        if let Some(after) = again {
+            self.respawn()?;
+            tokio::time::sleep(after).await;
+            self.kill().await?;
+        }
+        self.restart().await
+    }
+
     /// How much memory the process has, in bytes.
     pub async fn resident_bytes(&self) -> anyhow::Result<u64> {
         let id = self.child.id().context("the process has ended")?;
@@ -122,14 +137,20 @@ impl Process {
         Ok(kibibytes * 1_024)
     }
 
-    /// Sends `signal` (`INT` or `TERM`), and waits for the end.
-    pub async fn stop(&mut self, signal: &str) -> anyhow::Result<ExitStatus> {
+    /// Sends `signal`: `STOP` holds the process where it is, `CONT` lets it go on.
+    pub async fn signal(&self, signal: &str) -> anyhow::Result<()> {
         let id = self.child.id().context("the process has ended")?;
         let sent = Command::new("kill")
             .args(["-s", signal, &id.to_string()])
             .status()
             .await?;
         anyhow::ensure!(sent.success(), "the signal cannot be sent");
+        Ok(())
+    }
+
+    /// Sends `signal` (`INT` or `TERM`), and waits for the end.
+    pub async fn stop(&mut self, signal: &str) -> anyhow::Result<ExitStatus> {
+        self.signal(signal).await?;
         let ended = tokio::time::timeout(STOPPED_WITHIN, self.child.wait()).await;
         Ok(ended.context("the process does not stop")??)
     }

@@ -1,0 +1,160 @@
+//! A broker and database servers that die, run out of room, or are reached over bad connections.
+
+use blindtally::system::ServiceName;
+use service_kit::engines;
+use test_kit::{
+    engines::{Engine, behind_a_proxy, super_user},
+    fleet::Setup,
+    proxy::Proxy,
+};
+
+use super::{disks, scene::Scene};
+
+/// How often each kind of engine is killed; `./test long` asks for more.
+const RESTARTS: usize = 10;
+
+/// See [`RESTARTS`].
+const RESTARTS_VARIABLE: &str = "BLINDTALLY_RESTARTS";
+
+/// Random instants lie within so many milliseconds.
+const PAUSE_MILLIS_MAX: u64 = 1_500;
+
+/// How long an engine stays away at most, beside its own start.
+const AWAY_MILLIS_MAX: u64 = 500;
+
+/// The databases, each with the roles `name` and `name_owner`.
+const DATABASES: [(Engine, &str); 4] = [
+    (Engine::Main, "challenge_bypass"),
+    (Engine::Main, "payments_orders"),
+    (Engine::Main, "tally"),
+    (Engine::Votes, "payments_votes"),
+];
+
+fn restarts() -> usize {
+    let asked = std::env::var_os(RESTARTS_VARIABLE);
+    asked.map_or(RESTARTS, |text| text.to_str().unwrap().parse().unwrap())
+}
+
+fn two_of_each() -> Setup {
+    Setup {
+        copies: 2,
+        ..Setup::default()
+    }
+}
+
+/// Kills an engine at a random instant, while what waited is being published, and starts it again.
+async fn kill(scene: &mut Scene, engine: Engine, round: usize) {
+    scene.renew(ServiceName::Payments, round % 2).await;
+    scene.pause(PAUSE_MILLIS_MAX).await;
+    engine.kill().await.unwrap();
+    scene.pause(AWAY_MILLIS_MAX).await;
+    engine.start().await.unwrap();
+    scene.heal().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_dies_again_and_again_loses_nothing_and_repeats_nothing() {
+    let mut scene = Scene::start(two_of_each()).await;
+
+    for round in 0..restarts() {
+        kill(&mut scene, Engine::Kafka, round).await;
+        scene.figures.broker_restarts += 1;
+    }
+
+    scene.settle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn databases_that_die_again_and_again_lose_nothing_and_count_nothing_twice() {
+    let mut scene = Scene::start(two_of_each()).await;
+
+    for round in 0..restarts() {
+        let engine = if round % 2 == 0 {
+            Engine::Votes
+        } else {
+            Engine::Main
+        };
+        kill(&mut scene, engine, round / 2).await;
+        scene.figures.database_restarts += 1;
+    }
+
+    scene.settle().await;
+}
+
+/// A proxy for each engine, and what makes the services take it.
+pub(super) async fn proxies(setup: &mut Setup) -> Vec<Proxy> {
+    if engines::named().is_none() {
+        return Vec::new();
+    }
+    let mut proxies = Vec::new();
+    for cluster in [Engine::Main, Engine::Votes] {
+        let address = cluster.address().unwrap();
+        let proxy = Proxy::start(address).await.unwrap();
+        setup.detours.push((address, proxy.address()));
+        proxies.push(proxy);
+    }
+    let (told, served) = behind_a_proxy().await.unwrap();
+    setup.detours.push((Engine::Kafka.address().unwrap(), told));
+    proxies.push(Proxy::at(told, vec![served]).await.unwrap());
+    proxies
+}
+
+/// Runs a statement of the superuser in each database, with its name for `@`.
+async fn in_each_database(statement: &str) {
+    for (cluster, name) in DATABASES {
+        let mut database = super_user(cluster, name).await.unwrap();
+        let statement = statement.replace('@', name);
+        let run = sqlx::raw_sql(sqlx::AssertSqlSafe(statement));
+        run.execute(&mut database).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_of_the_databases_refuses_for_now_and_goes_on_when_there_is_room() {
+    // What the clusters' user can get into.
+    let dir = engines::folder().join("small-disk");
+    let Some(disk) = disks::disk(&dir) else {
+        return;
+    };
+    for cluster in [Engine::Main, Engine::Votes] {
+        let tablespace = dir.join(format!("{cluster:?}"));
+        std::fs::create_dir(&tablespace).unwrap();
+        // The server's, as everything that it stores.
+        let owner = std::process::Command::new("chown")
+            .arg("postgres")
+            .arg(&tablespace)
+            .status();
+        assert!(owner.unwrap().success());
+        let mut server = super_user(cluster, "postgres").await.unwrap();
+        let make = format!(
+            "CREATE TABLESPACE small LOCATION '{}'",
+            tablespace.display()
+        );
+        sqlx::raw_sql(sqlx::AssertSqlSafe(make))
+            .execute(&mut server)
+            .await
+            .unwrap();
+    }
+    in_each_database(
+        "GRANT CREATE ON TABLESPACE small TO @_owner;
+         ALTER ROLE @_owner IN DATABASE @ SET default_tablespace = small;",
+    )
+    .await;
+
+    disks::run_full(Scene::start(Setup::default()).await, &disk).await;
+
+    in_each_database(
+        "ALTER ROLE @_owner IN DATABASE @ RESET default_tablespace;
+         REVOKE CREATE ON TABLESPACE small FROM @_owner;
+         ALTER TABLE ALL IN TABLESPACE small SET TABLESPACE pg_default;
+         ALTER INDEX ALL IN TABLESPACE small SET TABLESPACE pg_default;",
+    )
+    .await;
+    for cluster in [Engine::Main, Engine::Votes] {
+        let mut server = super_user(cluster, "postgres").await.unwrap();
+        sqlx::raw_sql("DROP TABLESPACE small")
+            .execute(&mut server)
+            .await
+            .unwrap();
+    }
+}
