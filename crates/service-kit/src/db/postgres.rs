@@ -30,9 +30,15 @@ const CONNECTIONS_MAX: u32 = 12;
 /// How long a caller waits for a connection: below the 15 s that a handler gets.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(12);
 
+/// How long a connection that is given back may take to end what was begun on it. One whose server is gone without a
+/// word would keep its place in the pool for ever.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// What every connection is set to. A statement or a wait for a lock ends before the handler's 15 s do;
 /// whoever stops in mid-transaction does not keep the writers' lock for long.
-const SETTINGS: [(&str, &str); 5] = [
+const SETTINGS: [(&str, &str); 6] = [
+    // That a connection which is given back had no transaction is no news.
+    ("client_min_messages", "error"),
     ("default_transaction_isolation", "read committed"),
     ("idle_in_transaction_session_timeout", "20s"),
     ("lock_timeout", "10s"),
@@ -172,7 +178,9 @@ async fn connect(url: &str, connections_max: u32) -> Result<PgPool, PostgresErro
         // had gone, leaves a transaction that nobody ends: with the lock, or failed.
         .after_release(|connection, _| {
             Box::pin(async move {
-                sqlx::raw_sql("ROLLBACK").execute(connection).await?;
+                let rollback = sqlx::raw_sql("ROLLBACK").execute(connection);
+                let ended = tokio::time::timeout(RELEASE_TIMEOUT, rollback).await;
+                ended.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
                 Ok(true)
             })
         })
