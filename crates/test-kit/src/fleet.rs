@@ -32,6 +32,8 @@ pub struct Setup {
     pub profile: Profile,
     /// How many processes each service has. The sandbox custodian has one.
     pub copies: usize,
+    /// Whether it runs on files, whatever engines there are.
+    pub on_files: bool,
     /// Variables that the services get.
     pub environment: Vec<(OsString, OsString)>,
     /// Where settings name the first address, the services are told the second.
@@ -43,6 +45,7 @@ impl Default for Setup {
         Self {
             profile: profile(),
             copies: 1,
+            on_files: false,
             environment: Vec::new(),
             detours: Vec::new(),
         }
@@ -70,7 +73,10 @@ struct Member {
 impl Fleet {
     /// Starts the services' programs in `dir`, on the engines that `BLINDTALLY_ENGINES` names, if it names any.
     pub async fn start(dir: &Path, setup: Setup) -> anyhow::Result<Self> {
-        let engines = engines::of_a_new_world().await?;
+        let engines = match setup.on_files {
+            true => None,
+            false => engines::of_a_new_world().await?,
+        };
         let profile = match &engines {
             Some(engines) => engines.serve(setup.profile.clone())?,
             None => setup.profile.clone(),
@@ -180,6 +186,9 @@ impl Fleet {
         for member in self.members.iter_mut().rev() {
             let status = member.process.stop("TERM").await?;
             anyhow::ensure!(status.success(), "{} ended with {status}", member.service);
+        }
+        for balancer in self.balancers.drain(..) {
+            balancer.stop().await;
         }
         Ok(())
     }

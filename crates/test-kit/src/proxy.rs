@@ -35,7 +35,7 @@ pub enum Weather {
 pub struct Proxy {
     address: SocketAddr,
     weather: watch::Sender<Weather>,
-    _accepting: JoinSet<()>,
+    accepting: JoinSet<()>,
 }
 
 impl Proxy {
@@ -54,13 +54,18 @@ impl Proxy {
         Ok(Self {
             address,
             weather,
-            _accepting: accepting,
+            accepting: accepting,
         })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Ends it, and waits until its address is free again.
+    pub async fn stop(mut self) {
+        self.accepting.shutdown().await;
     }
 
     /// Changes what it does, also with open connections.

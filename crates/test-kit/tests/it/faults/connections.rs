@@ -39,7 +39,7 @@ async fn connections_that_are_cut_slow_or_half_open_lose_nothing_and_count_nothi
     let layout = Layout::open(&dir.path().join("data"), fleet::profile()).unwrap();
     let mut setup = Setup::default();
     let proxies = proxies(&layout, &mut setup).await;
-    let mut scene = Scene::start_in(dir, setup).await;
+    let mut scene = Scene::start_in(dir.path(), setup).await;
 
     for proxy in &proxies {
         for bad in [Weather::Cut, Weather::Delay(SLOW), Weather::HalfOpen] {

@@ -70,11 +70,14 @@ async fn a_full_disk_refuses_for_now_and_goes_on_when_there_is_room() {
     let Some(disk) = disk(&dir.path().join("data")) else {
         return;
     };
-    let mut setup = Setup::default();
+    let mut setup = Setup {
+        on_files: true,
+        ..Setup::default()
+    };
     let journal = dir.path().join("journal.jsonl");
     // The custodian is somebody else, with a disk of its own.
     let custodian = &mut setup.profile.sandbox_custodian;
     custodian.set("journal_file", journal.display());
 
-    run_full(Scene::start_in(dir, setup).await, &disk).await;
+    run_full(Scene::start_in(dir.path(), setup).await, &disk).await;
 }

@@ -1,6 +1,9 @@
 //! What all faults have in common: a fleet under load, and the balance at the end.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use blindtally::system::ServiceName;
 use clock::Clock;
@@ -45,7 +48,7 @@ pub(super) struct Scene {
     pub(super) figures: Figures,
     pub(super) random: StdRng,
     load: Load,
-    dir: TempDir,
+    dir: Option<TempDir>,
     alone: MutexGuard<'static, ()>,
 }
 
@@ -55,29 +58,32 @@ pub(super) struct Settled {
     pub(super) done: Done,
     pub(super) totals: Totals,
     pub(super) figures: Figures,
-    _dir: TempDir,
+    _dir: Option<TempDir>,
     _alone: MutexGuard<'static, ()>,
 }
 
 impl Scene {
     /// A fleet in a new folder.
     pub(super) async fn start(setup: Setup) -> Self {
-        Self::start_in(tempfile::tempdir().unwrap(), setup).await
+        let dir = tempfile::tempdir().unwrap();
+        let mut scene = Self::start_in(dir.path(), setup).await;
+        scene.dir = Some(dir);
+        scene
     }
 
     /// A fleet in the folder `data` of `dir`.
-    pub(super) async fn start_in(dir: TempDir, setup: Setup) -> Self {
+    pub(super) async fn start_in(dir: &Path, setup: Setup) -> Self {
         let alone = ALONE.lock().await;
-        let fleet = Fleet::start(&dir.path().join("data"), setup).await.unwrap();
+        let fleet = Fleet::start(&dir.join("data"), setup).await.unwrap();
         let asked = std::env::var_os(SEED_VARIABLE);
         let seed = asked.map_or_else(rand::random, |text| text.to_str().unwrap().parse().unwrap());
         println!("{SEED_VARIABLE}={seed}");
         Self {
-            load: Load::start(fleet.layout(), dir.path(), BROWSERS, &Clock::system()),
+            load: Load::start(fleet.layout(), dir, BROWSERS, &Clock::system()),
             fleet,
             figures: Figures::default(),
             random: StdRng::seed_from_u64(seed),
-            dir,
+            dir: None,
             alone,
         }
     }
