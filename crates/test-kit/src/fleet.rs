@@ -73,9 +73,10 @@ struct Member {
 impl Fleet {
     /// Starts the services' programs in `dir`, on the engines that `BLINDTALLY_ENGINES` names, if it names any.
     pub async fn start(dir: &Path, setup: Setup) -> anyhow::Result<Self> {
-        let engines = match setup.on_files {
-            true => None,
-            false => engines::of_a_new_world().await?,
+        let engines = if setup.on_files {
+            None
+        } else {
+            engines::of_a_new_world().await?
         };
         let profile = match &engines {
             Some(engines) => engines.serve(setup.profile.clone())?,

@@ -36,14 +36,13 @@ impl Engine {
 
     /// Where it listens.
     pub fn address(self) -> anyhow::Result<SocketAddr> {
+        let folder = self.folder();
         let port = match self {
             Self::Kafka => setting(
-                &self.folder().join("server.properties"),
-                "listeners=CLIENTS://127.0.0.1:",
+                &folder.join("admin.properties"),
+                "bootstrap.servers=127.0.0.1:",
             ),
-            Self::Main | Self::Votes => {
-                setting(&self.folder().join("data/postgresql.conf"), "port = ")
-            }
+            Self::Main | Self::Votes => setting(&folder.join("data/postgresql.conf"), "port = "),
         };
         Ok((Ipv4Addr::LOCALHOST, port?).into())
     }
