@@ -20,6 +20,12 @@ const READY_WITHIN: Duration = Duration::from_mins(1);
 /// How often a service that is not ready is asked again.
 const ASK_EVERY: Duration = Duration::from_millis(20);
 
+/// A supervisor starts a process that ended so often again, after so long each time.
+const RESTARTS_MAX: u32 = 20;
+
+/// See [`RESTARTS_MAX`].
+const RESTART_PAUSE: Duration = Duration::from_millis(500);
+
 /// A stop lets running requests finish, for 30 s at most.
 const STOPPED_WITHIN: Duration = Duration::from_secs(40);
 
@@ -92,6 +98,20 @@ impl Process {
             }
             tokio::time::sleep(ASK_EVERY).await;
         }
+    }
+
+    /// Waits until it is ready. A process that ended, since it starts on nothing that it cannot reach, is started
+    /// again, as by a supervisor.
+    pub async fn recover(&mut self) -> anyhow::Result<()> {
+        for _restart in 0..RESTARTS_MAX {
+            let ready = self.wait_until_ready().await;
+            if ready.is_ok() || self.child.try_wait()?.is_none() {
+                return ready;
+            }
+            tokio::time::sleep(RESTART_PAUSE).await;
+            self.respawn()?;
+        }
+        bail!("{} does not start", self.program.name)
     }
 
     /// SIGKILL: the process ends wherever it is.

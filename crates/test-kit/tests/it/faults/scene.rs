@@ -116,7 +116,7 @@ impl Scene {
         for service in ServiceName::ALL {
             for copy in 0..self.fleet.copies(service) {
                 let process = self.fleet.process(service, copy).unwrap();
-                process.wait_until_ready().await.unwrap();
+                process.recover().await.unwrap();
             }
         }
     }
