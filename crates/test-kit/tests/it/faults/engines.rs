@@ -99,62 +99,54 @@ pub(super) async fn proxies(setup: &mut Setup) -> Vec<Proxy> {
     proxies
 }
 
-/// Runs a statement of the superuser in each database, with its name for `@`.
-async fn in_each_database(statement: &str) {
+/// Runs statements of the superuser in each database, with its name for `@` and the tablespace's for `%`.
+async fn in_each_database(tablespace: &str, statements: &str) {
     for (cluster, name) in DATABASES {
-        let mut database = super_user(cluster, name).await.unwrap();
-        let statement = statement.replace('@', name);
-        let run = sqlx::raw_sql(sqlx::AssertSqlSafe(statement));
-        run.execute(&mut database).await.unwrap();
+        let statements = statements.replace('@', name).replace('%', tablespace);
+        as_super(cluster, name, statements).await;
     }
+}
+
+async fn as_super(cluster: Engine, database: &str, statements: String) {
+    let mut server = super_user(cluster, database).await.unwrap();
+    let statements = sqlx::raw_sql(sqlx::AssertSqlSafe(statements));
+    statements.execute(&mut server).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_of_the_databases_refuses_for_now_and_goes_on_when_there_is_room() {
-    // What the clusters' user can get into.
-    let dir = engines::folder().join("small-disk");
+    // A name that nobody left behind, in a folder that the clusters' user can get into.
+    let name = format!("small_{}", std::process::id());
+    let dir = engines::folder().join(&name);
     let Some(disk) = disks::disk(&dir) else {
         return;
     };
     for cluster in [Engine::Main, Engine::Votes] {
-        let tablespace = dir.join(format!("{cluster:?}"));
-        std::fs::create_dir(&tablespace).unwrap();
-        // The server's, as everything that it stores.
-        let owner = std::process::Command::new("chown")
-            .arg("postgres")
-            .arg(&tablespace)
-            .status();
-        assert!(owner.unwrap().success());
-        let mut server = super_user(cluster, "postgres").await.unwrap();
-        let make = format!(
-            "CREATE TABLESPACE small LOCATION '{}'",
-            tablespace.display()
-        );
-        sqlx::raw_sql(sqlx::AssertSqlSafe(make))
-            .execute(&mut server)
-            .await
-            .unwrap();
+        let room = dir.join(format!("{cluster:?}"));
+        std::fs::create_dir(&room).unwrap();
+        let mut owner = std::process::Command::new("chown");
+        assert!(owner.arg("postgres").arg(&room).status().unwrap().success());
+        let make = format!("CREATE TABLESPACE {name} LOCATION '{}'", room.display());
+        as_super(cluster, "postgres", make).await;
     }
     in_each_database(
-        "GRANT CREATE ON TABLESPACE small TO @_owner;
-         ALTER ROLE @_owner IN DATABASE @ SET default_tablespace = small;",
+        &name,
+        "GRANT CREATE ON TABLESPACE % TO @_owner;
+         ALTER ROLE @_owner IN DATABASE @ SET default_tablespace = %;",
     )
     .await;
 
     disks::run_full(Scene::start(Setup::default()).await, &disk).await;
 
     in_each_database(
+        &name,
         "ALTER ROLE @_owner IN DATABASE @ RESET default_tablespace;
-         REVOKE CREATE ON TABLESPACE small FROM @_owner;
-         ALTER TABLE ALL IN TABLESPACE small SET TABLESPACE pg_default;
-         ALTER INDEX ALL IN TABLESPACE small SET TABLESPACE pg_default;",
+         REVOKE CREATE ON TABLESPACE % FROM @_owner;
+         ALTER TABLE ALL IN TABLESPACE % SET TABLESPACE pg_default;
+         ALTER INDEX ALL IN TABLESPACE % SET TABLESPACE pg_default;",
     )
     .await;
     for cluster in [Engine::Main, Engine::Votes] {
-        let mut server = super_user(cluster, "postgres").await.unwrap();
-        sqlx::raw_sql("DROP TABLESPACE small")
-            .execute(&mut server)
-            .await
-            .unwrap();
+        as_super(cluster, "postgres", format!("DROP TABLESPACE {name}")).await;
     }
 }
