@@ -95,10 +95,12 @@ impl Error {
             Self::Order(refusal) => order(*refusal),
             Self::OrderCanceled => Slug::OrderCanceled.into(),
             Self::OrderNotPaid => Slug::OrderNotPaid.into(),
-            Self::Planned(_) | Self::Store(_) => Problem::internal(),
+            Self::Planned(_) => Problem::internal(),
             Self::Points(invalid) => points(*invalid),
             Self::Pool(error) => (*error).into(),
             Self::Signing(_) => Slug::IssuerUnavailable.into(),
+            // The caller may try again: nothing is lost, and a database that fails may come back.
+            Self::Store(_) => Slug::NotReady.into(),
             Self::TooManyTransfers => Slug::TooManyTransfers.into(),
             Self::Transaction(reason) => {
                 Problem::new(Slug::InvalidTransaction).invalid("/transaction", *reason)

@@ -36,7 +36,8 @@ impl Error {
             Self::InvalidQuery(member) => Problem::new(Slug::InvalidQuery)
                 .invalid(format!("/{member}"), "is not what this route takes"),
             Self::NotFound => Problem::new(Slug::NotFound),
-            Self::Store(_) => Problem::internal(),
+            // The caller may try again: a database that fails may come back.
+            Self::Store(_) => Problem::new(Slug::NotReady),
             Self::TooManyRequests(problem) => problem.clone(),
             Self::Unauthorized => Problem::new(Slug::Unauthorized),
         }

@@ -1,6 +1,6 @@
 //! Work that happens by the calendar.
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
@@ -11,6 +11,10 @@ use crate::shutdown::Shutdown;
 
 /// The first pause after a failure, and the longest: it doubles from one to the other.
 const PAUSE_SECONDS: (i64, i64) = (5, 15 * 60);
+
+/// The longest turn, in real time. Whoever works longer waits for the answer of a machine that is gone without a
+/// word; and what much work has done by then, it need not do again.
+const TURN_MAX: Duration = Duration::from_mins(10);
 
 /// Something that a service does by itself.
 #[async_trait]
@@ -23,8 +27,8 @@ pub trait Job: Send + Sync + 'static {
         Next::At(now)
     }
 
-    /// Does the work once, and says when to do it again. Must bear being stopped at any point and
-    /// done again. A failure is logged, and the work repeated after a pause.
+    /// Does the work once, and says when to do it again. Must bear being stopped at any point, as happens after ten
+    /// minutes, and done again. A failure is logged, and the work repeated after a pause.
     async fn run_once(&self) -> anyhow::Result<Next>;
 }
 
@@ -71,20 +75,26 @@ pub(crate) fn start(job: Arc<dyn Job>, clock: &Clock, shutdown: &Shutdown) {
             if order.has_begun() {
                 return;
             }
-            next = turn(&*job, &mut failures).await;
+            next = turn(&*job, &mut failures, TURN_MAX).await;
         }
     });
 }
 
 /// One turn of a job, and the pause when it fails.
-async fn turn(job: &dyn Job, failures: &mut u32) -> Next {
-    let error = match AssertUnwindSafe(job.run_once()).catch_unwind().await {
-        Ok(Ok(next)) => {
+async fn turn(job: &dyn Job, failures: &mut u32, longest_turn: Duration) -> Next {
+    let work = AssertUnwindSafe(job.run_once()).catch_unwind();
+    let error = match tokio::time::timeout(longest_turn, work).await {
+        Ok(Ok(Ok(next))) => {
             *failures = 0;
             return next;
         }
-        Ok(Err(error)) => error,
-        Err(_panic) => anyhow::anyhow!("the job panicked"),
+        Ok(Ok(Err(error))) => error,
+        Ok(Err(_panic)) => anyhow::anyhow!("the job panicked"),
+        Err(_elapsed) => {
+            // It may have done much, and the next turn may do as much again: no reason to wait longer and longer.
+            *failures = 0;
+            anyhow::anyhow!("the job took too long")
+        }
     };
     let (first, longest) = PAUSE_SECONDS;
     let pause = first.saturating_mul(1 << (*failures).min(16)).min(longest);
@@ -97,4 +107,32 @@ async fn turn(job: &dyn Job, failures: &mut u32) -> Next {
         "a job failed and will be repeated"
     );
     Next::After(TimeDelta::seconds(pause))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Waits for an answer that never comes.
+    struct Waiting;
+
+    #[async_trait]
+    impl Job for Waiting {
+        fn name(&self) -> &'static str {
+            "waiting"
+        }
+
+        async fn run_once(&self) -> anyhow::Result<Next> {
+            std::future::pending().await
+        }
+    }
+
+    #[tokio::test]
+    async fn a_turn_that_waits_for_ever_is_given_up_and_soon_repeated() {
+        let mut failures = 3;
+
+        let next = turn(&Waiting, &mut failures, Duration::from_millis(20)).await;
+
+        assert_eq!(next, Next::After(TimeDelta::seconds(PAUSE_SECONDS.0)));
+    }
 }

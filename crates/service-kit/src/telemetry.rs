@@ -36,6 +36,8 @@ const QUIET: &str = "hyper=off,hyper_util=off,macaroon=off,reqwest=off,rustls=of
 pub fn init(level: &str) -> anyhow::Result<()> {
     let log = fmt()
         .with_env_filter(filter(level)?)
+        // A line that cannot be written, to a full disk, would be complained of on stderr, which is the log: a panic.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
     let started = if std::io::stderr().is_terminal() {
         log.try_init()

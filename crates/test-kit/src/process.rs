@@ -20,6 +20,12 @@ const READY_WITHIN: Duration = Duration::from_mins(1);
 /// How often a service that is not ready is asked again.
 const ASK_EVERY: Duration = Duration::from_millis(20);
 
+/// A supervisor starts a process that ended so often again, after so long each time.
+const RESTARTS_MAX: u32 = 20;
+
+/// See [`RESTARTS_MAX`].
+const RESTART_PAUSE: Duration = Duration::from_millis(500);
+
 /// A stop lets running requests finish, for 30 s at most.
 const STOPPED_WITHIN: Duration = Duration::from_secs(40);
 
@@ -32,6 +38,8 @@ pub struct Program {
     pub path: PathBuf,
     /// Its arguments.
     pub arguments: Vec<OsString>,
+    /// Variables that it gets beside ours.
+    pub environment: Vec<(OsString, OsString)>,
     /// Where its admin interface listens.
     pub admin: SocketAddr,
     /// What it prints goes there.
@@ -57,6 +65,7 @@ impl Process {
     pub fn spawn(program: Program) -> anyhow::Result<Self> {
         let child = Command::new(&program.path)
             .args(&program.arguments)
+            .envs(program.environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(log(&program.log)?)
             .stderr(log(&program.log)?)
@@ -91,6 +100,20 @@ impl Process {
         }
     }
 
+    /// Waits until it is ready. A process that ended, since it starts on nothing that it cannot reach, is started
+    /// again, as by a supervisor.
+    pub async fn recover(&mut self) -> anyhow::Result<()> {
+        for _restart in 0..RESTARTS_MAX {
+            let ready = self.wait_until_ready().await;
+            if ready.is_ok() || self.child.try_wait()?.is_none() {
+                return ready;
+            }
+            tokio::time::sleep(RESTART_PAUSE).await;
+            self.respawn()?;
+        }
+        bail!("{} does not start", self.program.name)
+    }
+
     /// SIGKILL: the process ends wherever it is.
     pub async fn kill(&mut self) -> anyhow::Result<()> {
         self.child
@@ -111,6 +134,18 @@ impl Process {
         Ok(())
     }
 
+    /// Kills the process wherever it is, and starts it again. With `again` it is killed once more, so long after
+    /// its start: in the middle of putting right what the first kill left.
+    pub async fn kill_and_restart(&mut self, again: Option<Duration>) -> anyhow::Result<()> {
+        self.kill().await?;
+        if let Some(after) = again {
+            self.respawn()?;
+            tokio::time::sleep(after).await;
+            self.kill().await?;
+        }
+        self.restart().await
+    }
+
     /// How much memory the process has, in bytes.
     pub async fn resident_bytes(&self) -> anyhow::Result<u64> {
         let id = self.child.id().context("the process has ended")?;
@@ -122,14 +157,20 @@ impl Process {
         Ok(kibibytes * 1_024)
     }
 
-    /// Sends `signal` (`INT` or `TERM`), and waits for the end.
-    pub async fn stop(&mut self, signal: &str) -> anyhow::Result<ExitStatus> {
+    /// Sends `signal`: `STOP` holds the process where it is, `CONT` lets it go on.
+    pub async fn signal(&self, signal: &str) -> anyhow::Result<()> {
         let id = self.child.id().context("the process has ended")?;
         let sent = Command::new("kill")
             .args(["-s", signal, &id.to_string()])
             .status()
             .await?;
         anyhow::ensure!(sent.success(), "the signal cannot be sent");
+        Ok(())
+    }
+
+    /// Sends `signal` (`INT` or `TERM`), and waits for the end.
+    pub async fn stop(&mut self, signal: &str) -> anyhow::Result<ExitStatus> {
+        self.signal(signal).await?;
         let ended = tokio::time::timeout(STOPPED_WITHIN, self.child.wait()).await;
         Ok(ended.context("the process does not stop")??)
     }

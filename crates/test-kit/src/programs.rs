@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use blindtally::system::{Layout, ServiceName};
+use blindtally::system::{ServiceName, Settings};
 use tokio::{sync::OnceCell, task::spawn_blocking};
 
 /// The folder of the programs, which are built once for a process of tests as `./test` builds them: none is
@@ -22,7 +22,24 @@ fn build_all() -> anyhow::Result<PathBuf> {
     let test = std::env::current_exe()?;
     let folder = test.ancestors().nth(2).context("a test has a folder")?;
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--workspace", "--bins", "--quiet"]);
+    cargo.args(["build", "--bins", "--quiet"]);
+    // What cargo tells a test of its package would look to build scripts like a change, and half of the
+    // dependencies would be compiled again.
+    for (name, _) in std::env::vars_os() {
+        let told = |told| name.to_string_lossy().starts_with(told);
+        if told("CARGO_MANIFEST") || told("CARGO_PKG") {
+            cargo.env_remove(name);
+        }
+    }
+    if cfg!(feature = "engines") {
+        // With this package among them, the dependencies are those of the test, which are built.
+        cargo.args(["--package", "test-kit", "--features", "test-kit/engines"]);
+        for service in ServiceName::ALL {
+            cargo.args(["--package", service.as_str()]);
+        }
+    } else {
+        cargo.arg("--workspace");
+    }
     if folder.ends_with("release") {
         cargo.arg("--release");
     }
@@ -31,10 +48,13 @@ fn build_all() -> anyhow::Result<PathBuf> {
     Ok(folder.to_owned())
 }
 
-/// Writes what a service is told beyond its defaults into a file, as an operator would.
-pub fn settings_file(layout: &Layout, service: ServiceName) -> anyhow::Result<PathBuf> {
+/// Writes what a service is told beyond its defaults into `file`, as an operator would.
+pub fn write_settings(
+    file: &Path,
+    service: ServiceName,
+    settings: &Settings,
+) -> anyhow::Result<()> {
     let defaults: toml::Table = service.defaults().parse()?;
-    let settings = layout.settings(service);
     let line = |(name, text): (&str, &str)| {
         if is_text(&defaults, name) {
             format!("{name} = {text:?}\n")
@@ -43,9 +63,7 @@ pub fn settings_file(layout: &Layout, service: ServiceName) -> anyhow::Result<Pa
         }
     };
     let lines: String = settings.entries().map(line).collect();
-    let file = layout.file(&format!("{service}.toml"));
-    fs::write(&file, lines)?;
-    Ok(file)
+    Ok(fs::write(file, lines)?)
 }
 
 /// Whether the setting is a text: then it needs quotes.

@@ -1,6 +1,6 @@
-//! A TCP proxy that stands between two services and makes their connection bad.
+//! A TCP proxy that stands between two services, or before several of one, and makes their connections bad.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -22,7 +22,8 @@ pub enum Weather {
     Cut,
     /// Every piece waits so long before it goes on.
     Delay(Duration),
-    /// Requests arrive, and their answers never do.
+    /// Requests arrive, and their answers never do. A connection that lost one stays silent in any later weather
+    /// but a cut.
     HalfOpen,
     /// Everything passes.
     #[default]
@@ -34,21 +35,26 @@ pub enum Weather {
 pub struct Proxy {
     address: SocketAddr,
     weather: watch::Sender<Weather>,
-    _accepting: JoinSet<()>,
+    accepting: JoinSet<()>,
 }
 
 impl Proxy {
     /// A proxy on a free port of loopback, for the server at `target`.
-    pub async fn start(target: SocketAddr) -> std::io::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+    pub async fn start(target: SocketAddr) -> io::Result<Self> {
+        Self::at(SocketAddr::from(([127, 0, 0, 1], 0)), vec![target]).await
+    }
+
+    /// A proxy at `listen` for servers that do the same: each connection goes to the next one that takes it.
+    pub async fn at(listen: SocketAddr, targets: Vec<SocketAddr>) -> io::Result<Self> {
+        let listener = TcpListener::bind(listen).await?;
         let address = listener.local_addr()?;
         let (weather, told) = watch::channel(Weather::Pass);
         let mut accepting = JoinSet::new();
-        accepting.spawn(accept(listener, target, told));
+        accepting.spawn(accept(listener, targets, told));
         Ok(Self {
             address,
             weather,
-            _accepting: accepting,
+            accepting: accepting,
         })
     }
 
@@ -57,26 +63,37 @@ impl Proxy {
         self.address
     }
 
+    /// Ends it, and waits until its address is free again.
+    pub async fn stop(mut self) {
+        self.accepting.shutdown().await;
+    }
+
     /// Changes what it does, also with open connections.
     pub fn set(&self, weather: Weather) {
         self.weather.send_replace(weather);
     }
 }
 
-async fn accept(listener: TcpListener, target: SocketAddr, told: watch::Receiver<Weather>) {
+async fn accept(
+    listener: TcpListener,
+    mut targets: Vec<SocketAddr>,
+    told: watch::Receiver<Weather>,
+) {
     let mut connections = JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
         while connections.try_join_next().is_some() {}
         if *told.borrow() == Weather::Cut {
             continue;
         }
-        connections.spawn(connect(client, target, told.clone()));
+        connections.spawn(connect(client, targets.clone(), told.clone()));
+        targets.rotate_left(1);
     }
 }
 
 /// Carries bytes both ways until one side ends, or the weather cuts it.
-async fn connect(client: TcpStream, target: SocketAddr, mut told: watch::Receiver<Weather>) {
-    let Ok(server) = TcpStream::connect(target).await else {
+async fn connect(client: TcpStream, targets: Vec<SocketAddr>, mut told: watch::Receiver<Weather>) {
+    // It tries one address after the other.
+    let Ok(server) = TcpStream::connect(targets.as_slice()).await else {
         return;
     };
     let (client_reads, client_writes) = client.into_split();
@@ -96,19 +113,22 @@ async fn carry(
     answers: bool,
 ) {
     let mut chunk = vec![0; CHUNK_BYTES];
+    let mut is_silent = false;
     while let Ok(read_bytes @ 1..) = from.read(&mut chunk).await {
         let weather = *told.borrow();
+        is_silent |= answers && weather == Weather::HalfOpen;
         match weather {
             Weather::Cut => return,
             Weather::Delay(time) => tokio::time::sleep(time).await,
-            Weather::HalfOpen if answers => continue,
             Weather::HalfOpen | Weather::Pass => {}
         }
-        let Some(piece) = chunk.get(..read_bytes) else {
-            return;
-        };
-        if to.write_all(piece).await.is_err() {
+        let piece = chunk.get(..read_bytes).unwrap_or_default();
+        if !is_silent && to.write_all(piece).await.is_err() {
             return;
         }
+    }
+    if is_silent {
+        // Nor does the client hear that the server has ended the connection.
+        std::future::pending::<()>().await;
     }
 }

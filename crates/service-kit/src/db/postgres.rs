@@ -12,7 +12,7 @@
 use std::{future::Future, str::FromStr as _, time::Duration};
 
 use sqlx::{
-    PgPool, Row as _,
+    Connection as _, PgPool, Row as _,
     migrate::{MigrateError, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions, PgSslMode},
     types::BigDecimal,
@@ -33,6 +33,10 @@ const READERS_MAX: u32 = 10;
 
 /// How long a caller waits for a connection: below the 15 s that a handler gets.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(12);
+
+/// How long a connection that is given back may take to answer. One whose server is gone without a word would keep its
+/// place in the pool for ever.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What every connection is set to. A statement or a wait for a lock ends before the handler's 15 s do;
 /// whoever stops in mid-transaction does not keep the writers' lock for long.
@@ -210,6 +214,13 @@ async fn connect(options: PgConnectOptions, connections_max: u32) -> Result<PgPo
     PgPoolOptions::new()
         .max_connections(connections_max)
         .acquire_timeout(ACQUIRE_TIMEOUT)
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                let answer = tokio::time::timeout(RELEASE_TIMEOUT, connection.ping()).await;
+                answer.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
+                Ok(true)
+            })
+        })
         .connect_with(options)
         .await
         .map_err(PostgresError::Connect)

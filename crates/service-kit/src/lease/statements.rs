@@ -9,13 +9,17 @@ use crate::lease::{Claim, Lease};
 const NOBODY: &[u8] = &[0];
 
 /// Takes the lease `name`, or renews it. `None`: somebody else holds it.
+///
+/// A lease that ends later than any that is taken now was taken by a clock that was ahead of ours, or ours was set
+/// back: it would hold everybody up for as long as that is. It is taken from its holder, as one that is over; the
+/// epoch sees to it that this costs no more than a turn. Twice the length, since clocks differ a little.
 pub async fn take(conn: &mut Connection, name: &str, claim: Claim) -> sqlx::Result<Option<Lease>> {
     let row = sqlx::query(
         "INSERT INTO lease (name, holder, epoch, until_ms) VALUES ($1, $2, 1, $4)
          ON CONFLICT (name) DO UPDATE SET
              epoch = lease.epoch + CASE WHEN lease.holder = $2 THEN 0 ELSE 1 END,
              holder = $2, until_ms = $4
-             WHERE lease.holder = $2 OR lease.until_ms <= $3
+             WHERE lease.holder = $2 OR lease.until_ms <= $3 OR lease.until_ms > 2 * $4 - $3
          RETURNING epoch",
     )
     .bind(name)

@@ -39,6 +39,7 @@ macro_rules! outbox_contract_cases {
         $run! {
             a_fresh_outbox_is_empty
             a_lease_is_one_relays_until_it_expires_or_is_given_back
+            a_lease_from_a_clock_that_was_ahead_holds_nobody_up
             a_lost_lease_writes_nothing
             a_new_generation_keeps_what_was_not_published
             positions_are_consecutive_and_go_to_waiting_rows_once
@@ -177,6 +178,24 @@ mod cases {
         };
         outbox.release_lease(&current).await.expect("answers");
         assert_eq!(take(mine, 1_201).await, Some(3), "given back");
+    }
+
+    pub async fn a_lease_from_a_clock_that_was_ahead_holds_nobody_up(fixture: &dyn Fixture) {
+        let outbox = fixture.outbox();
+        let take = async |holder, now_ms| {
+            let claim = Claim {
+                holder,
+                now_ms,
+                until_ms: now_ms + 100,
+            };
+            let taken = outbox.take_lease(claim).await.expect("answers");
+            taken.map(|lease| lease.epoch)
+        };
+        assert_eq!(take(Holder::random(), 9_000_000).await, Some(1));
+
+        let (little, much) = (8_999_900, 1_000);
+        assert_eq!(take(Holder::random(), little).await, None, "clocks differ");
+        assert_eq!(take(Holder::random(), much).await, Some(2), "hours");
     }
 
     async fn lease_named(outbox: &dyn Outbox, holder: Holder) -> Lease {

@@ -2,10 +2,10 @@
 
 use std::{net::Ipv4Addr, sync::Arc};
 
-use blindtally::system::ServiceName;
+use blindtally::system::{Layout, ServiceName};
 use client::pin;
 use rustls_pki_types::ServerName;
-use test_kit::fleet::{self, Fleet};
+use test_kit::fleet::{Fleet, Setup};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpSocket, TcpStream},
@@ -32,8 +32,7 @@ const CONNECTION_BYTES_MAX: u64 = 128 * 1_024;
 const PATIENCE_SECONDS: u64 = 120;
 
 /// A connection that has sent nearly all of a vote.
-async fn hold(fleet: Arc<Fleet>, number: usize) -> Option<TlsStream<TcpStream>> {
-    let layout = fleet.layout();
+async fn hold(layout: Arc<Layout>, number: usize) -> Option<TlsStream<TcpStream>> {
     let pin = layout.pin(ServiceName::Payments).unwrap();
     let tls = TlsConnector::from(Arc::new(pin::client_config(&[pin]).unwrap()));
     let socket = TcpSocket::new_v4().unwrap();
@@ -64,20 +63,21 @@ async fn is_held(stream: &mut TlsStream<TcpStream>) -> bool {
 /// Floods a payments that allows so many connections; gives how many it held, and the memory that they took.
 async fn flood(allowed: usize) -> (usize, u64) {
     let dir = tempfile::tempdir().unwrap();
-    let mut profile = fleet::profile();
-    profile
+    let mut setup = Setup::default();
+    setup
+        .profile
         .payments
         .set("http.connections_max", allowed)
         .set("http.body_timeout_seconds", PATIENCE_SECONDS)
         .set("http.handler_timeout_seconds", PATIENCE_SECONDS);
-    let fleet = Fleet::with(dir.path(), profile).await.unwrap();
-    let fleet = Arc::new(fleet);
-    let payments = ServiceName::Payments;
-    let before = fleet.resident_bytes(payments).await.unwrap();
+    let mut fleet = Fleet::start(dir.path(), setup).await.unwrap();
+    let layout = Arc::new(fleet.layout().clone());
+    let payments = fleet.process(ServiceName::Payments, 0).unwrap();
+    let before = payments.resident_bytes().await.unwrap();
 
     let mut opening = JoinSet::new();
     for number in 0..FLOOD {
-        opening.spawn(hold(Arc::clone(&fleet), number));
+        opening.spawn(hold(Arc::clone(&layout), number));
     }
     let opened = opening.join_all().await;
     let mut held = Vec::new();
@@ -86,7 +86,7 @@ async fn flood(allowed: usize) -> (usize, u64) {
             held.push(stream);
         }
     }
-    let during = fleet.resident_bytes(payments).await.unwrap();
+    let during = payments.resident_bytes().await.unwrap();
     (held.len(), during.saturating_sub(before))
 }
 

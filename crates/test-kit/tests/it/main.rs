@@ -7,9 +7,9 @@
 )]
 
 mod broken;
+mod faults;
 mod flood;
 #[cfg(feature = "engines")]
 mod foreign;
-mod kill;
 mod proxy;
 mod world;

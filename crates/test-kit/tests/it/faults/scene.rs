@@ -1,0 +1,195 @@
+//! What all faults have in common: a fleet under load, and the balance at the end.
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use blindtally::system::ServiceName;
+use clock::Clock;
+use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
+use tempfile::TempDir;
+use test_kit::{
+    fleet::{Fleet, Setup},
+    load::{Done, Load},
+    totals::Totals,
+};
+use tokio::{
+    sync::{Mutex, MutexGuard},
+    time::{sleep, timeout},
+};
+
+use super::figures::Figures;
+
+/// Three ways to pay, three times.
+const BROWSERS: usize = 9;
+
+/// Every other kill is followed by one within so many milliseconds after the start of the next process.
+const AGAIN_MILLIS_MAX: u64 = 400;
+
+/// What browsers have begun when they are told to stop, they finish within this time, whatever happened before.
+const FINISHED_WITHIN: Duration = Duration::from_mins(3);
+
+/// What was accepted must be published and counted so soon after the last fault: slots are a minute apart.
+const COUNTED_WITHIN: Duration = Duration::from_secs(100);
+
+/// Tally reads the topic each second: what would count twice has done so after this time.
+const QUIET: Duration = Duration::from_secs(3);
+
+/// Chooses the instants and victims of a run; the one of a run that failed repeats them.
+const SEED_VARIABLE: &str = "BLINDTALLY_SEED";
+
+/// One fault at a time: each hurts what others stand on, and wants the machine for itself.
+static ALONE: Mutex<()> = Mutex::const_new(());
+
+/// A fleet under load, to be hurt.
+pub(super) struct Scene {
+    pub(super) fleet: Fleet,
+    pub(super) figures: Figures,
+    pub(super) random: StdRng,
+    load: Load,
+    dir: Option<TempDir>,
+    alone: MutexGuard<'static, ()>,
+}
+
+/// What is left when all is quiet.
+pub(super) struct Settled {
+    pub(super) fleet: Fleet,
+    pub(super) done: Done,
+    pub(super) totals: Totals,
+    pub(super) figures: Figures,
+    _dir: Option<TempDir>,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl Scene {
+    /// A fleet in a new folder.
+    pub(super) async fn start(setup: Setup) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut scene = Self::start_in(dir.path(), setup).await;
+        scene.dir = Some(dir);
+        scene
+    }
+
+    /// A fleet in the folder `data` of `dir`.
+    pub(super) async fn start_in(dir: &Path, setup: Setup) -> Self {
+        let alone = ALONE.lock().await;
+        let fleet = Fleet::start(&dir.join("data"), setup).await.unwrap();
+        let asked = std::env::var_os(SEED_VARIABLE);
+        let seed = asked.map_or_else(rand::random, |text| text.to_str().unwrap().parse().unwrap());
+        println!("{SEED_VARIABLE}={seed}");
+        Self {
+            load: Load::start(fleet.layout(), dir, BROWSERS, &Clock::system()),
+            fleet,
+            figures: Figures::default(),
+            random: StdRng::seed_from_u64(seed),
+            dir: None,
+            alone,
+        }
+    }
+
+    /// Lets a random time pass, of so many milliseconds at most.
+    pub(super) async fn pause(&mut self, millis_max: u64) {
+        sleep(Duration::from_millis(self.random.gen_range(0..millis_max))).await;
+    }
+
+    /// Kills a process of the service and starts it again, every other time twice.
+    pub(super) async fn kill(&mut self, service: ServiceName) {
+        let copy = self.random.gen_range(0..self.fleet.copies(service));
+        let again = self.random.gen_range(0..2 * AGAIN_MILLIS_MAX);
+        let again = (again < AGAIN_MILLIS_MAX).then(|| Duration::from_millis(again));
+        let process = self.fleet.process(service, copy).unwrap();
+        process.kill_and_restart(again).await.unwrap();
+        self.figures.kills += 1 + u64::from(again.is_some());
+    }
+
+    /// Kills a process of the service, starts it again, and does not wait for it.
+    pub(super) async fn renew(&mut self, service: ServiceName, copy: usize) {
+        let process = self.fleet.process(service, copy).unwrap();
+        process.kill().await.unwrap();
+        process.respawn().unwrap();
+        self.figures.kills += 1;
+    }
+
+    /// Waits until all processes are ready.
+    pub(super) async fn heal(&mut self) {
+        for service in ServiceName::ALL {
+            for copy in 0..self.fleet.copies(service) {
+                let process = self.fleet.process(service, copy).unwrap();
+                process.recover().await.unwrap();
+            }
+        }
+    }
+
+    /// Heals, lets the browsers finish, waits until all is quiet, and draws a balance that must be even.
+    pub(super) async fn settle(self) -> Settled {
+        let settled = self.balance(COUNTED_WITHIN).await;
+        let Settled {
+            figures,
+            totals,
+            done,
+            ..
+        } = &settled;
+        println!("{figures}");
+        println!("all faults so far: {}", figures.add_to_sum());
+        assert_eq!((figures.lost, figures.double), (0, 0));
+        assert_eq!(figures.counted, figures.accepted);
+        assert_eq!(
+            (totals.events, totals.published),
+            (done.votes, figures.accepted)
+        );
+        assert_eq!(done.refused, []);
+        assert!(figures.accepted > 0);
+        verify_ledger(&settled.fleet).await;
+        settled
+    }
+
+    /// The same for a fault that may show, which is waited for no longer than `within`.
+    pub(super) async fn balance(mut self, within: Duration) -> Settled {
+        self.heal().await;
+        let finished = timeout(FINISHED_WITHIN, self.load.finish()).await;
+        let done = finished.expect("browsers get their answers").unwrap();
+        let totals = count(&mut self.fleet, &done, within).await;
+        let mut figures = self.figures;
+        figures.balance(&done, &totals.counted, totals.repeats);
+        Settled {
+            fleet: self.fleet,
+            done,
+            totals,
+            figures,
+            _dir: self.dir,
+            _alone: self.alone,
+        }
+    }
+}
+
+/// Waits until everything is published and counted, or for as long as it may take.
+async fn count(fleet: &mut Fleet, done: &Done, within: Duration) -> Totals {
+    // What waits is published at the next slot, or by a payments that starts.
+    let payments = fleet.process(ServiceName::Payments, 0).unwrap();
+    payments.kill_and_restart(None).await.unwrap();
+    let channels: Vec<_> = done.accepted.iter().map(|(name, _)| name.clone()).collect();
+    let accepted: u64 = done.accepted.iter().map(|(_, tokens)| tokens).sum();
+    let deadline = Instant::now() + within;
+    loop {
+        let totals = Totals::read(fleet.layout(), &channels).await.unwrap();
+        let counted = totals.published.min(totals.counted_in_all());
+        if counted >= accepted || Instant::now() > deadline {
+            break;
+        }
+        sleep(Duration::from_millis(200)).await;
+    }
+    sleep(QUIET).await;
+    Totals::read(fleet.layout(), &channels).await.unwrap()
+}
+
+/// What the ledger's own program says of it.
+pub(super) async fn verify_ledger(fleet: &Fleet) {
+    let head = fleet.run(ServiceName::Tally, &["head"]).await.unwrap();
+    assert!(head.status.success(), "{head:?}");
+    let file = fleet.layout().file("kept-head.json");
+    std::fs::write(&file, &head.stdout).unwrap();
+    let command = ["verify", "--head", file.to_str().unwrap()];
+    let verified = fleet.run(ServiceName::Tally, &command).await.unwrap();
+    assert!(verified.status.success(), "{verified:?}");
+}
