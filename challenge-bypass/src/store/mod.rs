@@ -181,13 +181,13 @@ pub trait Store: Send + Sync {
     async fn forget_secrets(&self, time: DateTime<Utc>) -> Result<u64, StoreError>;
 
     /// Deletes redemptions and signing requests of keys whose `redeem_until` is before `time`: up to
-    /// `rows_max`, or more where more cost nothing. Returns how many; fewer than `rows_max` means that
-    /// none is left.
+    /// `rows_max`, or all redemptions of one key where they cost no more. Returns whether some may be
+    /// left.
     async fn forget_redemptions(
         &self,
         time: DateTime<Utc>,
         rows_max: u32,
-    ) -> Result<u64, StoreError>;
+    ) -> Result<bool, StoreError>;
 
     /// Makes what was deleted, and the order of what was written, unreadable in the database's files.
     async fn forget_deleted(&self) -> Result<(), StoreError>;

@@ -178,13 +178,12 @@ impl Store for TableStore {
         &self,
         time: DateTime<Utc>,
         rows_max: u32,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<bool, StoreError> {
         let mut tx = self.db.begin().await?;
-        let redemptions = forget_redemptions(&mut tx, time, rows_max).await?;
-        let left = i64::from(rows_max) - i64::try_from(redemptions).unwrap_or(i64::MAX);
-        let signings = retention::forget_signings(&mut tx, time, left.max(0)).await?;
+        let left = forget_redemptions(&mut tx, time, rows_max).await?;
+        let signings = retention::forget_signings(&mut tx, time, left).await?;
         tx.commit().await?;
-        Ok(redemptions + signings)
+        Ok(signings == u64::from(left))
     }
 
     async fn forget_deleted(&self) -> Result<(), StoreError> {
