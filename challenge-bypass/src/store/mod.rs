@@ -173,6 +173,10 @@ pub trait Store: Send + Sync {
     /// The key directory since index 0.
     async fn directory(&self) -> Result<Vec<Entry>, StoreError>;
 
+    /// Puts back those of the directory's `entries` that are not stored, with the keys of which they tell, whose secrets
+    /// are lost. `false`, and nothing is written: they do not go on from what is stored, or an issuer is not here.
+    async fn restore_directory(&self, entries: &[Entry]) -> Result<bool, StoreError>;
+
     /// Says in the directory that its key was changed, unless the new one is in force already or the
     /// change does not go on from those before it.
     async fn change_directory_key(&self, change: &CheckedChange) -> Result<KeyChanged, StoreError>;
