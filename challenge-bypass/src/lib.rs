@@ -15,6 +15,7 @@
 //! | How is a token spent? | [`registry`] |
 //! | How is a batch signed? | [`signer`] |
 //! | When are keys added, and how are they opened? | [`issuers`], [`keyring`] |
+//! | What if the registry was set back? | [`mod@after_restore`] |
 //! | What is kept, and for how long? | [`store`], [`jobs`] |
 //! | What can go wrong? | [`error`] |
 //!
@@ -26,6 +27,7 @@
 //!
 //! [RFC 9497]: https://www.rfc-editor.org/rfc/rfc9497
 
+pub mod after_restore;
 mod auth;
 pub mod config;
 pub mod domain;
@@ -85,13 +87,24 @@ impl Deps {
 
 /// Opens the database and the keys, and builds the service.
 pub async fn build(config: Config, deps: Deps) -> anyhow::Result<Service> {
-    let store = open_store(&config, deps.rules.clone()).await?;
+    let issuers = open_issuers(&config, &deps).await?;
+    let state = state(&config, &deps, issuers)?;
+    Ok(service(config, state))
+}
+
+/// Opens the database and the keys, for whoever manages issuers.
+pub async fn open_issuers(config: &Config, deps: &Deps) -> anyhow::Result<Issuers> {
+    let store = open_store(config, deps.rules.clone()).await?;
     let sealer = rewrap::sealer(&config.keys)?;
     let keyring = Keyring::open(Arc::clone(&store), sealer)
         .await
         .context("the signing keys do not open")?;
-    let state = state(&config, &deps, store, Arc::new(keyring))?;
-    Ok(service(config, state))
+    Ok(Issuers {
+        store,
+        keyring: Arc::new(keyring),
+        rotation: config.keys.rotation(),
+        clock: deps.clock.clone(),
+    })
 }
 
 /// Opens the database that the settings name.
@@ -99,23 +112,14 @@ pub async fn open_store(config: &Config, rules: Rules) -> anyhow::Result<Arc<dyn
     store::open(config.database.url.expose_secret(), rules).await
 }
 
-fn state(
-    config: &Config,
-    deps: &Deps,
-    store: Arc<dyn Store>,
-    keyring: Arc<Keyring>,
-) -> anyhow::Result<AppState> {
+fn state(config: &Config, deps: &Deps, issuers: Issuers) -> anyhow::Result<AppState> {
     let Deps { clock, rules } = deps.clone();
+    let (store, keyring) = (Arc::clone(&issuers.store), Arc::clone(&issuers.keyring));
     let pool = Pool::for_this_machine(config.crypto)?;
     let shutdown = Shutdown::default();
     let registry = Registry::new(&store, pool.clone(), &rules, &clock, &shutdown);
     let shared = Shared {
-        issuers: Issuers {
-            store: Arc::clone(&store),
-            keyring: Arc::clone(&keyring),
-            rotation: config.keys.rotation(),
-            clock: clock.clone(),
-        },
+        issuers,
         signer: Signer {
             store: Arc::clone(&store),
             keyring: Arc::clone(&keyring),

@@ -1,10 +1,22 @@
 //! The command line of challenge-bypass.
 
-use std::{io::Write as _, path::PathBuf};
+use std::{
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
 
-use challenge_bypass::{Config, Deps, Rules, build, config, open_store, rewrap, store};
+use anyhow::{Context as _, ensure};
+use challenge_bypass::{
+    Config, Deps, Rules, after_restore::after_restore, build, config, open_issuers, open_store,
+    rewrap, store,
+};
 use clap::{CommandFactory as _, Parser, Subcommand};
+use messages::directory::Directory;
 use service_kit::{config::command_line, secret::SecretFile, telemetry};
+
+/// The largest directory that is read from a file: ten thousands of entries.
+const DIRECTORY_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// Issuers and their keys, signing, and the redemption registry.
 #[derive(Debug, Parser)]
@@ -16,6 +28,19 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Revoke the keys whose tokens could be spent again, after the registry was restored from a backup.
+    ///
+    /// Know before: tokens of these keys that were not spent yet are worth nothing from then on; so are votes whose
+    /// tokens were redeemed and which payments had not recorded. Restore a later state instead, if there is one. All
+    /// keys that sign or redeem now are revoked, and each issuer gets its next key, which signs after the usual notice.
+    ///
+    /// Run it before challenge-bypass is started on the restored database, and name the key directory as payments shows
+    /// it: keys that were added after the backup are put back from it, without their secrets. Afterwards, state the
+    /// funds anew with `payments funds restate`, since fewer redemptions are known here than were reported.
+    AfterRestore {
+        /// A file with what payments answers to GET /v1/key-directory.
+        directory: PathBuf,
+    },
     /// Write completions for a shell.
     Completions {
         /// Which shell.
@@ -43,6 +68,19 @@ fn main() -> anyhow::Result<()> {
 async fn run() -> anyhow::Result<()> {
     let (cli, sources) = command_line::<Cli>(config::SERVICE, config::DEFAULTS)?;
     match cli.command.unwrap_or(Command::Serve) {
+        Command::AfterRestore { directory } => {
+            let published = read_directory(&directory)?;
+            let issuers = open_issuers(&sources.load()?, &Deps::system()).await?;
+            for key in after_restore(&issuers, &published.entries).await? {
+                writeln!(std::io::stdout(), "revoked {key}")?;
+            }
+            issuers.store.close().await;
+            writeln!(
+                std::io::stdout(),
+                "no token that was spent can be spent again"
+            )?;
+            Ok(())
+        }
         Command::Completions { shell } => {
             let mut cli = Cli::command();
             clap_complete::generate(shell, &mut cli, config::SERVICE, &mut std::io::stdout());
@@ -75,4 +113,16 @@ async fn run() -> anyhow::Result<()> {
                 .await
         }
     }
+}
+
+fn read_directory(file: &Path) -> anyhow::Result<Directory> {
+    let name = || file.display().to_string();
+    let size = fs::metadata(file).with_context(name)?.len();
+    ensure!(
+        size <= DIRECTORY_BYTES_MAX,
+        "{} is too long for a key directory",
+        name()
+    );
+    let text = fs::read_to_string(file).with_context(name)?;
+    serde_json::from_str(&text).with_context(|| format!("{} holds no key directory", name()))
 }

@@ -12,14 +12,17 @@ use ed25519_dalek::SigningKey;
 use messages::{encoding::Fixed, money::Amount};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
+use service_kit::outbox::lease_alone;
 use uuid::Uuid;
 
 use crate::{
     Config, FIGURES_LINE, Rules, Topics, VOTES_LINE,
-    assembly_orders::transfers,
+    assembly_orders::{issuers, transfers},
     catalogue,
-    domain::macaroons::RootKey,
+    challenge_bypass::Client,
+    domain::{issuer::FundsKind, macaroons::RootKey},
     error::Error,
+    jobs::funds::{FundsHealth, FundsJob},
     new_generation as generation,
     store::{
         orders::{self, OrdersDatabase, Report, Surplus},
@@ -82,6 +85,38 @@ pub async fn new_generation(config: &Config, outbox: OutboxName) -> anyhow::Resu
         }
     };
     println!("The log has {published} records of the old generation. A new one has begun.");
+    Ok(())
+}
+
+/// States how many votes of a source and value were sold since the beginning.
+pub async fn restate(
+    config: &Config,
+    clock: Clock,
+    kind: FundsKind,
+    votes_sold: u64,
+) -> anyhow::Result<()> {
+    let orders = open_orders(config).await?;
+    let outbox = orders.outbox();
+    let lease = lease_alone(&*outbox).await?;
+    let job = FundsJob {
+        keeper: Arc::new(Client::new(
+            config.challenge_bypass.url.clone(),
+            &config.challenge_bypass.tls,
+        )?),
+        figures: orders,
+        issuers: issuers(config),
+        environment: config.environment.clone(),
+        topic: Topics::of(&config.environment).funds,
+        clock,
+        signed_fits: Rules::default().signed_fits,
+        health: FundsHealth::default(),
+    };
+    let stated = job.restate(kind, votes_sold).await?;
+    outbox.release_lease(&lease).await?;
+    println!(
+        "{} at {}: {} votes were sold for {} {}. Start payments, which publishes this; then see `tally funds list`.",
+        stated.source, stated.value, stated.votes_sold, stated.received, stated.currency
+    );
     Ok(())
 }
 

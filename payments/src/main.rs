@@ -2,6 +2,7 @@
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
+use messages::{FundingSource, money::Amount};
 use payments::{Config, Deps, NAME, Rules, commands, config::DEFAULTS};
 use service_kit::{config::command_line, telemetry};
 
@@ -22,6 +23,9 @@ enum Command {
     },
     /// Prints the public half of the directory key, which tally and browsers are told.
     DirectoryKey,
+    /// Manages what payments says that it received.
+    #[command(subcommand)]
+    Funds(Funds),
     /// Makes the tables, or brings them up to date, as the roles of the `owner_url`s.
     ///
     /// A service on PostgreSQL serves only when its tables are up to date; on SQLite it does this itself.
@@ -46,6 +50,27 @@ enum Command {
     /// Manages what may still arrive.
     #[command(subcommand)]
     Transfers(Transfers),
+}
+
+#[derive(Debug, Subcommand)]
+enum Funds {
+    /// States how many votes were sold since the beginning, after a restore that lost orders or redemptions.
+    ///
+    /// Know before: how many that is, of this source and value, by `payments report` and, for the orders that are
+    /// lost, by the custodians' statements. Each counts as paid for, so never state more than was received. It is
+    /// refused when more was signed than that. Restoring a later state of the orders' database is better, if there is
+    /// one: the lost orders do not come back, and those who had not fetched their tokens must be given their money.
+    ///
+    /// Stop payments first, give its outbox a new generation (`outbox new-generation funds`), and leave
+    /// challenge-bypass running. tally closes no month until its operator has accepted: see `tally funds list`.
+    Restate {
+        /// Of which funding source: anonymous-card or user-wallet.
+        source: FundingSource,
+        /// Of which vote value, such as 0.25.
+        value: Amount,
+        /// How many votes were sold since the beginning.
+        votes_sold: u64,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -92,6 +117,14 @@ async fn main() -> anyhow::Result<()> {
     telemetry::init(&config.log)?;
     match cli.command {
         Some(Command::DirectoryKey) => commands::directory_key(&config),
+        Some(Command::Funds(Funds::Restate {
+            source,
+            value,
+            votes_sold,
+        })) => {
+            let clock = clock::Clock::system();
+            commands::restate(&config, clock, (source, value), votes_sold).await
+        }
         Some(Command::Migrate) => commands::migrate(&config).await,
         Some(Command::Outbox(Outbox::NewGeneration { outbox })) => {
             commands::new_generation(&config, outbox).await

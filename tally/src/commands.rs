@@ -13,6 +13,7 @@ use tally::{
     Config, Deps,
     domain::{HeadKey, LedgerHead, RecordMark, funds::Line},
     open, open_store,
+    rewind::{Rewound, rewind as rewind_positions},
     store::{self, Restatement},
     verify::verify as recompute,
 };
@@ -65,6 +66,25 @@ pub(crate) async fn new_generation(config: &Config) -> anyhow::Result<()> {
         stdout(),
         "the log has {published} records of the old generation"
     )?;
+    Ok(())
+}
+
+pub(crate) async fn rewind(config: &Config) -> anyhow::Result<()> {
+    let parts = open(config, &Deps::system()).await?;
+    for Rewound {
+        place,
+        before,
+        start,
+        end,
+    } in rewind_positions(&parts).await?
+    {
+        writeln!(
+            stdout(),
+            "{}/{}: the old log was read up to {before}; reading goes on at {start}, and the log ends at {end}",
+            place.topic,
+            place.partition
+        )?;
+    }
     Ok(())
 }
 

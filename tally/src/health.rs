@@ -12,15 +12,15 @@ pub enum Stop {
     /// The log is not the one that positions were stored for.
     #[error(
         "the event log is not the one that was read so far: it was made anew. Nothing is read from it. \
-         Put the old log back. If it is lost, so are the votes in it that were not read; do not delete \
-         the read positions, or what is published again would be counted from a wrong place"
+         Put the old log back. If it is lost for good, so are the votes in it that were not read: then have \
+         the new one read from its start (`tally rewind`)"
     )]
     OtherLog,
     /// The stored position is not in the log.
     #[error(
         "reading of {topic}/{partition} stopped: its position {position} lies outside the log, which has \
          {start} to {end}. The event log was restored from a backup, or records were dropped before they \
-         were read. Put a later state of the log back"
+         were read. Put a later state of the log back, or accept the loss (`tally rewind`)"
     )]
     OutsideLog {
         /// The topic.

@@ -13,6 +13,7 @@
 //! | When does a month close, and who gets how much? | [`closer`], [`domain::closing`], [`domain::split`] |
 //! | Is the ledger what was written? | [`verify`], [`domain::ledger`], [`domain::head`] |
 //! | What is kept? | [`store`] |
+//! | What if the log is lost? | [`mod@rewind`] |
 //! | What does it do by itself? | [`jobs`] |
 //! | What can go wrong? | [`error`], [`health`] |
 //!
@@ -29,6 +30,7 @@ pub mod error;
 pub mod health;
 pub mod intake;
 pub mod jobs;
+pub mod rewind;
 mod routes;
 mod rules;
 mod state;

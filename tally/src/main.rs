@@ -49,6 +49,13 @@ enum Command {
     /// Manage what waits to be published: dead letters, and copies of signed heads.
     #[command(subcommand)]
     Outbox(Outbox),
+    /// Read the event log from its start: only when the log that was read is lost for good.
+    ///
+    /// Know before: how many votes the old log had that were not read (payments' `report` against the
+    /// months here), since no one will count them; they were redeemed, and are paid to nobody. What was
+    /// counted is known by its id and counts once, also when it comes again. Stop tally and payments first,
+    /// and give their outboxes a new generation. It does nothing while the stored positions lie in the log.
+    Rewind,
     /// Serve (the default).
     Serve,
     /// Recompute the ledger's chain and balances, and check every signed head.
@@ -114,6 +121,7 @@ async fn main() -> anyhow::Result<()> {
         Command::Migrate => commands::migrate(&load()?).await,
         Command::NewHeadKey { file } => commands::new_head_key(file),
         Command::Outbox(Outbox::NewGeneration) => commands::new_generation(&load()?).await,
+        Command::Rewind => commands::rewind(&load()?).await,
         Command::Serve => {
             let config = load()?;
             telemetry::init(&config.log_level)?;

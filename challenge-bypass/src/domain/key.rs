@@ -24,6 +24,21 @@ pub struct KeyFacts {
 }
 
 impl KeyFacts {
+    /// What the directory says of a key. `None`: an issuer cannot have such a name.
+    pub fn of_entry(entry: &IssuerKeyEntry) -> Option<Self> {
+        Some(Self {
+            issuer: entry.issuer.parse().ok()?,
+            funding_source: entry.funding_source,
+            derivation: entry.derivation,
+            window: KeyWindow {
+                sign_from: entry.sign_from,
+                sign_until: entry.sign_until,
+                redeem_until: entry.redeem_until,
+            },
+            public_key: entry.public_key,
+        })
+    }
+
     /// The key's id.
     pub fn id(&self) -> KeyId {
         KeyId::of(&self.public_key)

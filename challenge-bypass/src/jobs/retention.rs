@@ -50,12 +50,7 @@ impl Job for RetentionJob {
         self.keyring.forget_ended(secrets);
 
         let redemptions = now - self.retention.redemptions();
-        loop {
-            let deleted = self.store.forget_redemptions(redemptions, ROWS_MAX).await?;
-            if deleted < u64::from(ROWS_MAX) {
-                break;
-            }
-        }
+        while self.store.forget_redemptions(redemptions, ROWS_MAX).await? {}
         self.store.forget_deleted().await?;
         Ok(Next::After(INTERVAL))
     }

@@ -17,7 +17,7 @@ use messages::{
 };
 
 use super::{Added, Created, Store};
-use crate::domain::KeyChanged;
+use crate::domain::{KeyChanged, directory_entry};
 use fixtures::{days, issuer, key, new_key, sealer, stored_issuer, time};
 
 /// Calls `$run` with the name and the future-making function of each case.
@@ -31,6 +31,7 @@ macro_rules! store_contract {
             a_revoked_key_makes_room_and_loses_its_secret,
             the_directory_is_a_chain_of_what_happened,
             the_directory_key_changes_once_and_in_turn,
+            a_directory_is_put_back_with_its_keys_and_without_their_secrets,
             secrets_can_be_sealed_anew,
             secrets_of_ended_keys_are_forgotten,
             signings_are_counted_once,
@@ -110,6 +111,34 @@ pub async fn a_key_that_overlaps_another_is_refused(store: &dyn Store) {
     let (_, keys) = store.issuer(&issuer("a").name).await.unwrap().unwrap();
     let starts: Vec<_> = keys.iter().map(|key| key.facts.window.sign_from).collect();
     assert_eq!(starts, [days(0), days(30)]);
+}
+
+/// What was added after a backup, as others know it.
+pub async fn a_directory_is_put_back_with_its_keys_and_without_their_secrets(store: &dyn Store) {
+    let first = stored_issuer(store, "a").await;
+    let later = new_key("a", days(30)).facts;
+    let mut entries = store.directory().await.unwrap();
+    for (facts, event) in [(&later, Event::Added), (&first, Event::Revoked)] {
+        let entry = directory_entry(&issuer("a"), facts, event).after(entries.last());
+        entries.push(entry);
+    }
+    let other = directory_entry(&issuer("b"), &later, Event::Added).after(entries.first());
+
+    let elsewhere = [entries[0].clone(), other];
+    assert!(!store.restore_directory(&elsewhere).await.unwrap());
+    assert!(!store.restore_directory(&entries[1..]).await.unwrap());
+    assert_eq!(store.directory().await.unwrap(), entries[..1]);
+    for _ in 0..2 {
+        assert!(store.restore_directory(&entries).await.unwrap());
+        assert_eq!(store.directory().await.unwrap(), entries);
+    }
+    assert!(store.restore_directory(&entries[..2]).await.unwrap());
+
+    for (facts, revoked) in [(&first, true), (&later, false)] {
+        let stored = store.key(facts.id()).await.unwrap().unwrap();
+        assert_eq!((&stored.facts, stored.revoked), (facts, revoked));
+        assert!(stored.sealed.is_none());
+    }
 }
 
 /// A key has one row, whoever says that it is theirs: its totals and windows would be those of two.

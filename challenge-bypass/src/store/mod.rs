@@ -173,6 +173,10 @@ pub trait Store: Send + Sync {
     /// The key directory since index 0.
     async fn directory(&self) -> Result<Vec<Entry>, StoreError>;
 
+    /// Puts back those of the directory's `entries` that are not stored, with the keys of which they tell, whose secrets
+    /// are lost. `false`, and nothing is written: they do not go on from what is stored, or an issuer is not here.
+    async fn restore_directory(&self, entries: &[Entry]) -> Result<bool, StoreError>;
+
     /// Says in the directory that its key was changed, unless the new one is in force already or the
     /// change does not go on from those before it.
     async fn change_directory_key(&self, change: &CheckedChange) -> Result<KeyChanged, StoreError>;
@@ -181,13 +185,13 @@ pub trait Store: Send + Sync {
     async fn forget_secrets(&self, time: DateTime<Utc>) -> Result<u64, StoreError>;
 
     /// Deletes redemptions and signing requests of keys whose `redeem_until` is before `time`: up to
-    /// `rows_max`, or more where more cost nothing. Returns how many; fewer than `rows_max` means that
-    /// none is left.
+    /// `rows_max`, or all redemptions of one key where they cost no more. Returns whether some may be
+    /// left.
     async fn forget_redemptions(
         &self,
         time: DateTime<Utc>,
         rows_max: u32,
-    ) -> Result<u64, StoreError>;
+    ) -> Result<bool, StoreError>;
 
     /// Makes what was deleted, and the order of what was written, unreadable in the database's files.
     async fn forget_deleted(&self) -> Result<(), StoreError>;

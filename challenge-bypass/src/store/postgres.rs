@@ -25,17 +25,18 @@ async fn begin_redemptions(conn: &mut Connection, key: KeyId) -> Result<(), Stor
     Ok(())
 }
 
-/// Drops the redemptions of all keys that redeemed until before `time`: it costs the same for any number of rows.
+/// Drops the redemptions of one key that redeemed until before `time`, however many they are. Returns how many rows more
+/// may be deleted: none, or `rows_max` if there was no such key.
 async fn forget_redemptions(
     conn: &mut Connection,
     time: DateTime<Utc>,
-    _rows_max: u32,
-) -> Result<u64, StoreError> {
-    let dropped: i64 = sqlx::query_scalar("SELECT drop_redemptions($1)")
+    rows_max: u32,
+) -> Result<u32, StoreError> {
+    let dropped: bool = sqlx::query_scalar("SELECT drop_redemptions($1)")
         .bind(time.timestamp())
         .fetch_one(conn)
         .await?;
-    Ok(dropped.unsigned_abs())
+    Ok(if dropped { 0 } else { rows_max })
 }
 
 #[cfg(test)]

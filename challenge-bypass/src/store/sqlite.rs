@@ -20,12 +20,13 @@ async fn begin_redemptions(_conn: &mut Connection, _key: KeyId) -> Result<(), St
     Ok(())
 }
 
-/// Deletes up to `rows_max` redemptions of keys that redeemed until before `time`.
+/// Deletes up to `rows_max` redemptions of keys that redeemed until before `time`. Returns how many rows more may be
+/// deleted.
 async fn forget_redemptions(
     conn: &mut Connection,
     time: DateTime<Utc>,
     rows_max: u32,
-) -> Result<u64, StoreError> {
+) -> Result<u32, StoreError> {
     let deleted = sqlx::query(
         "DELETE FROM redemptions WHERE (key_id, spent) IN (
              SELECT r.key_id, r.spent
@@ -36,7 +37,8 @@ async fn forget_redemptions(
     .bind(rows_max)
     .execute(conn)
     .await?;
-    Ok(deleted.rows_affected())
+    let deleted = u32::try_from(deleted.rows_affected()).unwrap_or(rows_max);
+    Ok(rows_max.saturating_sub(deleted))
 }
 
 #[cfg(test)]

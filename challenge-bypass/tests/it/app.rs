@@ -164,6 +164,10 @@ impl App {
         self.simulation.run_until(time.parse().unwrap()).await;
     }
 
+    pub(crate) fn clock(&self) -> Clock {
+        self.clock.clone()
+    }
+
     pub(crate) fn now(&self) -> DateTime<Utc> {
         self.clock.now()
     }

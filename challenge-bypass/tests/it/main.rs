@@ -16,6 +16,7 @@ mod kill;
 mod pki;
 mod redemptions;
 mod refusals;
+mod restored;
 mod rules;
 mod sealed;
 mod signatures;

@@ -36,7 +36,7 @@ pub mod sqlite;
 #[cfg(test)]
 mod testing;
 
-pub use generation::new_generation;
+pub use generation::{lease_alone, new_generation};
 pub use job::{RelayHealth, RelayJob};
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresOutbox;

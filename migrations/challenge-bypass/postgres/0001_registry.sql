@@ -61,35 +61,38 @@ CREATE TABLE redemptions (
 -- The service makes and drops these tables through two functions, which run as the role that owns all tables:
 -- it has no other right to change any.
 
--- Makes the table of a key that was added. There is one for each key, and for nothing else.
+-- Makes the table of a key that was added. There is one for each key, and for nothing else. It is attached afterwards,
+-- since to make it a part at once would wait for everybody who reads redemptions, such as a `pg_dump`.
 CREATE FUNCTION begin_redemptions(key BYTEA) RETURNS VOID
 LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+    part TEXT := 'redemptions_' || encode(key, 'hex');
 BEGIN
     IF NOT EXISTS (SELECT 1 FROM issuer_keys WHERE key_id = key) THEN
         RAISE EXCEPTION 'there is no such key';
     END IF;
-    EXECUTE format('CREATE TABLE %I PARTITION OF redemptions FOR VALUES IN (%L)',
-                   'redemptions_' || encode(key, 'hex'), key);
+    EXECUTE format('CREATE TABLE %I (LIKE redemptions INCLUDING ALL)', part);
+    EXECUTE format('ALTER TABLE redemptions ATTACH PARTITION %I FOR VALUES IN (%L)', part, key);
 END
 $$;
 
--- Drops the tables of keys that redeemed until before a time, and answers how many rows they had.
-CREATE FUNCTION drop_redemptions(before BIGINT) RETURNS BIGINT
+-- Drops the table of one key that redeemed until before a time, and answers whether there was any. Whoever reads
+-- redemptions, such as a `pg_dump`, is waited for only shortly: who wants to redeem waits too.
+CREATE FUNCTION drop_redemptions(before BIGINT) RETURNS BOOLEAN
 LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
-    dropped BIGINT := 0;
-    rows_of_key BIGINT;
-    ended BYTEA;
     part TEXT;
 BEGIN
-    FOR ended IN SELECT key_id FROM issuer_keys WHERE redeem_until < before LOOP
-        part := 'redemptions_' || encode(ended, 'hex');
-        CONTINUE WHEN to_regclass(part) IS NULL;
-        SELECT count(*) INTO rows_of_key FROM redemptions WHERE key_id = ended;
-        EXECUTE format('DROP TABLE %I', part);
-        dropped := dropped + rows_of_key;
-    END LOOP;
-    RETURN dropped;
+    SELECT name INTO part
+    FROM issuer_keys, LATERAL (SELECT 'redemptions_' || encode(key_id, 'hex') AS name) AS of_key
+    WHERE redeem_until < before AND to_regclass(name) IS NOT NULL
+    LIMIT 1;
+    IF part IS NULL THEN
+        RETURN FALSE;
+    END IF;
+    SET LOCAL lock_timeout = '2s';
+    EXECUTE format('DROP TABLE %I', part);
+    RETURN TRUE;
 END
 $$;
 

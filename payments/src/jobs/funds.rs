@@ -33,6 +33,7 @@ use crate::{
 pub use health::{FundsHealth, SignedAboveSold};
 
 mod health;
+mod restate;
 
 /// The job.
 #[derive(Debug)]
@@ -124,7 +125,8 @@ impl FundsJob {
             let stated = line.total.as_ref().map(FundsTotal::statement);
             let stated = stated.map(|stated| stated.context("the totals contradict each other"));
             let stated = stated.transpose()?;
-            rows.push(self.record(day, &line, stated.as_ref())?);
+            let id = self.id("bt/funds/1", day, line.kind);
+            rows.push(self.row(id, self.record(id, day, &line, stated.as_ref())?));
             statements.extend(stated);
         }
         self.figures.append_funds(day, &statements, &rows).await?;
@@ -144,18 +146,23 @@ impl FundsJob {
         Ok(keys)
     }
 
+    /// The id of the record of `kind` and `day`: the same whenever it is made again.
+    fn id(&self, tag: &'static str, day: NaiveDate, (source, value): FundsKind) -> [u8; 32] {
+        H::new(tag)
+            .parts([self.environment.as_str(), source.as_str()])
+            .parts([value.to_string(), day.to_string()])
+            .finish()
+    }
+
     fn record(
         &self,
+        id: [u8; 32],
         day: NaiveDate,
         line: &Line,
         stated: Option<&Statement>,
-    ) -> anyhow::Result<Row> {
+    ) -> anyhow::Result<Funds> {
         let (source, value) = line.kind;
-        let id = H::new("bt/funds/1")
-            .parts([self.environment.as_str(), source.as_str()])
-            .parts([value.to_string(), day.to_string()])
-            .finish();
-        let record = Funds {
+        Ok(Funds {
             id: uuid_v8(id).to_string(),
             day: day.to_string(),
             funding_source: source.to_string(),
@@ -165,13 +172,16 @@ impl FundsJob {
             votes_sold_total: i64::try_from(stated.map_or(0, |stated| stated.votes_sold))?,
             keys: line.keys.iter().map(funds_key).collect::<Result<_, _>>()?,
             restatement: false,
-        };
-        Ok(Row {
+        })
+    }
+
+    fn row(&self, id: [u8; 32], record: Funds) -> Row {
+        Row {
             id,
             topic: self.topic.clone(),
-            key: source.as_str().as_bytes().to_vec(),
+            key: record.funding_source.as_bytes().to_vec(),
             value: record.encode(),
-        })
+        }
     }
 }
 

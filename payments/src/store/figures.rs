@@ -38,4 +38,8 @@ pub trait Figures: fmt::Debug + Send + Sync {
         statements: &[Statement],
         rows: &[Row],
     ) -> sqlx::Result<bool>;
+
+    /// Makes `total` what is known of its source and value, and leaves `row` to be published, in place of one with its
+    /// id that still waits. `false`, and nothing is written: that one is being published.
+    async fn restate_funds(&self, total: &FundsTotal, row: &Row) -> sqlx::Result<bool>;
 }

@@ -60,7 +60,7 @@ async fn live_a_day(house: &mut House) -> u16 {
 }
 
 /// Buys four tokens and casts a vote: with more signed than sold, payments would not be ready.
-async fn cast(shop: &Shop, channel: &str) {
+pub(crate) async fn cast(shop: &Shop, channel: &str) {
     let bought = shop.wallet(4).await;
     shop.pay("uphold", &bought).await;
     let (blinding, points) = Shop::points(&bought);

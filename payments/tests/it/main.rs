@@ -20,6 +20,7 @@ mod orders;
 mod public;
 mod publication;
 mod quiet;
+mod restated;
 mod revoked;
 mod settings;
 mod shop;

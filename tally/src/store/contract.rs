@@ -53,6 +53,7 @@ macro_rules! store_contract_cases {
             of_two_closings_at_once_one_happens
             pages_of_payouts_hold_each_row_once
             votes_of_a_batch_go_to_their_own_publishers_in_their_own_months
+            reading_goes_on_in_another_log_once_nobody_reads
             votes_that_do_not_fit_stay_waiting
             what_a_revoked_key_signed_may_be_signed_anew_by_the_next
         }

@@ -170,6 +170,11 @@ pub trait Inbox: Send + Sync {
     /// Keeps heads of the key directory that extend those that are kept.
     async fn witness(&self, span: &Span, heads: &[Read<Head>]) -> Result<Taken>;
 
+    /// Has reading go on in the log `identity`, at `starts`, unless somebody reads at `now_ms` of real time. Answers
+    /// whether it will. What was counted stays known by its id.
+    async fn rewind(&self, identity: &str, starts: &[(Place, Offset)], now_ms: i64)
+    -> Result<bool>;
+
     /// Forgets events of the months before `month`.
     async fn forget_events(&self, month: Month) -> Result<u64>;
 }

@@ -127,6 +127,7 @@ async fn a_new_key_is_made_once_and_help_explains_every_command() {
         "head",
         "new-head-key",
         "outbox",
+        "rewind",
         "serve",
         "verify",
     ] {

@@ -41,6 +41,38 @@ async fn a_log_made_anew_is_not_read() {
     assert!(stopped.to_string().contains("Put the old log back"));
 }
 
+/// What the operator is told to do when the old log is lost.
+#[tokio::test]
+async fn a_log_that_is_lost_for_good_is_replaced_and_what_comes_again_counts_once() {
+    let mut app = App::start().await;
+    app.vote(1, "example.com", 4).await;
+    app.settle().await;
+    app.stop().await;
+    let useless = crate::commands::run(&app, &["rewind"]);
+    assert!(!useless.status.success());
+    let told = crate::commands::text(&useless);
+    assert!(told.contains("there is nothing to rewind"), "{told}");
+
+    app.replace_log().await;
+    app.vote(2, "example.org", 8).await;
+    app.vote(1, "example.com", 4).await;
+    let rewound = crate::commands::run(&app, &["rewind"]);
+    let told = crate::commands::text(&rewound);
+    assert!(rewound.status.success(), "{told}");
+    assert!(
+        told.contains("read up to 1; reading goes on at 0"),
+        "{told}"
+    );
+    let renewed = crate::commands::run(&app, &["outbox", "new-generation"]);
+    assert!(renewed.status.success());
+    app.run(Rules::default()).await;
+    app.settle().await;
+
+    assert_eq!(app.readyz().await.0, StatusCode::OK);
+    let months = app.json("/v1/months").await;
+    assert_eq!(months["months"][0]["totals"][0]["votes"], 12);
+}
+
 /// The log of an earlier day is the same log, and shorter than what was read.
 #[tokio::test]
 async fn a_log_from_a_backup_stops_the_reading() {

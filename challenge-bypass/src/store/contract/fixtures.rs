@@ -79,13 +79,15 @@ pub(super) async fn stored_issuer(store: &dyn Store, name: &str) -> KeyFacts {
 /// A key that has signed so many tokens.
 pub(super) async fn signed(store: &dyn Store, name: &str, tokens: u64) -> KeyFacts {
     let facts = stored_issuer(store, name).await;
-    let signing = Signing {
-        id: Fixed([0xEE; 32]),
-        key: facts.id(),
-        tokens,
-    };
-    let _counted = store.count_signings(&[signing]).await.unwrap();
+    count_first_signing(store, facts.id(), tokens).await;
     facts
+}
+
+/// Counts the request of [`signed`].
+pub(super) async fn count_first_signing(store: &dyn Store, key: KeyId, tokens: u64) {
+    let id = Fixed([0xEE; 32]);
+    let signing = Signing { id, key, tokens };
+    let _counted = store.count_signings(&[signing]).await.unwrap();
 }
 
 pub(super) async fn key(store: &dyn Store, id: KeyId) -> IssuerKey {

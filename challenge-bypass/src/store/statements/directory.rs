@@ -47,10 +47,13 @@ async fn append(conn: &mut Connection, entry: Entry) -> Result<(), StoreError> {
         .await?
         .map(|row| read(&row.try_get::<String, _>("entry")?))
         .transpose()?;
-    let entry = entry.after(last.as_ref());
+    put_back(conn, &entry.after(last.as_ref())).await
+}
 
+/// Writes an entry that has its place and its hash.
+pub(super) async fn put_back(conn: &mut Connection, entry: &Entry) -> Result<(), StoreError> {
     let position = i64::try_from(entry.index()).map_err(|_| StoreError::Corrupt("directory"))?;
-    let json = serde_json::to_string(&entry).expect("an entry is plain data");
+    let json = serde_json::to_string(entry).expect("an entry is plain data");
     sqlx::query("INSERT INTO directory_entries (position, entry) VALUES ($1, $2)")
         .bind(position)
         .bind(json)

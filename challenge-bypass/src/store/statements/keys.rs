@@ -26,20 +26,8 @@ const WITH_SECRETS: &str = "
 
 /// Adds a key and its secret.
 pub(super) async fn insert(conn: &mut Connection, key: &NewKey) -> Result<(), StoreError> {
-    let KeyFacts { window, .. } = &key.facts;
+    insert_facts(conn, &key.facts).await?;
     let id = key.facts.id();
-    sqlx::query(
-        "INSERT INTO issuer_keys (key_id, public_key, issuer, sign_from, sign_until, redeem_until)
-         VALUES ($1, $2, $3, $4, $5, $6)",
-    )
-    .bind(id.as_bytes().as_slice())
-    .bind(key.facts.public_key.as_bytes().as_slice())
-    .bind(key.facts.issuer.as_str())
-    .bind(window.sign_from.timestamp())
-    .bind(window.sign_until.timestamp())
-    .bind(window.redeem_until.timestamp())
-    .execute(&mut *conn)
-    .await?;
     sqlx::query(
         "INSERT INTO sealed_keys (key_id, sealing_key, nonce, ciphertext) VALUES ($1, $2, $3, $4)",
     )
@@ -47,6 +35,27 @@ pub(super) async fn insert(conn: &mut Connection, key: &NewKey) -> Result<(), St
     .bind(key.sealed.sealing_key.0.as_slice())
     .bind(key.sealed.nonce.as_slice())
     .bind(key.sealed.ciphertext.as_slice())
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Adds a key without a secret.
+pub(super) async fn insert_facts(
+    conn: &mut Connection,
+    facts: &KeyFacts,
+) -> Result<(), StoreError> {
+    let window = &facts.window;
+    sqlx::query(
+        "INSERT INTO issuer_keys (key_id, public_key, issuer, sign_from, sign_until, redeem_until)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(facts.id().as_bytes().as_slice())
+    .bind(facts.public_key.as_bytes().as_slice())
+    .bind(facts.issuer.as_str())
+    .bind(window.sign_from.timestamp())
+    .bind(window.sign_until.timestamp())
+    .bind(window.redeem_until.timestamp())
     .execute(conn)
     .await?;
     Ok(())

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use messages::{
     KeyId,
-    directory::{CheckedChange, Entry},
+    directory::{CheckedChange, Entry, Event},
 };
 
 use super::{
@@ -15,8 +15,8 @@ use super::{
 use crate::{
     Rules,
     domain::{
-        Claim, Found, Issuer, IssuerKey, IssuerName, KeyChanged, NewKey, SealedKey, Spend,
-        VerifiedRedemption,
+        Claim, Found, Issuer, IssuerKey, IssuerName, KeyChanged, KeyFacts, NewKey, SealedKey,
+        Spend, VerifiedRedemption,
     },
     store::{Added, Counted, Created, Signing, Store, StoreError, StoredKey},
 };
@@ -160,6 +160,36 @@ impl Store for TableStore {
         directory::all(&mut *self.db.readers().acquire().await?).await
     }
 
+    async fn restore_directory(&self, entries: &[Entry]) -> Result<bool, StoreError> {
+        let mut tx = self.db.begin().await?;
+        let stored = directory::all(&mut tx).await?;
+        if stored.starts_with(entries) {
+            return Ok(true);
+        }
+        let Some(lost) = entries.strip_prefix(stored.as_slice()) else {
+            return Ok(false);
+        };
+        for entry in lost {
+            directory::put_back(&mut tx, entry).await?;
+            let Some(key) = entry.issuer_key() else {
+                continue;
+            };
+            match key.event {
+                Event::Added => {
+                    let facts = KeyFacts::of_entry(key).ok_or(StoreError::Corrupt("issuer"))?;
+                    if issuers::find(&mut tx, &facts.issuer).await?.is_none() {
+                        return Ok(false);
+                    }
+                    keys::insert_facts(&mut tx, &facts).await?;
+                    begin_redemptions(&mut tx, facts.id()).await?;
+                }
+                Event::Revoked => keys::revoke(&mut tx, key.key_id).await?,
+            }
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+
     async fn change_directory_key(&self, change: &CheckedChange) -> Result<KeyChanged, StoreError> {
         let mut tx = self.db.begin().await?;
         let changed = directory::change_key(&mut tx, change).await?;
@@ -178,13 +208,12 @@ impl Store for TableStore {
         &self,
         time: DateTime<Utc>,
         rows_max: u32,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<bool, StoreError> {
         let mut tx = self.db.begin().await?;
-        let redemptions = forget_redemptions(&mut tx, time, rows_max).await?;
-        let left = i64::from(rows_max) - i64::try_from(redemptions).unwrap_or(i64::MAX);
-        let signings = retention::forget_signings(&mut tx, time, left.max(0)).await?;
+        let left = forget_redemptions(&mut tx, time, rows_max).await?;
+        let signings = retention::forget_signings(&mut tx, time, left).await?;
         tx.commit().await?;
-        Ok(redemptions + signings)
+        Ok(signings == u64::from(left))
     }
 
     async fn forget_deleted(&self) -> Result<(), StoreError> {

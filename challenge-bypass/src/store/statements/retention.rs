@@ -24,7 +24,7 @@ pub(super) async fn forget_secrets(
 pub(super) async fn forget_signings(
     conn: &mut Connection,
     time: DateTime<Utc>,
-    rows_max: i64,
+    rows_max: u32,
 ) -> Result<u64, StoreError> {
     let deleted = sqlx::query(
         "DELETE FROM signing_requests WHERE signing_id IN (
@@ -32,7 +32,7 @@ pub(super) async fn forget_signings(
              WHERE s.key_id = k.key_id AND k.redeem_until < $1 LIMIT $2)",
     )
     .bind(time.timestamp())
-    .bind(rows_max)
+    .bind(i64::from(rows_max))
     .execute(conn)
     .await?;
     Ok(deleted.rows_affected())

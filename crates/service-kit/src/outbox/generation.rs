@@ -27,7 +27,7 @@ pub async fn new_generation(
     log: &dyn EventLog,
     name: &str,
 ) -> anyhow::Result<u64> {
-    let lease = lease(outbox).await?;
+    let lease = lease_alone(outbox).await?;
     let generation = outbox.state().await?.generation;
     let id = PublisherId {
         name: name.to_owned(),
@@ -44,7 +44,9 @@ pub async fn new_generation(
     Ok(published)
 }
 
-async fn lease(outbox: &dyn Outbox) -> anyhow::Result<Lease> {
+/// The lease of `outbox`, once no other process has it. An operator's command takes it for what must not happen while
+/// a service runs.
+pub async fn lease_alone(outbox: &dyn Outbox) -> anyhow::Result<Lease> {
     let holder = Holder::random();
     for _ in 0..LEASE_TRIES_MAX {
         if let Some(lease) = outbox.take_lease(Claim::now(holder, LEASE_LASTS)).await? {

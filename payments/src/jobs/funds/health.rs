@@ -13,7 +13,7 @@ const ALARM: &str = "signed-above-sold";
     "{signed} tokens of {source_of_funds} at {value} were signed, and only {signable} were sold: the orders' database \
      was set back, or somebody else has tokens signed. No record of funds is made. Stop payments and restore the \
      latest state of its orders' database; if orders are lost for good, find them among the custodians' transfers \
-     before it is started again"
+     and state what was sold (`funds restate`) before it is started again"
 )]
 pub struct SignedAboveSold {
     /// Where the money came from.

@@ -60,6 +60,7 @@ suite! {
     of_an_order_that_is_claimed_in_part_the_rest_is_written_off
     an_item_that_waits_for_its_signatures_is_claimed
     a_day_has_one_set_of_funds_records
+    totals_are_what_was_stated_last
     written_off_votes_are_set_off_against_newly_sold_ones
     a_statement_of_other_totals_is_not_recorded
     an_order_that_was_paid_meanwhile_is_not_canceled

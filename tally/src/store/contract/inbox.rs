@@ -44,6 +44,30 @@ pub async fn a_lease_on_a_partition_is_one_readers(store: &dyn Store) {
     assert_eq!(again.map(|(_, position)| position), Some(1));
 }
 
+pub async fn reading_goes_on_in_another_log_once_nobody_reads(store: &dyn Store) {
+    assert!(store.is_known_log("one").await.expect("answers"));
+    let claim = Claim::now(Holder::random(), Duration::from_secs(10));
+    let lease = store.claim(&place(), claim).await.expect("answers");
+    let (lease, _) = lease.expect("is free");
+    let _effect = count(store, 0, vec![vote(1, "2026-01-01", "example.com", 4)]).await;
+    let rewind = async || {
+        let starts = [(place(), 7)];
+        let rewound = store.rewind("two", &starts, claim.now_ms);
+        rewound.await.expect("answers")
+    };
+
+    assert!(!rewind().await, "somebody reads");
+    assert!(store.is_known_log("one").await.expect("answers"));
+    store.release(&lease).await.expect("answers");
+    assert!(rewind().await);
+
+    assert!(store.is_known_log("two").await.expect("answers"));
+    assert!(!store.is_known_log("one").await.expect("answers"));
+    assert_eq!(store.position(&place()).await.expect("answers"), 7);
+    let again = count(store, 7, vec![vote(1, "2026-01-01", "example.com", 4)]).await;
+    assert_eq!((again.applied, again.known), (0, 1));
+}
+
 pub async fn a_batch_that_comes_again_has_its_effect_once(store: &dyn Store) {
     begin(store).await;
     let votes = [read(0, Ok(vote(1, "2026-01-01", "example.com", 4)))];

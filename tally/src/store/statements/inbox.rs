@@ -143,6 +143,41 @@ impl Inbox for TableStore {
         Ok(Taken::Moved(effect))
     }
 
+    async fn rewind(
+        &self,
+        identity: &str,
+        starts: &[(Place, Offset)],
+        now_ms: i64,
+    ) -> Result<bool> {
+        let mut tx = self.db.begin().await?;
+        let reader = sqlx::query("SELECT 1 FROM lease WHERE name LIKE 'read:%' AND until_ms > $1")
+            .bind(now_ms)
+            .fetch_optional(&mut *tx)
+            .await?;
+        if reader.is_some() {
+            return Ok(false);
+        }
+        for statement in ["DELETE FROM consumer_offset", "DELETE FROM consumer_log"] {
+            sqlx::query(statement).execute(&mut *tx).await?;
+        }
+        sqlx::query("INSERT INTO consumer_log (one, identity) VALUES (0, $1)")
+            .bind(identity)
+            .execute(&mut *tx)
+            .await?;
+        for (place, start) in starts {
+            sqlx::query(
+                "INSERT INTO consumer_offset (topic, partition, next_offset) VALUES ($1, $2, $3)",
+            )
+            .bind(&place.topic)
+            .bind(i64::from(place.partition))
+            .bind(int(*start)?)
+            .execute(&mut *tx)
+            .await?;
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+
     async fn forget_events(&self, month: Month) -> Result<u64> {
         let mut tx = self.db.begin().await?;
         let deleted = sqlx::query("DELETE FROM counted_event WHERE month < $1")

@@ -47,6 +47,24 @@ async fn written_off(store: &dyn Whole, order: &Order) {
     assert_eq!(written_off.await.unwrap(), 1);
 }
 
+pub(in crate::store::orders) async fn totals_are_what_was_stated_last(store: Arc<dyn Whole>) {
+    paid(&*store, &order(1)).await;
+    let sold = total(&*store).await;
+    for votes_sold in [100, 90] {
+        let stated = FundsTotal {
+            received: sold.value.times(votes_sold).unwrap(),
+            votes_sold,
+            votes_published: votes_sold,
+            ..sold.clone()
+        };
+
+        assert!(store.restate_funds(&stated, &row(7)).await.unwrap());
+
+        assert_eq!(total(&*store).await, stated);
+        assert_eq!(waiting(&*store).await, 1, "the one of before is replaced");
+    }
+}
+
 pub(in crate::store::orders) async fn a_day_has_one_set_of_funds_records(store: Arc<dyn Whole>) {
     let day = start().date_naive();
     let append = |day, ids: &[u8]| {

@@ -87,6 +87,32 @@ impl Figures for TableOrders {
         tx.commit().await?;
         Ok(true)
     }
+
+    async fn restate_funds(&self, total: &FundsTotal, row: &Row) -> sqlx::Result<bool> {
+        let mut tx = self.db.begin().await?;
+        sqlx::query(
+            "INSERT INTO funds_totals (source, value, currency, received, votes_sold, votes_published)
+             VALUES ($1, $2, $3, $4, $5, $5)
+             ON CONFLICT (source, value)
+             DO UPDATE SET received = $4, votes_sold = $5, votes_published = $5",
+        )
+        .bind(total.source.as_str())
+        .bind(total.value.to_string())
+        .bind(&total.currency)
+        .bind(total.received.to_string())
+        .bind(rows::integer(total.votes_sold)?)
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query("DELETE FROM outbox WHERE id = $1 AND position IS NULL")
+            .bind(row.id.as_slice())
+            .execute(&mut *tx)
+            .await?;
+        if !insert(&mut tx, row).await? {
+            return Ok(false);
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
 }
 
 /// Makes the totals those that a statement says: `false` if it was made from others.
