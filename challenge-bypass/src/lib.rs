@@ -140,7 +140,7 @@ fn service(config: Config, state: AppState) -> Service {
     let (store, closing) = (Arc::clone(&state.store), Arc::clone(&state.store));
     let readiness = Readiness::default().check("database", move || {
         let store = Arc::clone(&store);
-        async move { Ok(store.check().await?) }
+        async move { store.check().await }
     });
     let retention = RetentionJob {
         store: Arc::clone(&state.store),

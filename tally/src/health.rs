@@ -59,11 +59,6 @@ impl Health {
                 | IntakeError::Store(_),
             ) => return,
         };
-        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if noted.is_some() != stop.is_some() {
-            metrics::gauge!("blindtally_alarm", "name" => "event-log")
-                .set(u8::from(stop.is_some()));
-        }
-        *noted = stop;
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = stop;
     }
 }

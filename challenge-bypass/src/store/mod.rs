@@ -192,8 +192,8 @@ pub trait Store: Send + Sync {
     /// Makes what was deleted, and the order of what was written, unreadable in the database's files.
     async fn forget_deleted(&self) -> Result<(), StoreError>;
 
-    /// Whether the database answers.
-    async fn check(&self) -> Result<(), StoreError>;
+    /// Whether the database answers; if not, what to do.
+    async fn check(&self) -> anyhow::Result<()>;
 
     /// Closes the database; what is committed stays.
     async fn close(&self);

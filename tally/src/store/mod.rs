@@ -302,7 +302,7 @@ pub struct Restatement {
 #[async_trait]
 pub trait Reports: Send + Sync {
     /// Whether the database answers.
-    async fn ping(&self) -> Result<()>;
+    async fn check(&self) -> anyhow::Result<()>;
 
     /// Lets go of the database: its files then belong to whoever wants to copy or replace them.
     async fn close(&self);

@@ -8,14 +8,21 @@
 //! Tables are made by the role that owns them ([`migrate`]); a service connects as a role that may
 //! only read and write rows.
 
-use std::{str::FromStr as _, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use sqlx::{
     PgPool, Row as _,
     migrate::{MigrateError, Migrator},
-    postgres::{PgConnectOptions, PgPoolOptions, PgSslMode},
+    postgres::PgPoolOptions,
     types::BigDecimal,
 };
+use tokio::time::{Instant, sleep, timeout};
+
+mod server;
+
+pub use server::Server;
+
+use crate::tls::probe::Trouble;
 
 // What statements that are written for both engines call their engine's.
 pub use self::{Postgres as Database, PostgresError as OpenError};
@@ -29,6 +36,17 @@ const CONNECTIONS_MAX: u32 = 12;
 
 /// How long a caller waits for a connection: below the 15 s that a handler gets.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(12);
+
+/// How long a check waits for a connection of the pool, and then for one of its own: together less than the 3 s that a
+/// check of readiness gets.
+const CHECK_TIMEOUT: Duration = Duration::from_millis(1_200);
+
+/// How soon a server that is not there yet is looked for again, when a service starts.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
+/// Which migrations were made.
+const APPLIED: &str =
+    "SELECT version, checksum FROM _sqlx_migrations WHERE success ORDER BY version";
 
 /// What every connection is set to. A statement or a wait for a lock ends before the handler's 15 s do;
 /// whoever stops in mid-transaction does not keep the writers' lock for long.
@@ -46,30 +64,77 @@ const BEGIN_WRITING: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_adv
 /// Everything in such a transaction sees one state of the database.
 const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
+/// The migrations of a schema, by version and checksum.
+type Migrations = Vec<(i64, Vec<u8>)>;
+
 /// An open database whose schema is the one this program knows.
 #[derive(Clone, Debug)]
 pub struct Postgres {
     pool: PgPool,
+    server: Server,
+    wanted: Arc<Migrations>,
 }
 
-/// Why a PostgreSQL database could not be opened or brought up to date.
+/// Why a PostgreSQL database could not be opened or brought up to date, and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum PostgresError {
-    /// The server cannot be reached, or refuses.
-    #[error("the database cannot be reached")]
-    Connect(#[source] sqlx::Error),
+    /// The server cannot be reached.
+    #[error("the database cannot be reached: {0}")]
+    Connection(#[from] Trouble),
+    /// The server has no more connections.
+    #[error("{address} has no connection left: raise max_connections there, or end other clients")]
+    Full {
+        /// `host:port`.
+        address: String,
+    },
     /// The schema could not be brought to what this program knows.
     #[error("the schema does not fit this program")]
     Migrate(#[source] MigrateError),
-    /// The schema is older than this program, or altered.
+    /// The server has other databases.
+    #[error("{address} has no database {database}: make it, as deploy/engines/databases does")]
+    NoDatabase {
+        /// `host:port`.
+        address: String,
+        /// What it is called.
+        database: String,
+    },
+    /// The server lets the role in nowhere, or not from here.
     #[error(
-        "the schema is at version {found:?} and this program needs {wanted:?}: run `migrate` as the owner's role"
+        "{address} does not let the role {role} into the database {database}: allow it in pg_hba.conf, \
+         and GRANT CONNECT as deploy/engines/databases does"
     )]
+    NotLetIn {
+        /// `host:port`.
+        address: String,
+        /// As whom we came.
+        role: String,
+        /// Where to.
+        database: String,
+    },
+    /// The password is wrong.
+    #[error("{address} refuses the password of the role {role}: correct it in the database's URL")]
+    Password {
+        /// `host:port`.
+        address: String,
+        /// As whom we came.
+        role: String,
+    },
+    /// The database failed.
+    #[error("the database failed")]
+    Failed(#[from] sqlx::Error),
+    /// The schema is older or newer than this program, or altered.
+    #[error("{}", mismatch(*.found, *.wanted))]
     Schema {
         /// The newest version in the database.
         found: Option<i64>,
         /// The newest version that the program knows.
         wanted: Option<i64>,
+    },
+    /// The server starts, recovers or stops.
+    #[error("{address} starts or stops at the moment: wait, or see its log")]
+    Starting {
+        /// `host:port`.
+        address: String,
     },
     /// The connection would not be checked.
     #[error("the database URL must say sslmode=verify-full and sslrootcert=FILE")]
@@ -81,31 +146,84 @@ pub enum PostgresError {
     Url,
 }
 
+impl PostgresError {
+    /// Whether it may be over in a moment, without anybody's doing.
+    fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Self::Connection(Trouble::Unreachable { .. })
+                | Self::Full { .. }
+                | Self::Starting { .. }
+        )
+    }
+}
+
+fn mismatch(found: Option<i64>, wanted: Option<i64>) -> String {
+    let wanted = wanted.map_or_else(|| "none".to_owned(), |wanted| wanted.to_string());
+    match found {
+        None => format!(
+            "the database has no tables and this program needs version {wanted} of them: run `migrate`, \
+             which connects as the role of owner_url"
+        ),
+        Some(found) => format!(
+            "the tables are of version {found} and this program knows {wanted}: run the `migrate` of this \
+             program if they are older or altered, or run the program that made them"
+        ),
+    }
+}
+
 impl Postgres {
     /// Connects to the database at `url`, whose schema must be the one of `migrator`.
+    ///
+    /// A server that is not there yet is waited for a little.
     pub async fn open(url: &str, migrator: &Migrator) -> Result<Self, PostgresError> {
-        // On the heap: connecting takes kilobytes of state, which whatever opens a store would carry along.
-        let pool = Box::pin(connect(url, CONNECTIONS_MAX)).await?;
-        let applied = sqlx::query(
-            "SELECT version, checksum FROM _sqlx_migrations WHERE success ORDER BY version",
-        )
-        .fetch_all(&pool)
-        .await;
-        let rows = match applied {
-            Err(error) if is_missing_table(&error) => Vec::new(),
-            applied => applied.map_err(PostgresError::Connect)?,
-        };
-        let found: Vec<(i64, Vec<u8>)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+        let server = Server::of(url)?;
         let wanted = migrator
             .iter()
-            .map(|migration| (migration.version, migration.checksum.to_vec()));
-        if !wanted.eq(found.iter().cloned()) {
-            return Err(PostgresError::Schema {
-                found: found.last().map(|(version, _)| *version),
-                wanted: migrator.iter().last().map(|migration| migration.version),
-            });
+            .map(|migration| (migration.version, migration.checksum.to_vec()))
+            .collect();
+        let db = Self {
+            pool: pool_options(CONNECTIONS_MAX).connect_lazy_with(server.options.clone()),
+            server,
+            wanted: Arc::new(wanted),
+        };
+        let end = Instant::now() + ACQUIRE_TIMEOUT;
+        loop {
+            match db.look(ACQUIRE_TIMEOUT).await {
+                Err(error) if error.may_pass() && Instant::now() < end => sleep(LOOK_AGAIN).await,
+                looked => return looked.map(|()| db),
+            }
         }
-        Ok(Self { pool })
+    }
+
+    /// Whether the database answers now, with the schema that this program knows.
+    pub async fn check(&self) -> Result<(), PostgresError> {
+        let applied = sqlx::query(APPLIED).fetch_all(&self.pool);
+        match timeout(CHECK_TIMEOUT, applied).await {
+            Ok(Ok(rows)) => self.fits(&rows),
+            // A pool says that its time was over, whatever the reason.
+            Ok(Err(_)) | Err(_) => self.look(CHECK_TIMEOUT).await,
+        }
+    }
+
+    /// Looks at the schema, over a connection of its own.
+    async fn look(&self, within: Duration) -> Result<(), PostgresError> {
+        let mut connection = self.server.connect(within).await?;
+        match sqlx::query(APPLIED).fetch_all(&mut connection).await {
+            Err(error) if is_missing_table(&error) => self.fits(&[]),
+            rows => self.fits(&rows?),
+        }
+    }
+
+    fn fits(&self, rows: &[Row]) -> Result<(), PostgresError> {
+        let found: Migrations = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+        if found == *self.wanted {
+            return Ok(());
+        }
+        Err(PostgresError::Schema {
+            found: found.last().map(|(version, _)| *version),
+            wanted: self.wanted.last().map(|(version, _)| *version),
+        })
     }
 
     /// Begins the transaction of a change. It waits for the one before it.
@@ -140,13 +258,16 @@ impl Postgres {
 /// A schema that this program does not know, because a newer one was here or because a migration
 /// was altered afterwards, is refused: guessing could lose data.
 pub async fn migrate(url: &str, migrator: &Migrator) -> Result<(), PostgresError> {
-    let pool = connect(url, 1).await?;
+    let server = Server::of(url)?;
+    let mut connection = server.connect(ACQUIRE_TIMEOUT).await?;
     // A migration may take longer than a request.
     sqlx::query("SET statement_timeout = 0")
-        .execute(&pool)
+        .execute(&mut connection)
+        .await?;
+    migrator
+        .run(&mut connection)
         .await
-        .map_err(PostgresError::Connect)?;
-    migrator.run(&pool).await.map_err(PostgresError::Migrate)
+        .map_err(PostgresError::Migrate)
 }
 
 /// Nothing was migrated here.
@@ -157,14 +278,7 @@ fn is_missing_table(error: &sqlx::Error) -> bool {
     code.as_deref() == Some("42P01")
 }
 
-async fn connect(url: &str, connections_max: u32) -> Result<PgPool, PostgresError> {
-    if !url.starts_with("postgres://") {
-        return Err(PostgresError::Url);
-    }
-    let options = PgConnectOptions::from_str(url).map_err(|_| PostgresError::Url)?;
-    if !matches!(options.get_ssl_mode(), PgSslMode::VerifyFull) {
-        return Err(PostgresError::Unverified);
-    }
+fn pool_options(connections_max: u32) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(connections_max)
         .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -176,9 +290,6 @@ async fn connect(url: &str, connections_max: u32) -> Result<PgPool, PostgresErro
                 Ok(true)
             })
         })
-        .connect_with(options.application_name("blindtally").options(SETTINGS))
-        .await
-        .map_err(PostgresError::Connect)
 }
 
 /// A number of base units as a column `NUMERIC(38,0)` takes it.

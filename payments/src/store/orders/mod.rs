@@ -355,8 +355,8 @@ pub trait OrdersDatabase: Store + Figures {
     /// The rows that wait to be published.
     fn outbox(&self) -> Arc<dyn Outbox>;
 
-    /// Whether the database answers.
-    async fn check(&self) -> sqlx::Result<()>;
+    /// Whether the database answers; if not, what to do.
+    async fn check(&self) -> anyhow::Result<()>;
 
     /// Closes the database; what is committed stays.
     async fn close(&self);
