@@ -24,7 +24,7 @@ use crate::{
 };
 
 pub mod contract;
-mod embedded;
+pub(crate) mod embedded;
 #[cfg(feature = "kafka")]
 mod kafka;
 

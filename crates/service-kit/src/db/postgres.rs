@@ -65,7 +65,7 @@ const BEGIN_WRITING: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_adv
 const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// The migrations of a schema, by version and checksum.
-type Migrations = Vec<(i64, Vec<u8>)>;
+pub(crate) type Migrations = Vec<(i64, Vec<u8>)>;
 
 /// An open database whose schema is the one this program knows.
 #[derive(Clone, Debug)]
@@ -200,7 +200,7 @@ impl Postgres {
     pub async fn check(&self) -> Result<(), PostgresError> {
         let applied = sqlx::query(APPLIED).fetch_all(&self.pool);
         match timeout(CHECK_TIMEOUT, applied).await {
-            Ok(Ok(rows)) => self.fits(&rows),
+            Ok(Ok(rows)) => compare(&rows, &self.wanted),
             // A pool says that its time was over, whatever the reason.
             Ok(Err(_)) | Err(_) => self.look(CHECK_TIMEOUT).await,
         }
@@ -209,21 +209,7 @@ impl Postgres {
     /// Looks at the schema, over a connection of its own.
     async fn look(&self, within: Duration) -> Result<(), PostgresError> {
         let mut connection = self.server.connect(within).await?;
-        match sqlx::query(APPLIED).fetch_all(&mut connection).await {
-            Err(error) if is_missing_table(&error) => self.fits(&[]),
-            rows => self.fits(&rows?),
-        }
-    }
-
-    fn fits(&self, rows: &[Row]) -> Result<(), PostgresError> {
-        let found: Migrations = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-        if found == *self.wanted {
-            return Ok(());
-        }
-        Err(PostgresError::Schema {
-            found: found.last().map(|(version, _)| *version),
-            wanted: self.wanted.last().map(|(version, _)| *version),
-        })
+        fits(&mut connection, &self.wanted).await
     }
 
     /// Begins the transaction of a change. It waits for the one before it.
@@ -251,6 +237,28 @@ impl Postgres {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// Whether the schema has the migrations that are `wanted`, and no others.
+pub(crate) async fn fits(
+    connection: &mut Connection,
+    wanted: &Migrations,
+) -> Result<(), PostgresError> {
+    match sqlx::query(APPLIED).fetch_all(connection).await {
+        Err(error) if is_missing_table(&error) => compare(&[], wanted),
+        rows => compare(&rows?, wanted),
+    }
+}
+
+fn compare(rows: &[Row], wanted: &Migrations) -> Result<(), PostgresError> {
+    let found: Migrations = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    if found == *wanted {
+        return Ok(());
+    }
+    Err(PostgresError::Schema {
+        found: found.last().map(|(version, _)| *version),
+        wanted: wanted.last().map(|(version, _)| *version),
+    })
 }
 
 /// Brings the schema of the database at `url` up to date, as the role that owns it.

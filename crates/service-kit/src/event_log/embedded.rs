@@ -15,7 +15,7 @@ use crate::db::Sqlite;
 mod reader;
 mod writer;
 
-static MIGRATOR: Migrator = sqlx::migrate!("../../migrations/event-log/sqlite");
+pub(crate) static MIGRATOR: Migrator = sqlx::migrate!("../../migrations/event-log/sqlite");
 
 /// The embedded log. Several processes may have the same file open.
 #[derive(Clone, Debug)]

@@ -1,13 +1,18 @@
+mod troubles;
+
 use sqlx::migrate::{Migration, MigrationType};
 
 use super::*;
 use crate::db::testing;
 
-async fn database() -> Postgres {
+fn migrator() -> Migrator {
     let sql = sqlx::SqlSafeStr::into_sql_str("CREATE TABLE sums (units NUMERIC(38,0) NOT NULL)");
     let migration = Migration::new(1, "sums".into(), MigrationType::Simple, sql, false);
-    let migrator = Migrator::with_migrations(vec![migration]);
-    testing::opened("main", "tally", &migrator).await
+    Migrator::with_migrations(vec![migration])
+}
+
+async fn database() -> Postgres {
+    testing::opened("main", "tally", &migrator()).await
 }
 
 #[tokio::test]
