@@ -16,6 +16,7 @@
 //! | How is a batch signed? | [`signer`] |
 //! | When are keys added, and how are they opened? | [`issuers`], [`keyring`] |
 //! | What is kept, and for how long? | [`store`], [`jobs`] |
+//! | Is all there that it needs? | [`doctor`] |
 //! | What can go wrong? | [`error`] |
 //!
 //! # What this crate must never do
@@ -28,6 +29,7 @@
 
 mod auth;
 pub mod config;
+pub mod doctor;
 pub mod domain;
 pub mod error;
 pub mod group;

@@ -2,7 +2,7 @@
 
 use std::{io::Write as _, path::PathBuf};
 
-use challenge_bypass::{Config, Deps, Rules, build, config, open_store, rewrap, store};
+use challenge_bypass::{Config, Deps, Rules, build, config, doctor, open_store, rewrap, store};
 use clap::{CommandFactory as _, Parser, Subcommand};
 use service_kit::{config::command_line, secret::SecretFile, telemetry};
 
@@ -20,6 +20,15 @@ enum Command {
     Completions {
         /// Which shell.
         shell: clap_complete::Shell,
+    },
+    /// Look at everything that challenge-bypass needs, and say in one line each what is right or what to do.
+    ///
+    /// Certificates and their days left, the database and the role's privileges, tables, clocks, whether the signing
+    /// keys open. It changes nothing, may run beside the service, and ends with 1 if something is wrong.
+    Doctor {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// Make the tables, or bring them up to date, as the role of `database.owner_url`.
     ///
@@ -47,6 +56,10 @@ async fn run() -> anyhow::Result<()> {
             let mut cli = Cli::command();
             clap_complete::generate(shell, &mut cli, config::SERVICE, &mut std::io::stdout());
             Ok(())
+        }
+        Command::Doctor { json } => {
+            let clock = clock::Clock::system();
+            doctor::examine(&sources.load()?, &clock).await.print(json)
         }
         Command::Migrate => {
             let config: Config = sources.load()?;

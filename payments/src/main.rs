@@ -2,7 +2,7 @@
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
-use payments::{Config, Deps, NAME, Rules, commands, config::DEFAULTS};
+use payments::{Config, Deps, NAME, Rules, commands, config::DEFAULTS, doctor};
 use service_kit::{config::command_line, telemetry};
 
 /// Sells anonymous vote tokens and takes the votes that spend them.
@@ -22,6 +22,15 @@ enum Command {
     },
     /// Prints the public half of the directory key, which tally and browsers are told.
     DirectoryKey,
+    /// Looks at everything that payments needs, and says in one line each what is right or what to do.
+    ///
+    /// Connections, certificates and their days left, the roles' privileges, topics and permissions, tables, clocks,
+    /// positions. It changes nothing, may run beside the service, and ends with 1 if something is wrong.
+    Doctor {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Makes the tables, or brings them up to date, as the roles of the `owner_url`s.
     ///
     /// A service on PostgreSQL serves only when its tables are up to date; on SQLite it does this itself.
@@ -92,6 +101,10 @@ async fn main() -> anyhow::Result<()> {
     telemetry::init(&config.log)?;
     match cli.command {
         Some(Command::DirectoryKey) => commands::directory_key(&config),
+        Some(Command::Doctor { json }) => {
+            let clock = clock::Clock::system();
+            doctor::examine(&config, &clock).await.print(json)
+        }
         Some(Command::Migrate) => commands::migrate(&config).await,
         Some(Command::Outbox(Outbox::NewGeneration { outbox })) => {
             commands::new_generation(&config, outbox).await

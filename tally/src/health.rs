@@ -1,10 +1,16 @@
 //! Whether reading has stopped for an operator to decide.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    ops::Range,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use service_kit::event_log::{Offset, Partition};
 
-use crate::intake::{IntakeError, Reached};
+use crate::{
+    intake::{IntakeError, Reached},
+    store::Place,
+};
 
 /// Log and database disagree. Going on could lose votes silently, or count others twice (threat T19).
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -34,6 +40,26 @@ pub enum Stop {
         /// The last offset and one.
         end: Offset,
     },
+}
+
+impl Stop {
+    /// Refuses a stored position that is not in the log.
+    pub(crate) fn check_position(
+        place: &Place,
+        position: Offset,
+        bounds: &Range<Offset>,
+    ) -> Result<(), Self> {
+        if bounds.start <= position && position <= bounds.end {
+            return Ok(());
+        }
+        Err(Self::OutsideLog {
+            topic: place.topic.clone(),
+            partition: place.partition,
+            position,
+            start: bounds.start,
+            end: bounds.end,
+        })
+    }
 }
 
 /// Whether reading has stopped. Clones belong together.

@@ -14,6 +14,7 @@
 //! | Is the ledger what was written? | [`verify`], [`domain::ledger`], [`domain::head`] |
 //! | What is kept? | [`store`] |
 //! | What does it do by itself? | [`jobs`] |
+//! | Is all there that it needs? | [`doctor`] |
 //! | What can go wrong? | [`error`], [`health`] |
 //!
 //! # What this crate must never do
@@ -24,6 +25,7 @@
 mod auth;
 pub mod closer;
 pub mod config;
+pub mod doctor;
 pub mod domain;
 pub mod error;
 pub mod health;

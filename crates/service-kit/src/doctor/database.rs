@@ -5,9 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, ensure};
 use clock::Clock;
-use sqlx::{
-    ConnectOptions as _, Row as _, migrate::Migrator, sqlite::SqliteConnectOptions,
-};
+use sqlx::{ConnectOptions as _, Row as _, migrate::Migrator, sqlite::SqliteConnectOptions};
 
 use super::{Report, files};
 use crate::db::{self, Engine};
@@ -28,7 +26,7 @@ pub struct DatabaseOf<'a> {
     pub postgres: &'static Migrator,
 }
 
-/// Looks at a database. Answers whether a service could open it as it is.
+/// Looks at a database. Answers whether it can be opened and stays as it is.
 pub async fn database(report: &mut Report, database: DatabaseOf<'_>, clock: &Clock) -> bool {
     match Engine::of(database.url) {
         Ok(Engine::Sqlite) => sqlite(report, database).await,
@@ -49,7 +47,9 @@ async fn in_postgres(report: &mut Report, database: DatabaseOf<'_>, _clock: &Clo
 }
 
 async fn sqlite(report: &mut Report, database: DatabaseOf<'_>) -> bool {
-    let DatabaseOf { what, url, sqlite, .. } = database;
+    let DatabaseOf {
+        what, url, sqlite, ..
+    } = database;
     let Ok(options) = url.parse::<SqliteConnectOptions>() else {
         return report.note(what, Err(db::OpenError::Url.into()));
     };
@@ -58,7 +58,8 @@ async fn sqlite(report: &mut Report, database: DatabaseOf<'_>) -> bool {
     files::database_file(report, what, &file) && tables(report, what, &file, sqlite).await
 }
 
-/// The tables of an SQLite file, which is only read. Answers whether they are there, and the program knows them.
+/// The tables of an SQLite file, which is only read. Answers whether they are the ones that the program knows: whoever
+/// opens older ones would change them.
 pub(super) async fn tables(
     report: &mut Report,
     what: &str,
@@ -66,20 +67,23 @@ pub(super) async fn tables(
     migrator: &Migrator,
 ) -> bool {
     let found = applied(file).await;
-    let known = migrator.iter().map(|one| one.checksum.to_vec());
-    let known: Vec<_> = known.collect();
+    let known: Vec<Vec<u8>> = migrator.iter().map(|one| one.checksum.to_vec()).collect();
+    let is_current = found.as_ref().is_ok_and(|found| *found == known);
     let look = || {
         let found = found.with_context(|| format!("{} cannot be read", file.display()))?;
         ensure!(
             known.starts_with(&found),
             "the tables are newer than this program, or altered: run the program that made them, or put a backup back"
         );
-        Ok(match known.len() - found.len() {
-            0 => format!("version {}, which this program knows", found.len()),
-            _ => format!("version {}, brought up to date at the next start", found.len()),
-        })
+        let next = if is_current {
+            "which this program knows"
+        } else {
+            "brought up to date at the next start"
+        };
+        Ok(format!("version {}, {next}", found.len()))
     };
-    report.note(format!("{what}: tables"), look())
+    report.note(format!("{what}: tables"), look());
+    is_current
 }
 
 async fn applied(file: &Path) -> sqlx::Result<Vec<Vec<u8>>> {

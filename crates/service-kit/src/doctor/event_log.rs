@@ -60,7 +60,8 @@ pub async fn event_log(
 async fn file(report: &mut Report, path: &Path) -> bool {
     let what = "event log";
     files::room(report, what, path);
-    files::database_file(report, what, path) && tables(report, what, path, &embedded::MIGRATOR).await
+    files::database_file(report, what, path)
+        && tables(report, what, path, &embedded::MIGRATOR).await
 }
 
 async fn cluster(report: &mut Report, brokers: &str, access: &Access, clock: &Clock) -> bool {
@@ -101,7 +102,9 @@ async fn publishing(report: &mut Report, log: &dyn EventLog, prefix: &str) {
         let mut publisher = log.publisher(&id).await?;
         publisher.position().await
     };
-    let found = open.await.map(|_| format!("groups and transactional ids {prefix}.* are ours"));
+    let found = open
+        .await
+        .map(|_| format!("groups and transactional ids {prefix}.* are ours"));
     report.note("event log: publishing", found.map_err(Into::into));
 }
 
@@ -115,7 +118,13 @@ pub async fn position(
 ) {
     let compared = outbox::compare(outbox, log, line).await;
     let found = compared.map(|(state, watermark)| {
-        format!("{watermark} of {} published, {} wait", state.counter, state.waiting)
+        format!(
+            "{watermark} of {} published, {} wait",
+            state.counter, state.waiting
+        )
     });
-    report.note(what, found.context("outbox and log cannot be compared, or disagree"));
+    report.note(
+        what,
+        found.context("outbox and log cannot be compared, or disagree"),
+    );
 }

@@ -140,7 +140,10 @@ fn folder_of(file: &Path) -> PathBuf {
 /// Makes a file in `folder` and takes it away again: permissions alone do not say whether one can be made.
 fn tempfile_in(folder: &Path) -> io::Result<()> {
     let file = folder.join(format!(".doctor-{}", uuid::Uuid::new_v4()));
-    OpenOptions::new().write(true).create_new(true).open(&file)?;
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&file)?;
     fs::remove_file(file)
 }
 
@@ -163,7 +166,11 @@ mod tests {
         };
 
         assert_eq!(on_day(80), Ok("20 more days".to_owned()));
-        assert!(on_day(81).unwrap_err().contains("19 more days of 100: renew it"));
+        assert!(
+            on_day(81)
+                .unwrap_err()
+                .contains("19 more days of 100: renew it")
+        );
         assert!(on_day(101).unwrap_err().contains("renew it"));
         assert!(on_day(-1).unwrap_err().contains("set the clock"));
     }
@@ -172,7 +179,10 @@ mod tests {
     fn a_full_disk_is_told() {
         assert!(enough(ROOM_BYTES_MIN).is_ok());
         let full = enough(ROOM_BYTES_MIN - 1).unwrap_err();
-        assert_eq!(full.to_string(), "255 MiB are free: make room, or writing stops");
+        assert_eq!(
+            full.to_string(),
+            "255 MiB are free: make room, or writing stops"
+        );
     }
 
     #[cfg(unix)]
@@ -200,7 +210,11 @@ mod tests {
         let file = folder.path().join("new.db");
 
         assert!(!database_file(&mut report, "database", &file));
-        assert!(!database_file(&mut report, "database", Path::new("/nowhere/new.db")));
+        assert!(!database_file(
+            &mut report,
+            "database",
+            Path::new("/nowhere/new.db")
+        ));
 
         let right: Vec<bool> = report.findings().iter().map(|one| one.right).collect();
         assert_eq!(right, [true, false], "{report:?}");

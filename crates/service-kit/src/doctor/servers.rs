@@ -38,7 +38,10 @@ pub async fn server(
 pub fn host_and_port(url: &Url) -> anyhow::Result<String> {
     let host = url.host_str().context("the URL has no host: correct it")?;
     let port = url.port_or_known_default();
-    Ok(format!("{host}:{}", port.context("the URL has no port: correct it")?))
+    Ok(format!(
+        "{host}:{}",
+        port.context("the URL has no port: correct it")?
+    ))
 }
 
 /// How far a server's clock is from ours, which was `before` and `after` it was asked; all in Unix milliseconds.

@@ -7,6 +7,8 @@
 )]
 
 mod broken;
+mod compose;
+mod doctor;
 mod flood;
 #[cfg(feature = "engines")]
 mod foreign;

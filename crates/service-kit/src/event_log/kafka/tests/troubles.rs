@@ -181,5 +181,5 @@ async fn a_missing_topic_and_a_missing_permission_are_told_before_anybody_waits_
         "{unpublished}"
     );
     let unread = of("stranger").position(&id("line")).await.unwrap_err();
-    assert!(matches!(unread, Error::NotAllowed { .. }), "{unread}");
+    assert!(matches!(unread, Error::NotAllowed { .. }), "{unread:?}");
 }
