@@ -87,14 +87,18 @@ async fn stores(report: &mut Report, config: &Config, clock: &Clock) {
         let what = "outbox: votes";
         match votes::open(votes_url, topics.vote, Rules::default().votes).await {
             Ok(votes) => position(report, what, &*votes.outbox(), &*log, VOTES_LINE).await,
-            Err(error) => drop(report.note(what, Err(error))),
+            Err(error) => {
+                report.note(what, Err(error));
+            }
         }
     }
     if has_orders {
         let what = "outbox: funds";
         match orders::open(orders_url).await {
             Ok(orders) => position(report, what, &*orders.outbox(), &*log, FIGURES_LINE).await,
-            Err(error) => drop(report.note(what, Err(error))),
+            Err(error) => {
+                report.note(what, Err(error));
+            }
         }
     }
 }
@@ -125,7 +129,10 @@ async fn challenge_bypass(report: &mut Report, settings: &ChallengeBypass, clock
     }
     let address = match host_and_port(&settings.url) {
         Ok(address) => address,
-        Err(error) => return drop(report.note(what, Err(error))),
+        Err(error) => {
+            report.note(what, Err(error));
+            return;
+        }
     };
     if server(report, what, (&address, &settings.tls), Opening::Tls, clock).await {
         let answer = ask(settings, &address).await;
@@ -158,7 +165,9 @@ async fn custodians(report: &mut Report, config: &Config, clock: &Clock) {
                 let reached = (address.as_str(), &custodians.tls);
                 server(report, what, reached, Opening::Tls, clock).await;
             }
-            Err(error) => drop(report.note(what, Err(error))),
+            Err(error) => {
+                report.note(what, Err(error));
+            }
         }
     }
 }

@@ -46,7 +46,9 @@ pub async fn examine(config: &Config, clock: &Clock) -> Report {
     if let (Some(log), true) = (log, has_database) {
         match open_store(config).await {
             Ok(store) => positions(&mut report, &store, &*log, &topics).await,
-            Err(error) => drop(report.note("positions", Err(error))),
+            Err(error) => {
+                report.note("positions", Err(error));
+            }
         }
     }
     report

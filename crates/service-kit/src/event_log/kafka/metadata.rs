@@ -1,10 +1,12 @@
-//! What a cluster says about topics, and what it lets us do with them: one request over a connection of its own.
+//! What a cluster says about topics and groups, and what it lets us do with them: two requests over a connection of
+//! their own.
 //!
-//! librdkafka asks for neither permissions nor the reason why a broker is out of reach, and retries in silence; it
-//! also keeps the certificates that it has read. This asks once, with the files as they are now.
+//! librdkafka asks for neither permissions nor the reason why a broker is out of reach, and retries in silence until
+//! its time is over; it also keeps the certificates that it has read. This asks once, with the files as they are now.
 
 use std::io;
 
+use futures_util::future::select_ok;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -19,28 +21,42 @@ use crate::{
 };
 
 /// The request `Metadata` in the last version that tells permissions and has no tagged fields.
-const REQUEST: (i16, i16) = (3, 8);
+const METADATA: (i16, i16) = (3, 8);
+
+/// The request `FindCoordinator`, the first about a group, likewise.
+const FIND_COORDINATOR: (i16, i16) = (10, 2);
 
 /// An answer about some ten topics has a few kilobytes.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
 
-/// The error codes of topics.
+/// Error codes.
 const UNKNOWN_TOPIC: i16 = 3;
 const TOPIC_AUTHORIZATION_FAILED: i16 = 29;
+const GROUP_AUTHORIZATION_FAILED: i16 = 30;
 
 /// The bits of permissions.
 const READ: i32 = 1 << 3;
 const WRITE: i32 = 1 << 4;
 
-/// Asks the first broker that answers whether the topics are there, and whether we may do with them what we do.
+/// Asks the first broker that answers whether the topics are there, and whether we may do with them, and with our
+/// groups, what we do.
 pub(super) async fn check(cluster: &Cluster, uses: &[TopicUse]) -> Result<()> {
-    let answer = ask(cluster, uses).await?;
-    let topics = parse(&answer).ok_or_else(|| {
+    let group = format!("{}.readers", cluster.access.prefix);
+    let answers = ask(cluster, &[about_topics(uses), about_group(&group)]).await?;
+    let understood = answers.first().and_then(|answer| parse_topics(answer));
+    let understood = understood.zip(answers.get(1).and_then(|answer| parse_group(answer)));
+    let (topics, group_error) = understood.ok_or_else(|| {
         Error::Engine("a broker answers what Apache Kafka 2.3 or newer would not".into())
     })?;
     for wanted in uses {
         let found = topics.iter().find(|found| found.name == wanted.topic);
         allowed(wanted, found)?;
+    }
+    if group_error == GROUP_AUTHORIZATION_FAILED {
+        return Err(Error::NotAllowed {
+            what: "use the group",
+            name: group,
+        });
     }
     Ok(())
 }
@@ -69,28 +85,30 @@ fn allowed(wanted: &TopicUse, found: Option<&Topic>) -> Result<()> {
     Ok(())
 }
 
-/// The answer of the first broker that gives one; else what was wrong with the last.
-async fn ask(cluster: &Cluster, uses: &[TopicUse]) -> Result<Vec<u8>> {
-    let request = request(uses);
-    let mut failed = Error::Url;
-    for broker in cluster.brokers.split(',') {
-        match ask_one(cluster, broker, &request).await {
-            Ok(answer) => return Ok(answer),
-            Err(trouble) => failed = trouble.into(),
-        }
-    }
-    Err(failed)
+/// The answers of the first broker that gives them. All are asked at once: one that is silent holds up nobody.
+async fn ask(cluster: &Cluster, requests: &[Vec<u8>]) -> Result<Vec<Vec<u8>>> {
+    let brokers = cluster.brokers.split(',');
+    let asking = brokers.map(|broker| Box::pin(ask_one(cluster, broker, requests)));
+    let (answers, _others) = select_ok(asking).await?;
+    Ok(answers)
 }
 
 async fn ask_one(
     cluster: &Cluster,
     broker: &str,
-    request: &[u8],
-) -> std::result::Result<Vec<u8>, Trouble> {
+    requests: &[Vec<u8>],
+) -> std::result::Result<Vec<Vec<u8>>, Trouble> {
     let tls = &cluster.access.tls;
     let mut stream = probe::connect(broker, tls, Opening::Tls).await?;
-    match timeout(ANSWER_WITHIN, exchange(&mut stream, request)).await {
-        Ok(Ok(answer)) => Ok(answer),
+    let asking = async {
+        let mut answers = Vec::new();
+        for request in requests {
+            answers.push(exchange(&mut stream, request).await?);
+        }
+        io::Result::Ok(answers)
+    };
+    match timeout(ANSWER_WITHIN, asking).await {
+        Ok(Ok(answers)) => Ok(answers),
         // Under TLS 1.3 a server refuses a certificate with its first answer.
         Ok(Err(error)) => Err(Trouble::of(broker, tls, &error)),
         Err(_late) => Err(Trouble::Silent {
@@ -114,26 +132,36 @@ async fn exchange(stream: &mut TlsStream<TcpStream>, request: &[u8]) -> io::Resu
     Ok(answer)
 }
 
-fn request(uses: &[TopicUse]) -> Vec<u8> {
-    let (key, version) = REQUEST;
-    let mut body = Vec::new();
-    body.extend(key.to_be_bytes());
-    body.extend(version.to_be_bytes());
-    // The correlation id: there is one request on the connection.
-    body.extend(0_i32.to_be_bytes());
-    put_text(&mut body, "blindtally");
-    body.extend(i32::try_from(uses.len()).unwrap_or(0).to_be_bytes());
+fn about_topics(uses: &[TopicUse]) -> Vec<u8> {
+    let mut body = i32::try_from(uses.len())
+        .unwrap_or(0)
+        .to_be_bytes()
+        .to_vec();
     for one in uses {
         put_text(&mut body, &one.topic);
     }
     // Make no topics; tell nothing about the cluster's permissions, and all about the topics'.
     body.extend([0, 0, 1]);
-    let mut request = i32::try_from(body.len())
-        .unwrap_or(0)
-        .to_be_bytes()
-        .to_vec();
-    request.append(&mut body);
-    request
+    request(METADATA, &body)
+}
+
+fn about_group(name: &str) -> Vec<u8> {
+    let mut body = Vec::new();
+    put_text(&mut body, name);
+    // The kind of a group.
+    body.push(0);
+    request(FIND_COORDINATOR, &body)
+}
+
+fn request((key, version): (i16, i16), body: &[u8]) -> Vec<u8> {
+    let mut head = Vec::new();
+    head.extend(key.to_be_bytes());
+    head.extend(version.to_be_bytes());
+    // The correlation id: answers come in order.
+    head.extend(0_i32.to_be_bytes());
+    put_text(&mut head, "blindtally");
+    let length = i32::try_from(head.len() + body.len()).unwrap_or(0);
+    [&length.to_be_bytes(), head.as_slice(), body].concat()
 }
 
 fn put_text(body: &mut Vec<u8>, text: &str) {
@@ -148,7 +176,7 @@ struct Topic {
     allowed: i32,
 }
 
-fn parse(answer: &[u8]) -> Option<Vec<Topic>> {
+fn parse_topics(answer: &[u8]) -> Option<Vec<Topic>> {
     let mut rest = Rest(answer);
     let _correlation_and_throttle = (rest.int()?, rest.int()?);
     rest.many(|broker| {
@@ -174,6 +202,13 @@ fn parse(answer: &[u8]) -> Option<Vec<Topic>> {
             allowed: topic.int()?,
         })
     })
+}
+
+/// The error code of an answer about a group.
+fn parse_group(answer: &[u8]) -> Option<i16> {
+    let mut rest = Rest(answer);
+    let _correlation_and_throttle = (rest.int()?, rest.int()?);
+    rest.short()
 }
 
 /// What is left of an answer.
@@ -223,7 +258,7 @@ mod tests {
         answer.extend([0; 14 + 3 * 4]);
         answer.extend((READ | 1 << 8).to_be_bytes());
 
-        let topics = parse(&answer).unwrap();
+        let topics = parse_topics(&answer).unwrap();
 
         assert_eq!(topics[0].name, "t");
         let reads = |writes| TopicUse {
@@ -235,7 +270,7 @@ mod tests {
         let refused = allowed(&reads(true), topics.first()).unwrap_err();
         assert!(refused.to_string().contains("write"), "{refused}");
         for length in 0..answer.len() {
-            assert!(parse(&answer[..length]).is_none(), "{length}");
+            assert!(parse_topics(&answer[..length]).is_none(), "{length}");
         }
     }
 }

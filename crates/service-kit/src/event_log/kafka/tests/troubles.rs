@@ -13,12 +13,16 @@ fn log(cluster: &Cluster) -> KafkaLog {
     KafkaLog::new(&cluster.brokers, &cluster.access)
 }
 
-/// What the shared broker says to whoever comes with `tls`.
+/// What the shared broker says to whoever comes with `tls`, as the principal payments has its groups.
 fn with(tls: ClientTls) -> KafkaLog {
+    of("payments", tls)
+}
+
+fn of(principal: &str, tls: ClientTls) -> KafkaLog {
     log(&Cluster {
         access: Access {
             tls,
-            ..Access::default()
+            prefix: format!("development.{principal}"),
         },
         ..super::cluster("payments")
     })
@@ -154,7 +158,7 @@ async fn a_broker_that_we_do_not_trust_and_one_that_wants_a_certificate_are_told
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_missing_topic_and_a_missing_permission_are_told_before_anybody_waits_for_records() {
     let vote = "development.payment.vote";
-    let of = |principal| with(super::cluster(principal).access.tls);
+    let of = |principal| of(principal, super::cluster(principal).access.tls);
     let said = |result: Result<()>| result.unwrap_err().to_string();
 
     of("payments")
@@ -179,6 +183,11 @@ async fn a_missing_topic_and_a_missing_permission_are_told_before_anybody_waits_
     assert!(
         matches!(unpublished, Error::NotAllowed { .. }),
         "{unpublished}"
+    );
+    let ungrouped = said(of("stranger").check(&[]).await);
+    assert!(
+        ungrouped.contains("use the group development.stranger.readers"),
+        "{ungrouped}"
     );
     let unread = of("stranger").position(&id("line")).await.unwrap_err();
     assert!(matches!(unread, Error::NotAllowed { .. }), "{unread:?}");
