@@ -18,7 +18,7 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
 /// What the role could do beyond reading and writing rows, as phrases.
 const TOO_MUCH: &str = "
-    WITH me AS (SELECT oid, * FROM pg_roles WHERE rolname = current_user),
+    WITH me AS (SELECT * FROM pg_roles WHERE rolname = current_user),
          here AS (SELECT oid FROM pg_namespace WHERE nspname = current_schema())
     SELECT 'is a superuser' FROM me WHERE rolsuper
     UNION ALL SELECT 'may make databases' FROM me WHERE rolcreatedb
