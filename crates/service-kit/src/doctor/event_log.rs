@@ -104,7 +104,7 @@ async fn publishing(report: &mut Report, log: &dyn EventLog, prefix: &str) {
     };
     let found = open
         .await
-        .map(|_| format!("groups and transactional ids {prefix}.* are ours"));
+        .map(|_| format!("groups and transactional ids {prefix}.* may be used"));
     report.note("event log: publishing", found.map_err(Into::into));
 }
 

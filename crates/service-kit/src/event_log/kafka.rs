@@ -221,6 +221,8 @@ impl EventLog for KafkaLog {
     }
 
     async fn position(&self, id: &PublisherId) -> Result<Option<u64>> {
+        // Without permission for groups, librdkafka would wait out its time in silence.
+        metadata::check(&self.cluster, &[]).await?;
         let (cluster, name) = (self.cluster.clone(), self.name_of(id));
         let look = move || writer::Positions::open(&cluster, &name)?.position();
         self.cluster.blocking(look).await
