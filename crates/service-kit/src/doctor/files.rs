@@ -12,7 +12,7 @@ use clock::Clock;
 use super::Report;
 use crate::{
     secret::SecretFile,
-    tls::{ClientTls, ServerTls, Validity, client_config, server_config, validity},
+    tls::{ClientTls, ServerTls, Validity, client_config, probe, server_config, validity},
 };
 
 /// A database that cannot grow stops its service; so much is some days of votes.
@@ -32,7 +32,7 @@ pub fn secret(report: &mut Report, what: &str, file: &SecretFile) -> bool {
     report.note(what, look())
 }
 
-/// What a service shows and whom it trusts when it calls another one.
+/// What a service shows and whom it trusts when it calls another one. Answers whether it can call.
 pub fn client_tls(report: &mut Report, what: &str, tls: &ClientTls, clock: &Clock) -> bool {
     let look = || {
         client_config(tls)?;
@@ -43,7 +43,8 @@ pub fn client_tls(report: &mut Report, what: &str, tls: &ClientTls, clock: &Cloc
         lasting(validity(&tls.certificate_file)?, clock)
             .with_context(|| tls.certificate_file.display().to_string())
     };
-    report.note(what, look())
+    report.note(what, look());
+    probe::ours(tls).is_ok()
 }
 
 /// What a service's own listener shows and whom it trusts.
@@ -120,8 +121,9 @@ fn is_private(file: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     let shown = file.display();
     let found = fs::metadata(file).with_context(|| format!("{shown} cannot be looked at"))?;
+    let others = found.permissions().mode() & 0o077;
     ensure!(
-        found.permissions().mode() & 0o077 == 0,
+        others == 0,
         "others than its owner can read {shown}: chmod 600 {shown}"
     );
     Ok(())

@@ -13,7 +13,7 @@ use crate::tls::{
 /// Leases between processes last some ten seconds by their machines' clocks.
 const SKEW_MS_MAX: i64 = 2_000;
 
-/// Whether a server can be reached, and how long its certificate lasts. Answers whether all is right.
+/// Whether a server can be reached, and how long its certificate lasts. Answers whether it can be reached.
 pub async fn server(
     report: &mut Report,
     what: &str,
@@ -31,7 +31,8 @@ pub async fn server(
         let lasts = lasts.with_context(|| format!("the certificate of {address}"))?;
         Ok(format!("{address}, whose certificate has {lasts}"))
     };
-    report.note(what, look())
+    report.note(what, look());
+    true
 }
 
 /// `host:port` of a URL.

@@ -38,10 +38,11 @@ async fn ready(State(admin): State<Admin>) -> Response {
     if failing.is_empty() {
         return "ready\n".into_response();
     }
-    let text: String = failing
+    let lines: Vec<_> = failing
         .into_iter()
         .map(|(name, wrong)| format!("failing: {name}: {wrong}\n"))
         .collect();
+    let text = lines.concat();
     (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
 }
 

@@ -69,11 +69,10 @@ impl Readiness {
             return;
         }
         metrics::gauge!("blindtally_alarm", "name" => name).set(u8::from(wrong.is_some()));
-        match wrong {
-            Some(error) => {
-                tracing::error!(alarm = name, error = format!("{error:#}"), "a check fails");
-            }
-            None => tracing::info!(alarm = name, "a check passes again"),
+        if let Some(error) = wrong {
+            tracing::error!(alarm = name, error = format!("{error:#}"), "a check fails");
+        } else {
+            tracing::info!(alarm = name, "a check passes again");
         }
     }
 }

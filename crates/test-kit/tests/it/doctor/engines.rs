@@ -168,6 +168,7 @@ async fn topics_permissions_and_certificates_that_the_brokers_refuse_are_told() 
     assert_eq!(
         wrong(&eyeshade),
         [
+            "event log: access",
             &topic("payment.vote"),
             &topic("payment.funds"),
             &topic("payment.directory"),
@@ -187,6 +188,12 @@ async fn topics_permissions_and_certificates_that_the_brokers_refuse_are_told() 
 
     // Somebody whom another authority vouches for.
     let rogue = report(TALLY, principal("rogue")).await;
+    assert_eq!(
+        wrong(&rogue),
+        ["event log: access"],
+        "{}",
+        rogue.to_text(false)
+    );
     assert!(
         rogue.to_text(false).contains("refuses our certificate"),
         "{}",
