@@ -17,6 +17,7 @@
 //! | When are keys added, and how are they opened? | [`issuers`], [`keyring`] |
 //! | What if the registry was set back? | [`mod@after_restore`] |
 //! | What is kept, and for how long? | [`store`], [`jobs`] |
+//! | Is all there that it needs? | [`doctor`] |
 //! | What can go wrong? | [`error`] |
 //!
 //! # What this crate must never do
@@ -30,6 +31,7 @@
 pub mod after_restore;
 mod auth;
 pub mod config;
+pub mod doctor;
 pub mod domain;
 pub mod error;
 pub mod group;
@@ -144,7 +146,7 @@ fn service(config: Config, state: AppState) -> Service {
     let (store, closing) = (Arc::clone(&state.store), Arc::clone(&state.store));
     let readiness = Readiness::default().check("database", move || {
         let store = Arc::clone(&store);
-        async move { Ok(store.check().await?) }
+        async move { store.check().await }
     });
     let retention = RetentionJob {
         store: Arc::clone(&state.store),

@@ -8,8 +8,8 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use challenge_bypass::{
-    Config, Deps, Rules, after_restore::after_restore, build, config, open_issuers, open_store,
-    rewrap, store,
+    Config, Deps, Rules, after_restore::after_restore, build, config, doctor, open_issuers,
+    open_store, rewrap, store,
 };
 use clap::{CommandFactory as _, Parser, Subcommand};
 use messages::directory::Directory;
@@ -45,6 +45,15 @@ enum Command {
     Completions {
         /// Which shell.
         shell: clap_complete::Shell,
+    },
+    /// Look at everything that challenge-bypass needs, and say in one line each what is right or what to do.
+    ///
+    /// Certificates and their days left, the database and the role's privileges, tables, clocks, whether the signing
+    /// keys open. It changes nothing, may run beside the service, and ends with 1 if something is wrong.
+    Doctor {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// Make the tables, or bring them up to date, as the role of `database.owner_url`.
     ///
@@ -85,6 +94,10 @@ async fn run() -> anyhow::Result<()> {
             let mut cli = Cli::command();
             clap_complete::generate(shell, &mut cli, config::SERVICE, &mut std::io::stdout());
             Ok(())
+        }
+        Command::Doctor { json } => {
+            let clock = clock::Clock::system();
+            doctor::examine(&sources.load()?, &clock).await.print(json)
         }
         Command::Migrate => {
             let config: Config = sources.load()?;

@@ -10,7 +10,7 @@ use ed25519_dalek::SigningKey;
 use secrecy::ExposeSecret as _;
 use service_kit::{
     Shutdown,
-    event_log::{EventLog, TopicSettings},
+    event_log::{EventLog, TopicSettings, TopicUse},
     fault::FaultPoints,
     jobs::Job,
     outbox::{BATCH_ROWS_MAX, Outbox, RelayHealth, RelayJob, RelayParts, Schedule, Shuffle},
@@ -65,6 +65,18 @@ impl Topics {
             directory: topic("directory"),
         }
     }
+
+    /// What payments does with them: of the directory it reads its own heads again, which a restored database lacks.
+    pub fn uses(&self) -> Vec<TopicUse> {
+        vec![
+            TopicUse::write(&self.vote),
+            TopicUse::write(&self.funds),
+            TopicUse {
+                reads: true,
+                ..TopicUse::write(&self.directory)
+            },
+        ]
+    }
 }
 
 /// What the votes side is made of.
@@ -100,6 +112,8 @@ pub(crate) struct VotesSide {
     /// Its jobs.
     pub(crate) jobs: Vec<Arc<dyn Job>>,
     votes: Arc<dyn VotesDatabase>,
+    log: Arc<dyn EventLog>,
+    topics: Vec<TopicUse>,
     relays: [(&'static str, RelayHealth); 2],
     health: FiguresHealth,
 }
@@ -115,7 +129,12 @@ impl VotesSide {
         let votes = Arc::clone(&self.votes);
         let readiness = readiness.check("votes-database", move || {
             let votes = Arc::clone(&votes);
-            async move { Ok(votes.check().await?) }
+            async move { votes.check().await }
+        });
+        let (log, uses) = (Arc::clone(&self.log), self.topics.clone());
+        let readiness = readiness.check("event-log", move || {
+            let (log, uses) = (Arc::clone(&log), uses.clone());
+            async move { Ok(log.check(&uses).await?) }
         });
         let FiguresHealth { directory, funds } = self.health.clone();
         let readiness = readiness
@@ -192,6 +211,8 @@ pub(crate) async fn votes_side(parts: VotesSideParts<'_>) -> anyhow::Result<Vote
         router: router(state, config.votes.body_bytes_max),
         jobs,
         votes,
+        log: parts.log,
+        topics: topics.uses(),
         relays: [(VOTES_LINE, votes_health), (FIGURES_LINE, figures_health)],
         health,
     })

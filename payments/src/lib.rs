@@ -11,6 +11,7 @@
 //! | Which transfer pays which order? | [`transfers`], [`custodians`] |
 //! | How are tokens signed, and how are they redeemed? | [`signing`], [`votes`] |
 //! | What is kept, and for how long? | [`store`], [`jobs`] |
+//! | Is all there that it needs? | [`doctor`] |
 //! | What can go wrong? | [`error`] |
 //! | Which rules can a test replace? | [`rules`] |
 
@@ -20,6 +21,7 @@ pub mod challenge_bypass;
 pub mod commands;
 pub mod config;
 pub mod custodians;
+pub mod doctor;
 pub mod domain;
 pub mod error;
 pub mod jobs;

@@ -3,7 +3,7 @@
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 use messages::{FundingSource, money::Amount};
-use payments::{Config, Deps, NAME, Rules, commands, config::DEFAULTS};
+use payments::{Config, Deps, NAME, Rules, commands, config::DEFAULTS, doctor};
 use service_kit::{config::command_line, telemetry};
 
 /// Sells anonymous vote tokens and takes the votes that spend them.
@@ -23,6 +23,15 @@ enum Command {
     },
     /// Prints the public half of the directory key, which tally and browsers are told.
     DirectoryKey,
+    /// Looks at everything that payments needs, and says in one line each what is right or what to do.
+    ///
+    /// Connections, certificates and their days left, the roles' privileges, topics and permissions, tables, clocks,
+    /// positions. It changes nothing, may run beside the service, and ends with 1 if something is wrong.
+    Doctor {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Manages what payments says that it received.
     #[command(subcommand)]
     Funds(Funds),
@@ -117,6 +126,10 @@ async fn main() -> anyhow::Result<()> {
     telemetry::init(&config.log)?;
     match cli.command {
         Some(Command::DirectoryKey) => commands::directory_key(&config),
+        Some(Command::Doctor { json }) => {
+            let clock = clock::Clock::system();
+            doctor::examine(&config, &clock).await.print(json)
+        }
         Some(Command::Funds(Funds::Restate {
             source,
             value,

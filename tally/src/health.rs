@@ -1,10 +1,16 @@
 //! Whether reading has stopped for an operator to decide.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    ops::Range,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use service_kit::event_log::{Offset, Partition};
 
-use crate::intake::{IntakeError, Reached};
+use crate::{
+    intake::{IntakeError, Reached},
+    store::Place,
+};
 
 /// Log and database disagree. Going on could lose votes silently, or count others twice (threat T19).
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -36,6 +42,26 @@ pub enum Stop {
     },
 }
 
+impl Stop {
+    /// Refuses a stored position that is not in the log.
+    pub(crate) fn check_position(
+        place: &Place,
+        position: Offset,
+        bounds: &Range<Offset>,
+    ) -> Result<(), Self> {
+        if bounds.start <= position && position <= bounds.end {
+            return Ok(());
+        }
+        Err(Self::OutsideLog {
+            topic: place.topic.clone(),
+            partition: place.partition,
+            position,
+            start: bounds.start,
+            end: bounds.end,
+        })
+    }
+}
+
 /// Whether reading has stopped. Clones belong together.
 #[derive(Clone, Debug, Default)]
 pub struct Health(Arc<Mutex<Option<Stop>>>);
@@ -59,11 +85,6 @@ impl Health {
                 | IntakeError::Store(_),
             ) => return,
         };
-        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if noted.is_some() != stop.is_some() {
-            metrics::gauge!("blindtally_alarm", "name" => "event-log")
-                .set(u8::from(stop.is_some()));
-        }
-        *noted = stop;
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = stop;
     }
 }

@@ -222,16 +222,7 @@ impl Intake {
         let Place { topic, partition } = place;
         let bounds = self.parts.log.bounds(topic, *partition).await?;
         let position = self.parts.store.position(place).await?;
-        if position < bounds.start || bounds.end < position {
-            return Err(Stop::OutsideLog {
-                topic: topic.clone(),
-                partition: *partition,
-                position,
-                start: bounds.start,
-                end: bounds.end,
-            }
-            .into());
-        }
+        Stop::check_position(place, position, &bounds)?;
         Ok(position < bounds.end)
     }
 

@@ -15,6 +15,7 @@
 //! | What is kept? | [`store`] |
 //! | What if the log is lost? | [`mod@rewind`] |
 //! | What does it do by itself? | [`jobs`] |
+//! | Is all there that it needs? | [`doctor`] |
 //! | What can go wrong? | [`error`], [`health`] |
 //!
 //! # What this crate must never do
@@ -25,6 +26,7 @@
 mod auth;
 pub mod closer;
 pub mod config;
+pub mod doctor;
 pub mod domain;
 pub mod error;
 pub mod health;
@@ -237,19 +239,16 @@ fn relay(config: &Config, deps: &Deps, parts: &Parts) -> (RelayJob, RelayHealth)
 }
 
 fn readiness(parts: &Parts, relay: RelayHealth) -> Readiness {
-    let (store, log, health) = (
-        Arc::clone(&parts.store),
-        Arc::clone(&parts.log),
-        parts.health.clone(),
-    );
+    let (store, health) = (Arc::clone(&parts.store), parts.health.clone());
+    let (log, uses) = (Arc::clone(&parts.log), parts.topics.uses());
     Readiness::default()
         .check("database", move || {
             let store = Arc::clone(&store);
-            async move { Ok(store.ping().await?) }
+            async move { store.check().await }
         })
         .check("event-log", move || {
-            let log = Arc::clone(&log);
-            async move { Ok(log.identity().await.map(drop)?) }
+            let (log, uses) = (Arc::clone(&log), uses.clone());
+            async move { Ok(log.check(&uses).await?) }
         })
         .check("reading", move || std::future::ready(health.check()))
         .check("outbox", move || std::future::ready(relay.check()))

@@ -5,9 +5,10 @@ mod commands;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use clock::Clock;
 use messages::{FundingSource, money::Amount};
 use service_kit::{config::command_line, telemetry};
-use tally::{Config, Deps, build, config, domain::RecordMark};
+use tally::{Config, Deps, build, config, doctor, domain::RecordMark};
 
 /// Counts votes, closes months, and keeps the ledger.
 ///
@@ -31,6 +32,15 @@ enum Command {
     Completions {
         /// Which shell.
         shell: clap_complete::Shell,
+    },
+    /// Look at everything that the tally needs, and say in one line each what is right or what to do.
+    ///
+    /// Connections, certificates and their days left, the role's privileges, topics and permissions, tables, clocks,
+    /// positions. It changes nothing, may run beside the service, and ends with 1 if something is wrong.
+    Doctor {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// Look at restated funds, and accept or reject them.
     #[command(subcommand)]
@@ -105,6 +115,10 @@ async fn main() -> anyhow::Result<()> {
         Command::Completions { shell } => {
             commands::completions(shell);
             Ok(())
+        }
+        Command::Doctor { json } => {
+            let clock = Clock::system();
+            doctor::examine(&load()?, &clock).await.print(json)
         }
         Command::Funds(Funds::Accept {
             source,

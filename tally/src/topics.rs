@@ -1,7 +1,7 @@
 //! The topics that the tally reads and writes.
 
 use chrono::TimeDelta;
-use service_kit::event_log::{EventLog, TopicSettings};
+use service_kit::event_log::{EventLog, TopicSettings, TopicUse};
 
 /// Names of topics in one environment.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -25,6 +25,16 @@ impl Topics {
             directory: format!("{environment}.payment.directory"),
             ledger_head: format!("{environment}.tally.ledger-head"),
         }
+    }
+
+    /// What the tally does with topics.
+    pub fn uses(&self) -> Vec<TopicUse> {
+        let read = [&self.vote, &self.funds, &self.directory];
+        let dead_letter = |topic: &&String| TopicUse::write(format!("{topic}.dead-letter"));
+        let mut uses: Vec<TopicUse> = read.iter().map(dead_letter).collect();
+        uses.extend(read.map(TopicUse::read));
+        uses.push(TopicUse::write(&self.ledger_head));
+        uses
     }
 
     /// Makes the topics that the tally writes.

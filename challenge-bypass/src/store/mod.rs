@@ -14,7 +14,10 @@ use messages::{
 };
 #[cfg(not(feature = "postgres"))]
 use service_kit::db::NoEngine;
-use service_kit::db::{self, Engine};
+use service_kit::{
+    db::{self, Engine},
+    doctor::DatabaseOf,
+};
 use sqlx::migrate::Migrator;
 
 use crate::{
@@ -46,6 +49,16 @@ pub async fn open(url: &str, rules: Rules) -> anyhow::Result<Arc<dyn Store>> {
         Engine::Postgres => return Err(NoEngine::NotBuilt.into()),
         Engine::Sqlite => Arc::new(SqliteStore::open(url, rules).await?),
     })
+}
+
+/// The database at `url`, for whoever only looks at it.
+pub(crate) fn database_of<'a>(what: &'a str, url: &'a str) -> DatabaseOf<'a> {
+    DatabaseOf {
+        what,
+        url,
+        sqlite: &SQLITE,
+        postgres: &POSTGRES,
+    }
 }
 
 /// Brings the tables at `url` up to date; in PostgreSQL, `url` is that of the role which owns them.
@@ -196,8 +209,8 @@ pub trait Store: Send + Sync {
     /// Makes what was deleted, and the order of what was written, unreadable in the database's files.
     async fn forget_deleted(&self) -> Result<(), StoreError>;
 
-    /// Whether the database answers.
-    async fn check(&self) -> Result<(), StoreError>;
+    /// Whether the database answers; if not, what to do.
+    async fn check(&self) -> anyhow::Result<()>;
 
     /// Closes the database; what is committed stays.
     async fn close(&self);

@@ -1,5 +1,8 @@
 //! The real engines that tests run on: `deploy/engines/up DIR` starts them.
 
+#[cfg(test)]
+pub(crate) mod own;
+
 use std::path::PathBuf;
 
 /// The folder of the running engines, if `BLINDTALLY_ENGINES` names one.

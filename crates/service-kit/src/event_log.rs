@@ -18,10 +18,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::{db::OpenError, tls::ClientTls};
+use crate::{
+    db::OpenError,
+    tls::{ClientTls, probe::Trouble},
+};
 
 pub mod contract;
-mod embedded;
+pub(crate) mod embedded;
 #[cfg(feature = "kafka")]
 mod kafka;
 
@@ -86,6 +89,37 @@ pub struct TopicSettings {
     pub retention: TimeDelta,
 }
 
+/// A topic, and what a service does with it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TopicUse {
+    /// The topic.
+    pub topic: String,
+    /// Whether it reads it.
+    pub reads: bool,
+    /// Whether it writes to it.
+    pub writes: bool,
+}
+
+impl TopicUse {
+    /// It reads the topic.
+    pub fn read(topic: impl Into<String>) -> Self {
+        Self {
+            topic: topic.into(),
+            reads: true,
+            writes: false,
+        }
+    }
+
+    /// It writes to the topic.
+    pub fn write(topic: impl Into<String>) -> Self {
+        Self {
+            topic: topic.into(),
+            reads: false,
+            writes: true,
+        }
+    }
+}
+
 /// Names one line of publications, which has one position and one writer at a time.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PublisherId {
@@ -104,6 +138,9 @@ impl fmt::Display for PublisherId {
 /// Why the event log did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// No broker can be reached.
+    #[error("the event log cannot be reached: {0}")]
+    Connection(#[from] Trouble),
     /// The engine failed. The text is for the log, never for a client.
     #[error("the event log failed")]
     Engine(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -117,6 +154,17 @@ pub enum Error {
         expected: u64,
         /// Where the records begin.
         found: u64,
+    },
+    /// The cluster does not let us.
+    #[error(
+        "the event log does not let us {what} {name}, or it is not there: have it made and allowed, \
+         as deploy/engines/access.txt does"
+    )]
+    NotAllowed {
+        /// What we wanted to do.
+        what: &'static str,
+        /// What it is called.
+        name: String,
     },
     /// The database of the embedded log cannot be opened.
     #[error(transparent)]
@@ -148,7 +196,10 @@ pub enum Error {
         wanted: u32,
     },
     /// There is no such topic, or it may not be read.
-    #[error("there is no topic {0}, or this principal may not see it")]
+    #[error(
+        "the event log has no topic {0}, or does not let us see it: have it made and allowed, \
+         as deploy/engines/access.txt does"
+    )]
     UnknownTopic(String),
     /// This program was built without the engine.
     #[error("this program was built without Kafka: build it with the feature `kafka`")]
@@ -211,6 +262,13 @@ pub trait EventLog: fmt::Debug + Send + Sync {
 
     /// Tells this log from one that was made anew in its place: positions are good for one log only.
     async fn identity(&self) -> Result<String>;
+
+    /// Whether the log can be used now: it answers, has these topics, and lets us do with them what we do. Answers
+    /// within the time of a check of readiness.
+    async fn check(&self, uses: &[TopicUse]) -> Result<()>;
+
+    /// The position of the publisher `id`, as [`Publisher::position`], without shutting anybody out.
+    async fn position(&self, id: &PublisherId) -> Result<Option<u64>>;
 
     /// Lets go of the log: its files then belong to whoever wants to copy or replace them.
     async fn close(&self);

@@ -9,6 +9,7 @@
 //! | Where does heavy arithmetic run? | [`crypto`] |
 //! | What is written and counted? | [`telemetry`] |
 //! | Where are things kept, and how do they reach other services? | [`db`], [`outbox`], [`event_log`], [`lease`] |
+//! | Is all there that a service needs? | [`doctor`] |
 //! | Where can a test make it fail? | [`fault`] |
 //!
 //! # What this crate must never do
@@ -20,6 +21,7 @@ pub mod bearer;
 pub mod config;
 pub mod crypto;
 pub mod db;
+pub mod doctor;
 #[cfg(any(feature = "kafka", feature = "postgres"))]
 pub mod engines;
 pub mod event_log;

@@ -40,7 +40,7 @@ pub use generation::{lease_alone, new_generation};
 pub use job::{RelayHealth, RelayJob};
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresOutbox;
-pub use relay::{Ran, Relay, RelayError, RelayParts, Stop};
+pub use relay::{Ran, Relay, RelayError, RelayParts, Stop, compare};
 pub use row::{ROW_ID_BYTES, Row, Stamp, as_it_stands};
 pub use schedule::Schedule;
 pub use sqlite::SqliteOutbox;

@@ -83,6 +83,13 @@ fn recorder() -> Option<&'static PrometheusHandle> {
 pub(crate) struct MetricsPage(Mutex<Option<(Instant, String)>>);
 
 impl MetricsPage {
+    /// Whether the next look shows new values.
+    pub(crate) fn is_due(&self) -> bool {
+        let page = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        page.as_ref()
+            .is_none_or(|(made, _)| made.elapsed() >= METRICS_INTERVAL)
+    }
+
     /// The page, in Prometheus's text format.
     pub(crate) fn text(&self) -> String {
         let mut page = self.0.lock().unwrap_or_else(PoisonError::into_inner);

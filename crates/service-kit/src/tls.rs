@@ -3,6 +3,7 @@
 //! A resumed session would tell a server that two connections come from one client.
 
 mod client;
+pub mod probe;
 mod server;
 
 use std::{
@@ -10,6 +11,7 @@ use std::{
     sync::Arc,
 };
 
+use chrono::{DateTime, Utc};
 pub use client::{ClientTls, client_config, http_client, probe_client};
 use rustls::{RootCertStore, crypto::CryptoProvider};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
@@ -67,6 +69,40 @@ fn roots(file: &Path) -> Result<RootCertStore, TlsError> {
 
 fn refused(error: impl std::fmt::Display) -> TlsError {
     TlsError::Refused(error.to_string())
+}
+
+/// When a certificate is good.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Validity {
+    /// Its first moment.
+    pub from: DateTime<Utc>,
+    /// Its last one.
+    pub until: DateTime<Utc>,
+}
+
+impl Validity {
+    /// Whether it is good at `time`.
+    pub fn holds_at(&self, time: DateTime<Utc>) -> bool {
+        self.from <= time && time <= self.until
+    }
+}
+
+/// When the first certificate in a PEM file is good: the owner's own, before what leads from it to the root.
+pub fn validity(file: &Path) -> Result<Validity, TlsError> {
+    let found = certificates(file)?;
+    let found = found.first().and_then(validity_of);
+    found.ok_or_else(|| refused(format!("{} holds no X.509 certificate", file.display())))
+}
+
+fn validity_of(certificate: &CertificateDer<'_>) -> Option<Validity> {
+    use x509_parser::prelude::{FromDer as _, X509Certificate};
+    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+    let time = |time: x509_parser::time::ASN1Time| DateTime::from_timestamp(time.timestamp(), 0);
+    let validity = certificate.validity();
+    Some(Validity {
+        from: time(validity.not_before)?,
+        until: time(validity.not_after)?,
+    })
 }
 
 /// The DNS names that a certificate is for.

@@ -109,11 +109,15 @@ pub struct ChallengeBypass {
 impl Config {
     /// Opens the log of the topics.
     pub async fn open_log(&self) -> event_log::Result<Arc<dyn event_log::EventLog>> {
-        let access = event_log::Access {
+        event_log::open(&self.event_log.url, &self.log_access()).await
+    }
+
+    /// As whom the log is asked.
+    pub fn log_access(&self) -> event_log::Access {
+        event_log::Access {
             tls: self.event_log.tls.clone(),
             prefix: format!("{}.{}", self.environment, crate::NAME),
-        };
-        event_log::open(&self.event_log.url, &access).await
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use messages::{
 use service_kit::db::NoEngine;
 use service_kit::{
     db::{self, Engine},
+    doctor::DatabaseOf,
     event_log::{Offset, Partition},
     lease::{Claim, Lease},
     outbox::Outbox,
@@ -44,6 +45,16 @@ pub async fn open(url: &str) -> anyhow::Result<Arc<dyn Store>> {
         Engine::Postgres => return Err(NoEngine::NotBuilt.into()),
         Engine::Sqlite => Arc::new(SqliteStore::open(url).await?),
     })
+}
+
+/// The database at `url`, for whoever only looks at it.
+pub(crate) fn database_of<'a>(what: &'a str, url: &'a str) -> DatabaseOf<'a> {
+    DatabaseOf {
+        what,
+        url,
+        sqlite: &SQLITE,
+        postgres: &POSTGRES,
+    }
 }
 
 /// Brings the tables at `url` up to date; in PostgreSQL, `url` is that of the role which owns them.
@@ -307,7 +318,7 @@ pub struct Restatement {
 #[async_trait]
 pub trait Reports: Send + Sync {
     /// Whether the database answers.
-    async fn ping(&self) -> Result<()>;
+    async fn check(&self) -> anyhow::Result<()>;
 
     /// Lets go of the database: its files then belong to whoever wants to copy or replace them.
     async fn close(&self);

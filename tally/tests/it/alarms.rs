@@ -35,6 +35,6 @@ async fn a_log_that_disagrees_with_the_database_raises_an_alarm() {
     app.run(Rules::default()).await;
     app.settle().await;
 
-    let alarm = metric(&app, r#"blindtally_alarm{name="event-log"}"#).await;
+    let alarm = metric(&app, r#"blindtally_alarm{name="reading"}"#).await;
     assert_eq!(alarm, Some(1));
 }

@@ -207,3 +207,28 @@ async fn a_build_without_postgresql_says_what_it_lacks() {
         text(&refused)
     );
 }
+
+#[tokio::test]
+async fn the_doctor_ends_with_1_where_something_is_wrong_and_says_it_to_programs_too() {
+    let app = closed().await;
+    let well = run(&app, &["doctor"]);
+    assert!(well.status.success(), "{}", text(&well));
+    assert!(text(&well).contains("right  outbox"), "{}", text(&well));
+    assert!(!text(&well).contains('\u{1b}'), "colours in a pipe");
+
+    std::fs::remove_file(app.path("head.key")).unwrap();
+    let ill = run(&app, &["doctor", "--json"]);
+
+    assert_eq!(ill.status.code(), Some(1), "{}", text(&ill));
+    let said: serde_json::Value = serde_json::from_slice(&ill.stdout).unwrap();
+    assert_eq!(said["right"], false);
+    let findings = said["findings"].as_array().unwrap();
+    let wrong: Vec<_> = findings
+        .iter()
+        .filter(|one| one["right"] == false)
+        .collect();
+    assert_eq!(wrong.len(), 1, "{said}");
+    assert_eq!(wrong[0]["what"], "secret: head key");
+    let help = run(&app, &["--help"]);
+    assert!(text(&help).contains("doctor"), "{}", text(&help));
+}

@@ -220,9 +220,8 @@ impl Store for TableStore {
         Ok(self.db.forget_deleted().await?)
     }
 
-    async fn check(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT 1").execute(self.db.readers()).await?;
-        Ok(())
+    async fn check(&self) -> anyhow::Result<()> {
+        Ok(self.db.check().await?)
     }
 
     async fn close(&self) {

@@ -9,14 +9,21 @@
 //! Tables are made by the role that owns them ([`migrate`]); a service connects as a role that may
 //! only read and write rows.
 
-use std::{future::Future, str::FromStr as _, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use sqlx::{
     Connection as _, PgPool, Row as _,
     migrate::{MigrateError, Migrator},
-    postgres::{PgConnectOptions, PgPoolOptions, PgSslMode},
+    postgres::{PgConnectOptions, PgPoolOptions},
     types::BigDecimal,
 };
+use tokio::time::{Instant, sleep, timeout};
+
+mod server;
+
+pub use server::Server;
+
+use crate::tls::probe::Trouble;
 
 // What statements that are written for both engines call their engine's.
 pub use self::{Postgres as Database, PostgresError as OpenError};
@@ -37,6 +44,16 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(12);
 /// How long a connection that is given back may take to answer. One whose server is gone without a word would keep its
 /// place in the pool for ever.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a check waits for a connection of the pool, and then for one of its own: together less than the 3 s that a
+/// check of readiness gets.
+const CHECK_TIMEOUT: Duration = Duration::from_millis(1_200);
+
+/// How soon a server that is not there yet is looked for again, when a service starts.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
+/// Which migrations were made.
+const APPLIED: &str =
+    "SELECT version, checksum FROM _sqlx_migrations WHERE success ORDER BY version";
 
 /// What every connection is set to. A statement or a wait for a lock ends before the handler's 15 s do;
 /// whoever stops in mid-transaction does not keep the writers' lock for long.
@@ -57,31 +74,78 @@ const WRITERS_LOCK: &str = "SELECT pg_advisory_xact_lock(0)";
 /// Everything in such a transaction sees one state of the database.
 const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
+/// The migrations of a schema, by version and checksum.
+pub(crate) type Migrations = Vec<(i64, Vec<u8>)>;
+
 /// An open database whose schema is the one this program knows.
 #[derive(Clone, Debug)]
 pub struct Postgres {
     writers: PgPool,
     readers: PgPool,
+    server: Server,
+    wanted: Arc<Migrations>,
 }
 
-/// Why a PostgreSQL database could not be opened or brought up to date.
+/// Why a PostgreSQL database could not be opened or brought up to date, and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum PostgresError {
-    /// The server cannot be reached, or refuses.
-    #[error("the database cannot be reached")]
-    Connect(#[source] sqlx::Error),
+    /// The server cannot be reached.
+    #[error("the database cannot be reached: {0}")]
+    Connection(#[from] Trouble),
+    /// The server has no more connections.
+    #[error("{address} has no connection left: raise max_connections there, or end other clients")]
+    Full {
+        /// `host:port`.
+        address: String,
+    },
     /// The schema could not be brought to what this program knows.
     #[error("the schema does not fit this program")]
     Migrate(#[source] MigrateError),
-    /// The schema is older than this program, or altered.
+    /// The server has other databases.
+    #[error("{address} has no database {database}: make it, as deploy/engines/databases does")]
+    NoDatabase {
+        /// `host:port`.
+        address: String,
+        /// What it is called.
+        database: String,
+    },
+    /// The server lets the role in nowhere, or not from here.
     #[error(
-        "the schema is at version {found:?} and this program needs {wanted:?}: run `migrate` as the owner's role"
+        "{address} does not let the role {role} into the database {database}: allow it in pg_hba.conf, \
+         and GRANT CONNECT as deploy/engines/databases does"
     )]
+    NotLetIn {
+        /// `host:port`.
+        address: String,
+        /// As whom we came.
+        role: String,
+        /// Where to.
+        database: String,
+    },
+    /// The password is wrong.
+    #[error("{address} refuses the password of the role {role}: correct it in the database's URL")]
+    Password {
+        /// `host:port`.
+        address: String,
+        /// As whom we came.
+        role: String,
+    },
+    /// The database failed.
+    #[error("the database failed")]
+    Failed(#[from] sqlx::Error),
+    /// The schema is older or newer than this program, or altered.
+    #[error("{}", mismatch(*.found, *.wanted))]
     Schema {
         /// The newest version in the database.
         found: Option<i64>,
         /// The newest version that the program knows.
         wanted: Option<i64>,
+    },
+    /// The server starts, recovers or stops.
+    #[error("{address} starts or stops at the moment: wait, or see its log")]
+    Starting {
+        /// `host:port`.
+        address: String,
     },
     /// The connection would not be checked.
     #[error("the database URL must say sslmode=verify-full and sslrootcert=FILE")]
@@ -93,36 +157,75 @@ pub enum PostgresError {
     Url,
 }
 
+impl PostgresError {
+    /// Whether it may be over in a moment, without anybody's doing.
+    fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Self::Connection(Trouble::Unreachable { .. })
+                | Self::Full { .. }
+                | Self::Starting { .. }
+        )
+    }
+}
+
+fn mismatch(found: Option<i64>, wanted: Option<i64>) -> String {
+    let wanted = wanted.map_or_else(|| "none".to_owned(), |wanted| wanted.to_string());
+    match found {
+        None => format!(
+            "the database has no tables and this program needs version {wanted} of them: run `migrate`, \
+             which connects as the role of owner_url"
+        ),
+        Some(found) => format!(
+            "the tables are of version {found} and this program knows {wanted}: run the `migrate` of this \
+             program if they are older or altered, or run the program that made them"
+        ),
+    }
+}
+
 impl Postgres {
     /// Connects to the database at `url`, whose schema must be the one of `migrator`.
+    ///
+    /// A server that is not there yet is waited for a little.
     pub async fn open(url: &str, migrator: &Migrator) -> Result<Self, PostgresError> {
-        let options = settle(url)?;
+        let server = Server::of(url)?;
+        let wanted = migrator
+            .iter()
+            .map(|migration| (migration.version, migration.checksum.to_vec()))
+            .collect();
+        let options = server.options.clone();
         let reading = options
             .clone()
             .options([("default_transaction_read_only", "on")]);
-        // On the heap: connecting takes kilobytes of state, which whatever opens a store would carry along.
-        let readers = Box::pin(connect(reading, READERS_MAX)).await?;
-        let applied = sqlx::query(
-            "SELECT version, checksum FROM _sqlx_migrations WHERE success ORDER BY version",
-        )
-        .fetch_all(&readers)
-        .await;
-        let rows = match applied {
-            Err(error) if is_missing_table(&error) => Vec::new(),
-            applied => applied.map_err(PostgresError::Connect)?,
+        let db = Self {
+            writers: pool(options, WRITERS_MAX),
+            readers: pool(reading, READERS_MAX),
+            server,
+            wanted: Arc::new(wanted),
         };
-        let found: Vec<(i64, Vec<u8>)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-        let wanted = migrator
-            .iter()
-            .map(|migration| (migration.version, migration.checksum.to_vec()));
-        if !wanted.eq(found.iter().cloned()) {
-            return Err(PostgresError::Schema {
-                found: found.last().map(|(version, _)| *version),
-                wanted: migrator.iter().last().map(|migration| migration.version),
-            });
+        let end = Instant::now() + ACQUIRE_TIMEOUT;
+        loop {
+            match db.look(ACQUIRE_TIMEOUT).await {
+                Err(error) if error.may_pass() && Instant::now() < end => sleep(LOOK_AGAIN).await,
+                looked => return looked.map(|()| db),
+            }
         }
-        let writers = Box::pin(connect(options, WRITERS_MAX)).await?;
-        Ok(Self { writers, readers })
+    }
+
+    /// Whether the database answers now, with the schema that this program knows.
+    pub async fn check(&self) -> Result<(), PostgresError> {
+        let applied = sqlx::query(APPLIED).fetch_all(&self.readers);
+        match timeout(CHECK_TIMEOUT, applied).await {
+            Ok(Ok(rows)) => compare(&rows, &self.wanted),
+            // A pool says that its time was over, whatever the reason.
+            Ok(Err(_)) | Err(_) => self.look(CHECK_TIMEOUT).await,
+        }
+    }
+
+    /// Looks at the schema, over a connection of its own.
+    async fn look(&self, within: Duration) -> Result<(), PostgresError> {
+        let mut connection = self.server.connect(within).await?;
+        fits(&mut connection, &self.wanted).await
     }
 
     /// Begins the transaction of a change. It waits for the one before it.
@@ -166,18 +269,43 @@ impl Postgres {
     }
 }
 
+/// Whether the schema has the migrations that are `wanted`, and no others.
+pub(crate) async fn fits(
+    connection: &mut Connection,
+    wanted: &Migrations,
+) -> Result<(), PostgresError> {
+    match sqlx::query(APPLIED).fetch_all(connection).await {
+        Err(error) if is_missing_table(&error) => compare(&[], wanted),
+        rows => compare(&rows?, wanted),
+    }
+}
+
+fn compare(rows: &[Row], wanted: &Migrations) -> Result<(), PostgresError> {
+    let found: Migrations = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    if found == *wanted {
+        return Ok(());
+    }
+    Err(PostgresError::Schema {
+        found: found.last().map(|(version, _)| *version),
+        wanted: wanted.last().map(|(version, _)| *version),
+    })
+}
+
 /// Brings the schema of the database at `url` up to date, as the role that owns it.
 ///
 /// A schema that this program does not know, because a newer one was here or because a migration
 /// was altered afterwards, is refused: guessing could lose data.
 pub async fn migrate(url: &str, migrator: &Migrator) -> Result<(), PostgresError> {
-    let pool = connect(settle(url)?, 1).await?;
+    let server = Server::of(url)?;
+    let mut connection = server.connect(ACQUIRE_TIMEOUT).await?;
     // A migration may take longer than a request.
     sqlx::query("SET statement_timeout = 0")
-        .execute(&pool)
+        .execute(&mut connection)
+        .await?;
+    migrator
+        .run(&mut connection)
         .await
-        .map_err(PostgresError::Connect)?;
-    migrator.run(&pool).await.map_err(PostgresError::Migrate)
+        .map_err(PostgresError::Migrate)
 }
 
 /// Nothing was migrated here.
@@ -198,19 +326,8 @@ async fn finish(
     begun.map_err(|_| sqlx::Error::WorkerCrashed)?
 }
 
-/// What the connections to `url` have to be.
-fn settle(url: &str) -> Result<PgConnectOptions, PostgresError> {
-    if !url.starts_with("postgres://") {
-        return Err(PostgresError::Url);
-    }
-    let options = PgConnectOptions::from_str(url).map_err(|_| PostgresError::Url)?;
-    if !matches!(options.get_ssl_mode(), PgSslMode::VerifyFull) {
-        return Err(PostgresError::Unverified);
-    }
-    Ok(options.application_name("blindtally").options(SETTINGS))
-}
-
-async fn connect(options: PgConnectOptions, connections_max: u32) -> Result<PgPool, PostgresError> {
+/// The connections with these options, made when they are needed.
+fn pool(options: PgConnectOptions, connections_max: u32) -> PgPool {
     PgPoolOptions::new()
         .max_connections(connections_max)
         .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -221,9 +338,7 @@ async fn connect(options: PgConnectOptions, connections_max: u32) -> Result<PgPo
                 Ok(true)
             })
         })
-        .connect_with(options)
-        .await
-        .map_err(PostgresError::Connect)
+        .connect_lazy_with(options)
 }
 
 /// A number of base units as a column `NUMERIC(38,0)` takes it.

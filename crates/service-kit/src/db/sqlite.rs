@@ -123,6 +123,17 @@ impl Sqlite {
         })
     }
 
+    /// Whether the file can be read now.
+    pub async fn check(&self) -> Result<(), OpenError> {
+        let read = sqlx::query("SELECT count(*) FROM _sqlx_migrations")
+            .execute(&self.readers)
+            .await;
+        read.map(drop).map_err(|source| OpenError::File {
+            path: self.path.clone(),
+            source,
+        })
+    }
+
     /// Begins the transaction of a change. It holds the one place for a writer until it ends.
     pub async fn begin(&self) -> sqlx::Result<SqliteTransaction> {
         self.writer.begin_with("BEGIN IMMEDIATE").await

@@ -29,6 +29,7 @@ macro_rules! event_log_contract_cases {
             a_batch_begins_where_reading_started
             a_gap_is_refused_and_writes_nothing
             a_missing_topic_is_an_error
+            a_position_is_read_without_shutting_anybody_out
             a_position_outside_the_log_is_refused
             a_publisher_opened_again_goes_on_where_the_last_stopped
             a_publisher_opened_again_shuts_out_the_older_one
@@ -67,6 +68,24 @@ mod cases {
         assert_eq!(publisher.position().await.expect("answers"), None);
         publisher.publish(0, &[]).await.expect("sets the position");
         assert_eq!(publisher.position().await.expect("answers"), Some(0));
+    }
+
+    pub async fn a_position_is_read_without_shutting_anybody_out(engine: &dyn Engine) {
+        let log = opened(engine).await;
+        let id = id(engine, 1);
+        assert_eq!(log.position(&id).await.expect("answers"), None);
+        let mut publisher = log.publisher(&id).await.expect("opens");
+        publisher
+            .publish(0, &records(engine, 0..10))
+            .await
+            .expect("publishes");
+
+        assert_eq!(log.position(&id).await.expect("answers"), Some(10));
+
+        publisher
+            .publish(10, &records(engine, 10..11))
+            .await
+            .expect("it is not shut out");
     }
 
     pub async fn a_publisher_opened_again_goes_on_where_the_last_stopped(engine: &dyn Engine) {

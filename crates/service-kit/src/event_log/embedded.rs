@@ -8,14 +8,14 @@ use sqlx::{Row as _, SqliteConnection, migrate::Migrator};
 
 use super::{
     Appender, Consumer, Error, EventLog, NewRecord, Offset, Partition, Publisher, PublisherId,
-    Result, TopicSettings, partition_of,
+    Result, TopicSettings, TopicUse, partition_of,
 };
 use crate::db::Sqlite;
 
 mod reader;
 mod writer;
 
-static MIGRATOR: Migrator = sqlx::migrate!("../../migrations/event-log/sqlite");
+pub(crate) static MIGRATOR: Migrator = sqlx::migrate!("../../migrations/event-log/sqlite");
 
 /// The embedded log. Several processes may have the same file open.
 #[derive(Clone, Debug)]
@@ -98,6 +98,23 @@ impl EventLog for EmbeddedLog {
             .fetch_one(self.db.readers())
             .await?;
         Ok(hex::encode(row.get::<Vec<u8>, _>(0)))
+    }
+
+    async fn check(&self, uses: &[TopicUse]) -> Result<()> {
+        let mut tx = self.db.begin_read().await?;
+        // What it only reads may be missing as long as its writer, who makes it, was never started.
+        for one in uses.iter().filter(|one| one.writes) {
+            let _count = partitions(&mut tx, &one.topic).await?;
+        }
+        Ok(())
+    }
+
+    async fn position(&self, id: &PublisherId) -> Result<Option<u64>> {
+        let row = sqlx::query("SELECT next_position FROM publisher WHERE name = ?1")
+            .bind(id.to_string())
+            .fetch_optional(self.db.readers())
+            .await?;
+        Ok(row.and_then(|row| row.get::<Option<i64>, _>(0)).map(loaded))
     }
 
     async fn retire(&self, now: DateTime<Utc>) -> Result<u64> {

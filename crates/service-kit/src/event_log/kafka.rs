@@ -9,7 +9,7 @@
 //! The topic of the positions stays empty: any number may be committed as an offset. librdkafka's calls
 //! block, so each runs on a thread for blocking work. A client that failed is dropped and made anew
 //! by the caller, whatever the error was: retrying single calls of a transaction can commit records without
-//! their position.
+//! their position. What a failure means to an operator is asked by [`metadata`], not read from librdkafka.
 
 use std::{
     fmt,
@@ -29,9 +29,10 @@ use rdkafka::{
 
 use super::{
     Access, Appender, Consumer, Error, EventLog, Offset, Partition, Publisher, PublisherId, Result,
-    TopicSettings,
+    TopicSettings, TopicUse,
 };
 mod context;
+mod metadata;
 mod reader;
 mod writer;
 
@@ -75,8 +76,8 @@ impl KafkaLog {
         call: impl FnOnce(&BaseConsumer<Context>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let asker = self.asker()?;
-        let answer = blocking(move || call(&asker)).await;
-        if matches!(answer, Err(Error::Engine(_))) {
+        let answer = self.cluster.blocking(move || call(&asker)).await;
+        if matches!(answer, Err(Error::Connection(_) | Error::Engine(_))) {
             *self.lock() = None;
         }
         answer
@@ -90,6 +91,11 @@ impl KafkaLog {
         let new = Arc::new(self.cluster.consumer()?);
         *asker = Some(Arc::clone(&new));
         Ok(new)
+    }
+
+    /// What the publisher `id` is called in Kafka: its transactional id, and the group of its position.
+    fn name_of(&self, id: &PublisherId) -> String {
+        format!("{}.{id}", self.cluster.access.prefix)
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Arc<BaseConsumer<Context>>>> {
@@ -119,6 +125,21 @@ impl Cluster {
                 .set("ssl.key.location", tls.key_file.to_string_lossy());
         }
         config
+    }
+
+    /// Runs a call of librdkafka, which blocks. Where it fails, the cluster is asked for the reason.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        call: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let called = tokio::task::spawn_blocking(call).await;
+        let failed = match called {
+            Ok(Err(Error::Engine(failed))) => failed,
+            Ok(answer) => return answer,
+            Err(panicked) => Box::new(panicked),
+        };
+        metadata::check(self, &[]).await?;
+        Err(Error::Engine(failed))
     }
 
     /// A client that reads what is committed, from positions that are given to it.
@@ -154,14 +175,13 @@ impl EventLog for KafkaLog {
     }
 
     async fn publisher(&self, id: &PublisherId) -> Result<Box<dyn Publisher>> {
-        let cluster = self.cluster.clone();
-        let name = format!("{}.{id}", cluster.access.prefix);
-        let publisher = blocking(move || writer::KafkaPublisher::open(&cluster, &name)).await?;
-        Ok(Box::new(publisher))
+        let (cluster, name) = (self.cluster.clone(), self.name_of(id));
+        let open = move || writer::KafkaPublisher::open(cluster, &name);
+        Ok(Box::new(self.cluster.blocking(open).await?))
     }
 
     async fn appender(&self) -> Result<Box<dyn Appender>> {
-        Ok(Box::new(writer::KafkaAppender::open(&self.cluster)?))
+        Ok(Box::new(writer::KafkaAppender::open(self.cluster.clone())?))
     }
 
     async fn consumer(
@@ -170,8 +190,8 @@ impl EventLog for KafkaLog {
         from: Vec<(Partition, Offset)>,
     ) -> Result<Box<dyn Consumer>> {
         let (cluster, topic) = (self.cluster.clone(), topic.to_owned());
-        let consumer = blocking(move || reader::KafkaConsumer::open(&cluster, topic, from)).await?;
-        Ok(Box::new(consumer))
+        let open = move || reader::KafkaConsumer::open(cluster, topic, from);
+        Ok(Box::new(self.cluster.blocking(open).await?))
     }
 
     async fn partitions(&self, topic: &str) -> Result<u32> {
@@ -196,21 +216,24 @@ impl EventLog for KafkaLog {
         .await
     }
 
+    async fn check(&self, uses: &[TopicUse]) -> Result<()> {
+        metadata::check(&self.cluster, uses).await
+    }
+
+    async fn position(&self, id: &PublisherId) -> Result<Option<u64>> {
+        // Without permission for groups, librdkafka would wait out its time in silence.
+        metadata::check(&self.cluster, &[]).await?;
+        let (cluster, name) = (self.cluster.clone(), self.name_of(id));
+        let look = move || writer::Positions::open(&cluster, &name)?.position();
+        self.cluster.blocking(look).await
+    }
+
     async fn close(&self) {}
 
     /// Kafka drops old records itself.
     async fn retire(&self, _now: DateTime<Utc>) -> Result<u64> {
         Ok(0)
     }
-}
-
-/// Runs a call of librdkafka, which blocks.
-async fn blocking<T: Send + 'static>(
-    call: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    tokio::task::spawn_blocking(call)
-        .await
-        .map_err(|error| Error::Engine(Box::new(error)))?
 }
 
 /// How many partitions a topic has. A topic without permission looks like one that is not there,
@@ -267,6 +290,14 @@ fn at(topic: &str, partition: i32, offset: u64) -> Result<TopicPartitionList> {
 fn failed(error: KafkaError, context: Option<&Context>) -> Error {
     match error.rdkafka_error_code() {
         Some(RDKafkaErrorCode::Fenced | RDKafkaErrorCode::InvalidProducerEpoch) => Error::Fenced,
+        Some(RDKafkaErrorCode::GroupAuthorizationFailed) => Error::NotAllowed {
+            what: "use",
+            name: "the groups <environment>.<service>.*".to_owned(),
+        },
+        Some(RDKafkaErrorCode::TransactionalIdAuthorizationFailed) => Error::NotAllowed {
+            what: "use",
+            name: "the transactional ids <environment>.<service>.*".to_owned(),
+        },
         _ => match context.and_then(Context::last_reason) {
             Some(reason) => Error::Engine(format!("{error} ({reason})").into()),
             None => Error::Engine(Box::new(error)),

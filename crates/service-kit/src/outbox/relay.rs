@@ -306,6 +306,35 @@ impl Relay {
     }
 }
 
+/// A relay that runs meanwhile moves both, once in a while.
+const COMPARE_TRIES_MAX: u32 = 5;
+
+/// What is in `outbox`, and how far `log` has it under `name`, without shutting anybody out. An error where they
+/// disagree.
+pub async fn compare(
+    outbox: &dyn Outbox,
+    log: &dyn EventLog,
+    name: &str,
+) -> Result<(OutboxState, u64), RelayError> {
+    let mut state = outbox.state().await?;
+    let mut tries = 1;
+    loop {
+        let id = PublisherId {
+            name: name.to_owned(),
+            generation: state.generation,
+        };
+        let position = log.position(&id).await?;
+        let again = outbox.state().await?;
+        if again == state || tries >= COMPARE_TRIES_MAX {
+            let fresh = position.is_none() && state.counter == 0;
+            let watermark = if fresh { 0 } else { agreed(position, state)? };
+            return Ok((state, watermark));
+        }
+        state = again;
+        tries += 1;
+    }
+}
+
 /// Where log and outbox agree to go on.
 fn agreed(position: Option<u64>, state: OutboxState) -> Result<u64, Stop> {
     let counter = state.counter;

@@ -38,11 +38,19 @@ async fn ready(State(admin): State<Admin>) -> Response {
     if failing.is_empty() {
         return "ready\n".into_response();
     }
-    let text = format!("failing: {}\n", failing.join(", "));
+    let lines: Vec<_> = failing
+        .into_iter()
+        .map(|(name, wrong)| format!("failing: {name}: {wrong}\n"))
+        .collect();
+    let text = lines.concat();
     (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
 }
 
+/// Whoever reads metrics and no readiness sees the same alarms.
 async fn metrics(State(admin): State<Admin>) -> Response {
+    if admin.page.is_due() {
+        let _alarms_are_raised = admin.readiness.failing().await;
+    }
     let kind = (header::CONTENT_TYPE, "text/plain; version=0.0.4");
     ([kind], admin.page.text()).into_response()
 }

@@ -73,8 +73,12 @@ async fn a_service_whose_check_fails_is_alive_and_not_ready() {
     let readiness = Readiness::default().check("database", move || {
         let works = check.load(SeqCst);
         async move {
-            anyhow::ensure!(works, "a secret reason");
-            Ok(())
+            let cause = anyhow::anyhow!("a secret reason");
+            if works {
+                Ok(())
+            } else {
+                Err(cause.context("it is down: start it"))
+            }
         }
     });
     let world = World::with_service(|_| {}, |service| service.readiness(readiness)).await;
@@ -83,7 +87,7 @@ async fn a_service_whose_check_fails_is_alive_and_not_ready() {
     let (status, text) = world.admin("/readyz").await;
     assert_eq!(
         (status.as_u16(), text.as_str()),
-        (503, "failing: database\n")
+        (503, "failing: database: it is down: start it\n")
     );
 
     works.store(true, SeqCst);

@@ -7,6 +7,8 @@
 )]
 
 mod broken;
+mod compose;
+mod doctor;
 mod faults;
 mod flood;
 #[cfg(feature = "engines")]

@@ -20,6 +20,7 @@ use messages::money::Amount;
 use service_kit::db::NoEngine;
 use service_kit::{
     db::{self, Engine},
+    doctor::DatabaseOf,
     outbox::Outbox,
 };
 use sqlx::migrate::Migrator;
@@ -51,6 +52,16 @@ pub async fn open(url: &str) -> anyhow::Result<Arc<dyn OrdersDatabase>> {
         Engine::Postgres => return Err(NoEngine::NotBuilt.into()),
         Engine::Sqlite => Arc::new(SqliteOrders::open(url).await?),
     })
+}
+
+/// The database at `url`, for whoever only looks at it.
+pub(crate) fn database_of<'a>(what: &'a str, url: &'a str) -> DatabaseOf<'a> {
+    DatabaseOf {
+        what,
+        url,
+        sqlite: &SQLITE,
+        postgres: &POSTGRES,
+    }
 }
 
 /// Brings the tables at `url` up to date; in PostgreSQL, `url` is that of the role which owns them.
@@ -355,8 +366,8 @@ pub trait OrdersDatabase: Store + Figures {
     /// The rows that wait to be published.
     fn outbox(&self) -> Arc<dyn Outbox>;
 
-    /// Whether the database answers.
-    async fn check(&self) -> sqlx::Result<()>;
+    /// Whether the database answers; if not, what to do.
+    async fn check(&self) -> anyhow::Result<()>;
 
     /// Closes the database; what is committed stays.
     async fn close(&self);

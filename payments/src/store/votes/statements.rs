@@ -89,11 +89,8 @@ impl VotesDatabase for TableVotes {
         Arc::new(TableOutbox::new(self.db.clone(), Arc::new(stamp)))
     }
 
-    async fn check(&self) -> sqlx::Result<()> {
-        sqlx::query("SELECT 1")
-            .execute(self.db.readers())
-            .await
-            .map(drop)
+    async fn check(&self) -> anyhow::Result<()> {
+        Ok(self.db.check().await?)
     }
 
     async fn close(&self) {

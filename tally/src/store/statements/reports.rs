@@ -25,11 +25,8 @@ use crate::{
 
 #[async_trait]
 impl Reports for TableStore {
-    async fn ping(&self) -> Result<()> {
-        sqlx::query("SELECT one FROM outbox_state")
-            .fetch_one(self.db.readers())
-            .await?;
-        Ok(())
+    async fn check(&self) -> anyhow::Result<()> {
+        Ok(self.db.check().await?)
     }
 
     async fn close(&self) {

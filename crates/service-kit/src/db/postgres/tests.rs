@@ -1,3 +1,5 @@
+mod troubles;
+
 use std::{fs, time::Instant};
 
 use futures_util::FutureExt as _;

@@ -1,9 +1,6 @@
 //! What a client hears from librdkafka beside the answers to its calls.
 
-use std::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::{Mutex, PoisonError};
 
 use rdkafka::{
     ClientContext,
@@ -13,11 +10,11 @@ use rdkafka::{
 };
 
 /// Remembers the last complaint, which names a refused certificate or a broker that is gone while calls
-/// just time out, and counts the records that were not delivered.
+/// just time out, and why a record was not delivered.
 #[derive(Debug, Default)]
 pub(super) struct Context {
     reason: Mutex<Option<String>>,
-    undelivered: AtomicU64,
+    undelivered: Mutex<Option<KafkaError>>,
 }
 
 impl Context {
@@ -29,9 +26,12 @@ impl Context {
             .clone()
     }
 
-    /// How many records were not delivered.
-    pub(super) fn undelivered(&self) -> u64 {
-        self.undelivered.load(Ordering::Acquire)
+    /// Why the first record was not delivered that was not.
+    pub(super) fn undelivered(&self) -> Option<KafkaError> {
+        self.undelivered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -48,8 +48,12 @@ impl ProducerContext for Context {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        if result.is_err() {
-            self.undelivered.fetch_add(1, Ordering::AcqRel);
+        if let Err((error, _record)) = result {
+            let mut first = self
+                .undelivered
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            first.get_or_insert(error.clone());
         }
     }
 }

@@ -16,7 +16,7 @@ use rdkafka::{
     message::BorrowedMessage,
 };
 
-use super::{CALL_TIMEOUT, Cluster, Context, blocking, bounds, failed, signed, stored, unsigned};
+use super::{CALL_TIMEOUT, Cluster, Context, bounds, failed, signed, stored, unsigned};
 use crate::event_log::{
     BATCH_RECORDS_MAX, Batch, Consumer, Error, Offset, Partition, Record, Result, check_position,
 };
@@ -26,11 +26,14 @@ const POLL: Duration = Duration::from_millis(100);
 
 /// A reader. Its state is behind a lock because calls run on threads for blocking work.
 #[derive(Debug)]
-pub(super) struct KafkaConsumer(Arc<Mutex<Reader>>);
+pub(super) struct KafkaConsumer {
+    cluster: Cluster,
+    reader: Arc<Mutex<Reader>>,
+}
 
 impl KafkaConsumer {
     pub(super) fn open(
-        cluster: &Cluster,
+        cluster: Cluster,
         topic: String,
         from: Vec<(Partition, Offset)>,
     ) -> Result<Self> {
@@ -47,19 +50,24 @@ impl KafkaConsumer {
             .into_iter()
             .map(|(partition, position)| (partition, Place::new(position)))
             .collect();
-        Ok(Self(Arc::new(Mutex::new(Reader {
-            client,
-            topic,
-            partitions,
-        }))))
+        Ok(Self {
+            cluster,
+            reader: Arc::new(Mutex::new(Reader {
+                client,
+                topic,
+                partitions,
+            })),
+        })
     }
 }
 
 #[async_trait]
 impl Consumer for KafkaConsumer {
     async fn next(&mut self) -> Result<Option<Batch>> {
-        let reader = Arc::clone(&self.0);
-        blocking(move || reader.lock().unwrap_or_else(PoisonError::into_inner).next()).await
+        let reader = Arc::clone(&self.reader);
+        self.cluster
+            .blocking(move || reader.lock().unwrap_or_else(PoisonError::into_inner).next())
+            .await
     }
 }
 

@@ -1,4 +1,6 @@
-//! The contract suite on a real broker.
+//! The contract suite on a real broker, and what its troubles look like.
+
+mod troubles;
 
 use std::sync::Arc;
 
@@ -19,14 +21,9 @@ struct Kafka {
 
 fn cluster(principal: &str) -> Cluster {
     let engines = engines::folder();
-    let admin = std::fs::read_to_string(engines.join("kafka/admin.properties")).unwrap();
-    let brokers = admin
-        .lines()
-        .find_map(|line| line.strip_prefix("bootstrap.servers="))
-        .unwrap();
     let file = |name: &str| engines.join("certificates").join(name);
     Cluster {
-        brokers: brokers.to_owned(),
+        brokers: brokers(&engines.join("kafka")),
         access: Access {
             tls: ClientTls {
                 ca_file: file("ca.pem"),
@@ -38,9 +35,21 @@ fn cluster(principal: &str) -> Cluster {
     }
 }
 
+/// Where the broker in `folder` listens.
+fn brokers(folder: &std::path::Path) -> String {
+    let admin = std::fs::read_to_string(folder.join("admin.properties")).unwrap();
+    let brokers = admin
+        .lines()
+        .find_map(|line| line.strip_prefix("bootstrap.servers="));
+    brokers.unwrap().to_owned()
+}
+
 impl Kafka {
     async fn new() -> Self {
-        let cluster = cluster("admin");
+        Self::on(cluster("admin")).await
+    }
+
+    async fn on(cluster: Cluster) -> Self {
         let prefix = &cluster.access.prefix;
         let topic = format!("{prefix}.topic");
         let admin: AdminClient<DefaultClientContext> = cluster.client().create().unwrap();

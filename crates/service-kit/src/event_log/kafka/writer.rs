@@ -16,7 +16,7 @@ use rdkafka::{
     producer::{BaseRecord, Producer as _, ThreadedProducer},
 };
 
-use super::{CALL_TIMEOUT, Cluster, Context, at, blocking, failed, partitions, signed, unsigned};
+use super::{CALL_TIMEOUT, Cluster, Context, at, failed, partitions, signed, unsigned};
 use crate::event_log::{Appender, Error, NewRecord, Publisher, Result, partition_of};
 
 /// How often the number of records in flight is looked at. librdkafka's own flush looks each 100 ms.
@@ -28,6 +28,7 @@ const TRANSACTION_TIMEOUT_MS: &str = "60000";
 /// The only writer of its line of publications.
 #[derive(Debug)]
 pub(super) struct KafkaPublisher {
+    cluster: Cluster,
     line: Arc<Line>,
     /// The position that this publisher left: nobody else can have moved it without shutting this one out.
     next: Option<u64>,
@@ -35,30 +36,23 @@ pub(super) struct KafkaPublisher {
 
 impl KafkaPublisher {
     /// Shuts out every older publisher of this name; blocks until its open transaction is aborted.
-    pub(super) fn open(cluster: &Cluster, name: &str) -> Result<Self> {
-        let mut config = writing(cluster);
+    pub(super) fn open(cluster: Cluster, name: &str) -> Result<Self> {
+        let mut config = writing(&cluster);
         config
             .set("transactional.id", name)
             .set("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS);
-        let producer = Writer::open(cluster, &config)?;
+        let producer = Writer::open(&cluster, &config)?;
         // First this: an offset read before could still be moved by the older publisher.
         producer
             .client
             .init_transactions(CALL_TIMEOUT)
             .map_err(|error| producer.failed(error))?;
-        let positions = cluster
-            .client()
-            .set("group.id", name)
-            .set("enable.auto.commit", "false")
-            .set("isolation.level", "read_committed")
-            .create_with_context(Context::default())
-            .map_err(|error| failed(error, None))?;
         let line = Line {
-            topic: format!("{}.positions", cluster.access.prefix),
+            positions: Positions::open(&cluster, name)?,
             producer,
-            positions,
         };
         Ok(Self {
+            cluster,
             line: Arc::new(line),
             next: None,
         })
@@ -69,35 +63,52 @@ impl KafkaPublisher {
 impl Publisher for KafkaPublisher {
     async fn position(&mut self) -> Result<Option<u64>> {
         let line = Arc::clone(&self.line);
-        blocking(move || line.position()).await
+        self.cluster
+            .blocking(move || line.positions.position())
+            .await
     }
 
     async fn publish(&mut self, first: u64, records: &[NewRecord]) -> Result<()> {
         let (line, records) = (Arc::clone(&self.line), records.to_vec());
         // Asked for again after a failure.
         let known = self.next.take();
-        let end = blocking(move || line.publish(known, first, &records)).await?;
+        let publish = move || line.publish(known, first, &records);
+        let end = self.cluster.blocking(publish).await?;
         self.next = Some(end);
         Ok(())
     }
 }
 
-/// One line of publications: what writes its records, and what reads its position.
-struct Line {
+/// Where the position of one line of publications is read.
+pub(super) struct Positions {
     /// Whose offset is the position.
     topic: String,
-    producer: Writer,
-    positions: BaseConsumer<Context>,
+    client: BaseConsumer<Context>,
 }
 
-impl Line {
-    fn position(&self) -> Result<Option<u64>> {
+impl Positions {
+    /// Those of the publisher called `name`.
+    pub(super) fn open(cluster: &Cluster, name: &str) -> Result<Self> {
+        let client = cluster
+            .client()
+            .set("group.id", name)
+            .set("enable.auto.commit", "false")
+            .set("isolation.level", "read_committed")
+            .create_with_context(Context::default())
+            .map_err(|error| failed(error, None))?;
+        Ok(Self {
+            topic: format!("{}.positions", cluster.access.prefix),
+            client,
+        })
+    }
+
+    pub(super) fn position(&self) -> Result<Option<u64>> {
         let mut list = TopicPartitionList::new();
         list.add_partition(&self.topic, 0);
         let found = self
-            .positions
+            .client
             .committed_offsets(list, CALL_TIMEOUT)
-            .map_err(|error| failed(error, Some(self.positions.context())))?;
+            .map_err(|error| failed(error, Some(self.client.context())))?;
         let found = found
             .find_partition(&self.topic, 0)
             .ok_or_else(|| Error::UnknownTopic(self.topic.clone()))?;
@@ -107,11 +118,19 @@ impl Line {
             _ => None,
         })
     }
+}
 
+/// One line of publications: what writes its records, and what reads its position.
+struct Line {
+    producer: Writer,
+    positions: Positions,
+}
+
+impl Line {
     /// Answers the position behind what is published now.
     fn publish(&self, known: Option<u64>, first: u64, records: &[NewRecord]) -> Result<u64> {
         let known = match known {
-            None => self.position()?,
+            None => self.positions.position()?,
             known => known,
         };
         let next = known.unwrap_or(first);
@@ -141,9 +160,10 @@ impl Line {
         let written = self.producer.send(records).and_then(|()| {
             let group = self
                 .positions
+                .client
                 .group_metadata()
                 .ok_or_else(|| Error::Engine("the client has no group".into()))?;
-            Ok((at(&self.topic, 0, end)?, group))
+            Ok((at(&self.positions.topic, 0, end)?, group))
         });
         let (position, group) = match written {
             Ok(ready) => ready,
@@ -164,25 +184,29 @@ impl Line {
 
 /// A writer without a position: what is written is acknowledged by every replica in sync.
 #[derive(Debug)]
-pub(super) struct KafkaAppender(Arc<Writer>);
+pub(super) struct KafkaAppender {
+    cluster: Cluster,
+    writer: Arc<Writer>,
+}
 
 impl KafkaAppender {
-    pub(super) fn open(cluster: &Cluster) -> Result<Self> {
-        let mut config = writing(cluster);
+    pub(super) fn open(cluster: Cluster) -> Result<Self> {
+        let mut config = writing(&cluster);
         config.set("enable.idempotence", "true");
-        Ok(Self(Arc::new(Writer::open(cluster, &config)?)))
+        let writer = Arc::new(Writer::open(&cluster, &config)?);
+        Ok(Self { cluster, writer })
     }
 }
 
 #[async_trait]
 impl Appender for KafkaAppender {
     async fn append(&mut self, records: &[NewRecord]) -> Result<()> {
-        let (writer, records) = (Arc::clone(&self.0), records.to_vec());
-        blocking(move || {
+        let (writer, records) = (Arc::clone(&self.writer), records.to_vec());
+        let append = move || {
             writer.send(&records)?;
             writer.drain()
-        })
-        .await
+        };
+        self.cluster.blocking(append).await
     }
 }
 
@@ -247,12 +271,8 @@ impl Writer {
             }
             thread::sleep(DRAIN_POLL);
         }
-        match self.client.context().undelivered() {
-            0 => Ok(()),
-            count => Err(Error::Engine(
-                format!("{count} records were not acknowledged").into(),
-            )),
-        }
+        let undelivered = self.client.context().undelivered();
+        undelivered.map_or(Ok(()), |error| Err(self.failed(error)))
     }
 
     /// Asked once for each topic: it never changes.
@@ -274,7 +294,7 @@ impl Writer {
 impl fmt::Debug for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Line")
-            .field("topic", &self.topic)
+            .field("topic", &self.positions.topic)
             .finish_non_exhaustive()
     }
 }

@@ -69,14 +69,8 @@ impl OrdersDatabase for TableOrders {
         Arc::new(TablePublications::new(self.db.clone()).outbox())
     }
 
-    async fn check(&self) -> sqlx::Result<()> {
-        let one: i64 = sqlx::query_scalar("SELECT orders FROM unpaid_orders")
-            .fetch_one(self.db.readers())
-            .await?;
-        if one < 0 {
-            return Err(rows::unreadable("unpaid_orders.orders"));
-        }
-        Ok(())
+    async fn check(&self) -> anyhow::Result<()> {
+        Ok(self.db.check().await?)
     }
 
     async fn close(&self) {

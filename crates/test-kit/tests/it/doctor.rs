@@ -1,0 +1,392 @@
+//! `SERVICE doctor`: all is right in a system that runs; in a broken one, what is broken says what to do, and only that.
+
+#[cfg(feature = "engines")]
+mod engines;
+
+use std::{fs, path::Path};
+
+use blindtally::system::{ServiceName, Settings};
+use chrono::TimeDelta;
+use clock::Clock;
+use service_kit::doctor::Report;
+use sqlx::Connection as _;
+use test_kit::World;
+
+/// Nobody listens there.
+const NOWHERE: &str = "127.0.0.1:1";
+
+const PAYMENTS: ServiceName = ServiceName::Payments;
+const CHALLENGE_BYPASS: ServiceName = ServiceName::ChallengeBypass;
+const TALLY: ServiceName = ServiceName::Tally;
+
+/// What the doctor of a service with these settings says, at a time.
+async fn at(clock: &Clock, service: ServiceName, settings: &Settings) -> Report {
+    match service {
+        PAYMENTS => {
+            let config = settings.load(service).unwrap();
+            Box::pin(payments::doctor::examine(&config, clock)).await
+        }
+        CHALLENGE_BYPASS => {
+            let config = settings.load(service).unwrap();
+            Box::pin(challenge_bypass::doctor::examine(&config, clock)).await
+        }
+        TALLY => {
+            let config = settings.load(service).unwrap();
+            Box::pin(tally::doctor::examine(&config, clock)).await
+        }
+        ServiceName::SandboxCustodian => panic!("the sandbox has no doctor"),
+    }
+}
+
+/// What is wrong, by name.
+fn wrong(report: &Report) -> Vec<&str> {
+    let wrong = report.findings().iter().filter(|one| !one.right);
+    wrong.map(|one| one.what.as_str()).collect()
+}
+
+async fn now(service: ServiceName, settings: &Settings) -> Report {
+    at(&Clock::system(), service, settings).await
+}
+
+/// What the service is told, with one setting changed.
+fn with(
+    world: &World,
+    service: ServiceName,
+    name: &str,
+    value: impl std::fmt::Display,
+) -> Settings {
+    let mut settings = world.layout().settings(service);
+    settings.set(name, value);
+    settings
+}
+
+fn setting(settings: &Settings, name: &str) -> String {
+    let found = settings.entries().find(|(found, _)| *found == name);
+    found.unwrap().1.to_owned()
+}
+
+/// Changes something in a database of the system behind the service's back.
+async fn execute(url: &str, sql: &str) {
+    let sql = sqlx::AssertSqlSafe(sql.to_owned());
+    if url.starts_with("sqlite:") {
+        let mut connection = sqlx::SqliteConnection::connect(url).await.unwrap();
+        sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+        return;
+    }
+    #[cfg(feature = "engines")]
+    {
+        let mut connection = sqlx::PgConnection::connect(url).await.unwrap();
+        sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_is_right_in_a_system_that_runs_and_looking_changes_nothing() {
+    let world = World::start().await.unwrap();
+
+    for _twice in 0..2 {
+        for (service, at_least) in [(PAYMENTS, 20), (CHALLENGE_BYPASS, 5), (TALLY, 12)] {
+            let report = now(service, &world.layout().settings(service)).await;
+
+            assert_eq!(
+                wrong(&report),
+                Vec::<&str>::new(),
+                "{}",
+                report.to_text(false)
+            );
+            let count = report.findings().len();
+            assert!(count >= at_least, "{}", report.to_text(false));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn before_the_first_start_everything_is_right_but_what_others_have_to_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let profile = blindtally::system::Profile::demo();
+    let layout = blindtally::system::Layout::open(folder.path(), profile).unwrap();
+
+    let tally = now(TALLY, &layout.settings(TALLY)).await;
+    let payments = now(PAYMENTS, &layout.settings(PAYMENTS)).await;
+
+    assert_eq!(
+        wrong(&tally),
+        Vec::<&str>::new(),
+        "{}",
+        tally.to_text(false)
+    );
+    assert_eq!(
+        wrong(&payments),
+        ["challenge-bypass", "custodian: Uphold", "custodian: Gemini"],
+        "{}",
+        payments.to_text(false)
+    );
+    let files = fs::read_dir(folder.path()).unwrap();
+    let names: Vec<_> = files.map(|file| file.unwrap().file_name()).collect();
+    assert!(
+        names
+            .iter()
+            .all(|name| !name.to_string_lossy().contains(".db")),
+        "{names:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_setting_that_is_wrong_is_told_in_the_line_of_what_it_is_for() {
+    let world = World::start().await.unwrap();
+    let pki = world.layout().pki();
+    let other_key = pki.identity("tally").key.display().to_string();
+    let not_payments = pki.identity("tally");
+    let mut not_let_in = with(
+        &world,
+        PAYMENTS,
+        "challenge_bypass.tls.certificate_file",
+        not_payments.certificate.display(),
+    );
+    not_let_in.set("challenge_bypass.tls.key_file", not_payments.key.display());
+    let nowhere = format!("https://{NOWHERE}/");
+    let other_sealing_key = world.layout().file("other-sealing.key");
+    service_kit::secret::SecretFile::new(&other_sealing_key)
+        .create_key()
+        .unwrap();
+    let change = |service, name, value: &str| (service, with(&world, service, name, value));
+
+    for ((service, settings), what, says) in [
+        (
+            change(PAYMENTS, "secrets.orders_file", "/nowhere"),
+            "secret: orders",
+            "/nowhere",
+        ),
+        (
+            change(PAYMENTS, "secrets.sku_root_files", "[]"),
+            "secret: SKU root",
+            "set secrets",
+        ),
+        (
+            change(PAYMENTS, "http.tls.key_file", &other_key),
+            "listener: certificate",
+            "TLS refuses",
+        ),
+        (
+            change(PAYMENTS, "challenge_bypass.url", &nowhere),
+            "challenge-bypass",
+            "start the server",
+        ),
+        (
+            change(PAYMENTS, "challenge_bypass.tls.ca_file", "/nowhere"),
+            "challenge-bypass: certificate",
+            "/nowhere",
+        ),
+        ((PAYMENTS, not_let_in), "challenge-bypass: access", "refuse"),
+        (
+            change(PAYMENTS, "custodians.uphold.url", &nowhere),
+            "custodian: Uphold",
+            "start the server",
+        ),
+        (
+            change(
+                CHALLENGE_BYPASS,
+                "keys.sealing_key_file",
+                &other_sealing_key.to_string_lossy(),
+            ),
+            "signing keys",
+            "older_sealing_key_files",
+        ),
+        (
+            change(CHALLENGE_BYPASS, "database.url", "mysql://a"),
+            "database",
+            "sqlite:",
+        ),
+        (
+            change(TALLY, "directory.public_keys", "[\"x\"]"),
+            "directory keys",
+            "public half",
+        ),
+        (
+            change(TALLY, "ledger.head_key_file", "/nowhere"),
+            "secret: head key",
+            "/nowhere",
+        ),
+        (
+            change(TALLY, "event_log.url", "nowhere"),
+            "event log",
+            "embedded:",
+        ),
+    ] {
+        let report = now(service, &settings).await;
+        assert_eq!(wrong(&report), [what], "{}", report.to_text(false));
+        let found = report.findings().iter().find(|one| !one.right).unwrap();
+        assert!(found.says.contains(says), "{found:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn certificates_near_their_end_and_clocks_apart_are_told() {
+    let world = World::start().await.unwrap();
+    let settings = world.layout().settings(PAYMENTS);
+    let later = async |days| {
+        let (clock, _) = Clock::simulated(Clock::system().now() + TimeDelta::days(days));
+        at(&clock, PAYMENTS, &settings).await
+    };
+
+    let hundred_years = later(36_500).await;
+    let wrong_then = wrong(&hundred_years);
+    assert!(
+        !wrong_then.contains(&"challenge-bypass: access"),
+        "it is looked on"
+    );
+    for what in [
+        "listener: certificate",
+        "challenge-bypass: certificate",
+        "custodian: Uphold",
+    ] {
+        assert!(
+            wrong_then.contains(&what),
+            "{}",
+            hundred_years.to_text(false)
+        );
+    }
+    if world.engines().is_some() {
+        let tomorrow = later(1).await;
+        assert_eq!(
+            wrong(&tomorrow),
+            ["orders database: clock", "votes database: clock"],
+            "{}",
+            tomorrow.to_text(false)
+        );
+        assert!(
+            wrong_then.contains(&"event log: broker"),
+            "{}",
+            hundred_years.to_text(false)
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tables_of_another_version_and_positions_that_disagree_are_told() {
+    let mut world = World::start().await.unwrap();
+    let settings = world.layout().settings(TALLY);
+    let url = setting(&settings, "database.url");
+    // So that the ledger's first head is published, and the key directory's read.
+    world.run_for(TimeDelta::hours(2)).await;
+    world.stop().await.unwrap();
+
+    // A database from a backup: it gave fewer positions, and a log that lost what was read.
+    execute(
+        &url,
+        "UPDATE outbox_state SET counter = 0; UPDATE consumer_offset SET next_offset = 1000000",
+    )
+    .await;
+    let restored = now(TALLY, &settings).await;
+    let wrong_then = wrong(&restored);
+    assert!(
+        wrong_then.contains(&"outbox"),
+        "{}",
+        restored.to_text(false)
+    );
+    assert!(
+        wrong_then.iter().any(|what| what.starts_with("reading ")),
+        "{}",
+        restored.to_text(false)
+    );
+    assert!(
+        restored.to_text(false).contains("new-generation"),
+        "{}",
+        restored.to_text(false)
+    );
+
+    // Another program altered the tables. In PostgreSQL only their owner could: see below.
+    if world.engines().is_none() {
+        execute(&url, "UPDATE _sqlx_migrations SET checksum = x'00'").await;
+        let altered = now(TALLY, &settings).await;
+        assert_eq!(
+            wrong(&altered),
+            ["database: tables"],
+            "{}",
+            altered.to_text(false)
+        );
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_that_others_can_read_are_told() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = World::start().await.unwrap();
+    let open = |file: &Path| {
+        fs::set_permissions(file, fs::Permissions::from_mode(0o644)).unwrap();
+    };
+    let settings = world.layout().settings(TALLY);
+    open(Path::new(&setting(&settings, "ledger.head_key_file")));
+    let mut expected = vec!["secret: head key"];
+    if world.engines().is_none() {
+        open(&world.layout().file("tally.db"));
+        expected.push("database: file");
+    }
+
+    let report = now(TALLY, &settings).await;
+
+    assert_eq!(wrong(&report), expected, "{}", report.to_text(false));
+    assert!(
+        report.to_text(false).contains("chmod 600"),
+        "{}",
+        report.to_text(false)
+    );
+}
+
+/// What the admin listener of a service answers.
+async fn admin(world: &World, service: ServiceName, path: &str) -> String {
+    let client = service_kit::tls::probe_client(std::time::Duration::from_secs(10)).unwrap();
+    let admin = world.layout().listen(service).admin;
+    let answer = client.get(format!("http://{admin}{path}")).send().await;
+    answer.unwrap().text().await.unwrap()
+}
+
+/// `/readyz` of a service says `says` while it is `broken`, an alarm is raised, and it is ready again once it is
+/// `mended`. Both are statements on the database at `url`.
+async fn is_told_and_over(
+    (world, service): (&World, ServiceName),
+    url: &str,
+    (broken, mended): (&str, &str),
+    (check, says): (&str, &str),
+) {
+    assert_eq!(admin(world, service, "/readyz").await, "ready\n");
+
+    execute(url, broken).await;
+
+    let failing = admin(world, service, "/readyz").await;
+    assert!(
+        failing.starts_with(&format!("failing: {check}: ")),
+        "{failing}"
+    );
+    assert!(failing.contains(says), "{failing}");
+    let metrics = admin(world, service, "/metrics").await;
+    let alarm = format!("blindtally_alarm{{name=\"{check}\"}} 1");
+    assert!(metrics.contains(&alarm), "{metrics}");
+
+    execute(url, mended).await;
+    assert_eq!(admin(world, service, "/readyz").await, "ready\n");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_running_service_says_that_a_topic_is_missing_and_is_ready_again_by_itself() {
+    let world = World::start().await.unwrap();
+    if world.engines().is_some() {
+        // There, only an operator could take it away.
+        return;
+    }
+    let log = format!("sqlite:{}", world.layout().file("event-log.db").display());
+    let broken = "PRAGMA foreign_keys = OFF; UPDATE topic SET name = 'gone' WHERE name LIKE '%.payment.vote'";
+    let vote = world.layout().vote_topic().unwrap();
+    let mended =
+        format!("PRAGMA foreign_keys = OFF; UPDATE topic SET name = '{vote}' WHERE name = 'gone'");
+
+    let says = format!("no topic {vote}");
+    is_told_and_over(
+        (&world, PAYMENTS),
+        &log,
+        (broken, &mended),
+        ("event-log", &says),
+    )
+    .await;
+}

@@ -1,0 +1,225 @@
+//! What is wrong with real engines only: servers, roles, tables of an owner, topics, permissions.
+
+use super::{
+    CHALLENGE_BYPASS, NOWHERE, PAYMENTS, ServiceName, TALLY, World, execute, is_told_and_over, now,
+    setting, with, wrong,
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_running_service_says_that_its_tables_are_newer_and_is_ready_again_by_itself() {
+    let world = World::start().await.unwrap();
+    let url = setting(&world.layout().settings(CHALLENGE_BYPASS), "database.url");
+    let owner = owner(&url, "challenge_bypass");
+    let newer = "UPDATE _sqlx_migrations SET version = version + 99";
+    let mended = "UPDATE _sqlx_migrations SET version = version - 99";
+
+    let says = ("database", "run the program that made them");
+    is_told_and_over((&world, CHALLENGE_BYPASS), &owner, (newer, mended), says).await;
+}
+
+/// The URL of the same database as the role that owns the tables.
+fn owner(url: &str, role: &str) -> String {
+    // Whichever cluster has it.
+    let clusters = std::fs::read_dir(service_kit::engines::folder()).unwrap();
+    let password = clusters
+        .filter_map(|cluster| {
+            let file = cluster
+                .unwrap()
+                .path()
+                .join(format!("{role}_owner.password"));
+            std::fs::read_to_string(file).ok()
+        })
+        .next()
+        .unwrap();
+    let (_, rest) = url.split_once('@').unwrap();
+    format!("postgres://{role}_owner:{}@{rest}", password.trim())
+}
+
+fn schema(url: &str) -> &str {
+    url.rsplit("%5D=").next().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_role_that_may_too_much_or_too_little_and_tables_of_another_version_are_told() {
+    let world = World::start().await.unwrap();
+    let settings = world.layout().settings(CHALLENGE_BYPASS);
+    let url = setting(&settings, "database.url");
+    let (owner, schema) = (owner(&url, "challenge_bypass"), schema(&url).to_owned());
+    for (broken, mended, what, says) in [
+        (
+            "GRANT CREATE ON SCHEMA @ TO challenge_bypass",
+            "REVOKE CREATE ON SCHEMA @ FROM challenge_bypass",
+            "database: role",
+            "may make tables",
+        ),
+        (
+            "GRANT TRUNCATE ON redemptions TO challenge_bypass",
+            "REVOKE TRUNCATE ON redemptions FROM challenge_bypass",
+            "database: role",
+            "may truncate redemptions",
+        ),
+        (
+            "REVOKE INSERT ON redemptions FROM challenge_bypass",
+            "GRANT INSERT ON redemptions TO challenge_bypass",
+            "database: role",
+            "may not insert rows of redemptions",
+        ),
+        (
+            "REVOKE EXECUTE ON FUNCTION drop_redemptions(BIGINT) FROM challenge_bypass",
+            "GRANT EXECUTE ON FUNCTION drop_redemptions(BIGINT) TO challenge_bypass",
+            "database: role",
+            "may not call drop_redemptions",
+        ),
+        (
+            "UPDATE _sqlx_migrations SET version = version + 98",
+            "UPDATE _sqlx_migrations SET version = version - 98",
+            "database: tables",
+            "version 99",
+        ),
+    ] {
+        execute(&owner, &broken.replace('@', &schema)).await;
+        let report = now(CHALLENGE_BYPASS, &settings).await;
+        execute(&owner, &mended.replace('@', &schema)).await;
+
+        assert_eq!(wrong(&report), [what], "{}", report.to_text(false));
+        assert!(
+            report.to_text(false).contains(says),
+            "{}",
+            report.to_text(false)
+        );
+    }
+    let report = now(CHALLENGE_BYPASS, &settings).await;
+    assert!(wrong(&report).is_empty(), "{}", report.to_text(false));
+    // Whoever owns the tables may do anything to them.
+    let as_owner = now(
+        CHALLENGE_BYPASS,
+        &with(&world, CHALLENGE_BYPASS, "database.url", owner),
+    )
+    .await;
+    assert_eq!(
+        wrong(&as_owner),
+        ["database: role"],
+        "{}",
+        as_owner.to_text(false)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_not_there_and_a_wrong_password_are_told() {
+    let world = World::start().await.unwrap();
+    let url = setting(&world.layout().settings(TALLY), "database.url");
+    let (_, place) = url.split_once('@').unwrap();
+    let (address, rest) = place.split_once('/').unwrap();
+    for (broken, what, says) in [
+        (
+            url.replace(address, NOWHERE),
+            "database: server",
+            "start the server",
+        ),
+        (
+            format!("postgres://tally:wrong@{address}/{rest}"),
+            "database: role",
+            "password of the role tally",
+        ),
+        (
+            url.replace("verify-full", "prefer"),
+            "database",
+            "sslmode=verify-full",
+        ),
+    ] {
+        let report = now(TALLY, &with(&world, TALLY, "database.url", broken)).await;
+        assert_eq!(wrong(&report), [what], "{}", report.to_text(false));
+        assert!(
+            report.to_text(false).contains(says),
+            "{}",
+            report.to_text(false)
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn topics_permissions_and_certificates_that_the_brokers_refuse_are_told() {
+    let world = World::start().await.unwrap();
+    let environment = world.engines().unwrap().environment().to_owned();
+    let report = |service: ServiceName, changed: Vec<(&'static str, String)>| {
+        let mut settings = world.layout().settings(service);
+        for (name, value) in changed {
+            settings.set(name, value);
+        }
+        async move { now(service, &settings).await }
+    };
+    let certificates = service_kit::engines::folder().join("certificates");
+    let principal = |name: &str| {
+        let file = |kind: &str| {
+            certificates
+                .join(format!("{name}.{kind}"))
+                .display()
+                .to_string()
+        };
+        vec![
+            ("event_log.tls.certificate_file", file("crt")),
+            ("event_log.tls.key_file", file("key")),
+        ]
+    };
+
+    // Somebody who may read votes and nothing else.
+    let eyeshade = report(PAYMENTS, principal("eyeshade")).await;
+    let topic = |name: &str| format!("topic {environment}.{name}");
+    assert_eq!(
+        wrong(&eyeshade),
+        [
+            "event log: access",
+            &topic("payment.vote"),
+            &topic("payment.funds"),
+            &topic("payment.directory"),
+            &topic("payments.positions"),
+            "event log: publishing",
+            "outbox: votes",
+            "outbox: funds",
+        ],
+        "{}",
+        eyeshade.to_text(false)
+    );
+    assert!(
+        eyeshade.to_text(false).contains("write to the topic"),
+        "{}",
+        eyeshade.to_text(false)
+    );
+
+    // Somebody whom another authority vouches for.
+    let rogue = report(TALLY, principal("rogue")).await;
+    assert_eq!(
+        wrong(&rogue),
+        ["event log: access"],
+        "{}",
+        rogue.to_text(false)
+    );
+    assert!(
+        rogue.to_text(false).contains("refuses our certificate"),
+        "{}",
+        rogue.to_text(false)
+    );
+
+    // Nobody listens.
+    let nowhere = report(TALLY, vec![("event_log.url", format!("kafka:{NOWHERE}"))]).await;
+    assert_eq!(
+        wrong(&nowhere),
+        ["event log: broker"],
+        "{}",
+        nowhere.to_text(false)
+    );
+
+    // An environment whose topics nobody made.
+    let unmade = report(TALLY, vec![("environment", "nowhere".to_owned())]).await;
+    let missing = wrong(&unmade);
+    assert!(
+        missing.contains(&"topic nowhere.payment.vote"),
+        "{}",
+        unmade.to_text(false)
+    );
+    assert!(
+        missing.contains(&"topic nowhere.tally.ledger-head"),
+        "{}",
+        unmade.to_text(false)
+    );
+}
