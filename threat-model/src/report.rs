@@ -138,8 +138,8 @@ fn standing(item: &Item, results: &Results, engines: bool) -> Standing {
         return Standing::Stated;
     }
     let worst = item.named().map(|test| results.verdict(test)).min();
-    let best = item.named().map(|test| results.verdict(test)).max();
-    if item.engines && !engines && best == Some(Verdict::NotRun) {
+    let mut verdicts = item.named().map(|test| results.verdict(test));
+    if item.engines && !engines && verdicts.all(|verdict| verdict == Verdict::NotRun) {
         return Standing::NeedsEngines;
     }
     match (worst, item.pending.is_some()) {
