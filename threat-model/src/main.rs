@@ -24,9 +24,12 @@ struct Options {
     /// Write a page to this file, too.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Read what `cargo test` printed from this file, and run nothing.
+    /// Read what `cargo test` printed from this file, and run nothing. Of several files, all count.
     #[arg(long, value_name = "FILE")]
-    results: Option<PathBuf>,
+    results: Vec<PathBuf>,
+    /// One of the files is from a run on real engines: what needs them must be there, too.
+    #[arg(long, requires = "results")]
+    engines: bool,
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -36,14 +39,12 @@ fn main() -> anyhow::Result<ExitCode> {
     let packages = register.packages();
     let faults = register.faults(&Sources::read(root, &packages)?);
 
-    let results = match &options.results {
-        Some(file) => {
-            let output = fs::read(file).with_context(|| file.display().to_string())?;
-            Results::of(&String::from_utf8_lossy(&output))
-        }
-        None => Results::run(packages.iter().map(String::as_str))?,
+    let results = if options.results.is_empty() {
+        Results::run(packages.iter().map(String::as_str))?
+    } else {
+        Results::of(&read(&options.results)?)
     };
-    let report = Report::new(&register, &results);
+    let report = Report::new(&register, &results, options.engines);
 
     if let Some(file) = &options.html {
         fs::write(file, render::html(&report)).with_context(|| file.display().to_string())?;
@@ -62,4 +63,15 @@ fn main() -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// What the files say, one after the other.
+fn read(files: &[PathBuf]) -> anyhow::Result<String> {
+    let mut all = String::new();
+    for file in files {
+        let output = fs::read(file).with_context(|| file.display().to_string())?;
+        all.push_str(&String::from_utf8_lossy(&output));
+        all.push('\n');
+    }
+    Ok(all)
 }

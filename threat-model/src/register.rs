@@ -35,6 +35,9 @@ pub struct Item {
     pub controls: Vec<String>,
     /// What cannot be tested yet, and which capability that waits for.
     pub pending: Option<String>,
+    /// Whether its tests attack real engines, and so are not there without them.
+    #[serde(default)]
+    pub engines: bool,
 }
 
 /// The sorts of items.

@@ -10,9 +10,10 @@ use crate::{
 };
 
 /// Every standing, in the order of the summary.
-const STANDINGS: [Standing; 7] = [
+const STANDINGS: [Standing; 8] = [
     Standing::Held,
     Standing::HeldInPart,
+    Standing::NeedsEngines,
     Standing::Open,
     Standing::Stated,
     Standing::Broken,

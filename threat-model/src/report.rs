@@ -57,6 +57,8 @@ pub enum Standing {
     HeldInPart,
     /// There is neither a test nor a word about why not.
     Missing,
+    /// None of its tests was run, since there were no engines for them.
+    NeedsEngines,
     /// A test or a control was not run.
     NotRun,
     /// Nothing of it can be tested yet.
@@ -70,7 +72,7 @@ impl Standing {
     pub fn is_in_order(self) -> bool {
         match self {
             Self::Broken | Self::Missing | Self::NotRun => false,
-            Self::Held | Self::HeldInPart | Self::Open | Self::Stated => true,
+            Self::Held | Self::HeldInPart | Self::NeedsEngines | Self::Open | Self::Stated => true,
         }
     }
 
@@ -81,6 +83,7 @@ impl Standing {
             Self::Held => "held",
             Self::HeldInPart => "held, a clause open",
             Self::Missing => "MISSING",
+            Self::NeedsEngines => "needs engines",
             Self::NotRun => "NOT RUN",
             Self::Open => "open",
             Self::Stated => "stated",
@@ -89,9 +92,10 @@ impl Standing {
 }
 
 impl Report {
-    /// Puts items and verdicts together.
-    pub fn new(register: &Register, results: &Results) -> Self {
-        let rows = register.item.iter().map(|item| row(item, results));
+    /// Puts items and verdicts together. Without `engines`, what needs them may be missing.
+    pub fn new(register: &Register, results: &Results, engines: bool) -> Self {
+        let rows = register.item.iter();
+        let rows = rows.map(|item| row(item, results, engines));
         Self {
             rows: rows.collect(),
         }
@@ -109,7 +113,7 @@ impl Report {
     }
 }
 
-fn row(item: &Item, results: &Results) -> Row {
+fn row(item: &Item, results: &Results, engines: bool) -> Row {
     let runs = |tests: &[String]| -> Vec<Run> {
         let run = |test: &String| Run {
             test: test.clone(),
@@ -125,15 +129,19 @@ fn row(item: &Item, results: &Results) -> Row {
         tests: runs(&item.tests),
         controls: runs(&item.controls),
         pending: item.pending.clone(),
-        standing: standing(item, results),
+        standing: standing(item, results, engines),
     }
 }
 
-fn standing(item: &Item, results: &Results) -> Standing {
+fn standing(item: &Item, results: &Results, engines: bool) -> Standing {
     if item.kind == Kind::OutOfScope {
         return Standing::Stated;
     }
     let worst = item.named().map(|test| results.verdict(test)).min();
+    let mut verdicts = item.named().map(|test| results.verdict(test));
+    if item.engines && !engines && verdicts.all(|verdict| verdict == Verdict::NotRun) {
+        return Standing::NeedsEngines;
+    }
     match (worst, item.pending.is_some()) {
         (None, false) => Standing::Missing,
         (None, true) => Standing::Open,
@@ -157,13 +165,32 @@ mod tests {
             tests: tests.iter().map(|test| (*test).to_owned()).collect(),
             controls: Vec::new(),
             pending: pending.map(str::to_owned),
+            engines: false,
         }
+    }
+
+    #[test]
+    fn what_needs_engines_is_not_run_where_there_are_some() {
+        let item = Item {
+            engines: true,
+            ..item(&["a", "b"], None)
+        };
+        let standing = |said, engines| standing(&item, &Results::of(said), engines);
+
+        assert_eq!(standing("", false), Standing::NeedsEngines);
+        assert_eq!(standing("", true), Standing::NotRun);
+        assert_eq!(standing("test a ... ok\n", false), Standing::NotRun);
+        assert_eq!(standing("test a ... FAILED\n", false), Standing::Broken);
+        assert_eq!(
+            standing("test a ... ok\ntest b ... ok\n", true),
+            Standing::Held
+        );
     }
 
     #[test]
     fn an_item_stands_as_its_worst_test_does() {
         let results = Results::of("test a ... ok\ntest b ... FAILED\n");
-        let standing = |tests: &[&str], pending| standing(&item(tests, pending), &results);
+        let standing = |tests: &[&str], pending| standing(&item(tests, pending), &results, true);
 
         assert_eq!(standing(&["a"], None), Standing::Held);
         assert_eq!(standing(&["a"], Some("a clause")), Standing::HeldInPart);
@@ -179,7 +206,9 @@ mod tests {
             item: vec![item(&[], pending)],
         };
 
-        assert!(!Report::new(&register(None), &Results::default()).is_in_order());
-        assert!(Report::new(&register(Some("later")), &Results::default()).is_in_order());
+        let report = |pending| Report::new(&register(pending), &Results::default(), true);
+
+        assert!(!report(None).is_in_order());
+        assert!(report(Some("later")).is_in_order());
     }
 }

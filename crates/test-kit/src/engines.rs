@@ -2,32 +2,19 @@
 //! ways to hurt them.
 
 #[cfg(not(feature = "engines"))]
-use blindtally::system::Engines;
-
-mod files;
+mod absent;
 #[cfg(feature = "engines")]
 mod hurt;
 #[cfg(feature = "engines")]
-mod worlds;
+mod real;
 
-pub(crate) use files::partitions_of;
+#[cfg(not(feature = "engines"))]
+pub use absent::of_a_new_world;
+#[cfg(not(feature = "engines"))]
+pub(crate) use absent::{make_topics_anew, secret_files, segments_of, topics_of};
 #[cfg(feature = "engines")]
 pub use hurt::{Engine, behind_a_proxy, super_user};
 #[cfg(feature = "engines")]
-pub(crate) use worlds::make_topics_anew;
+pub use real::of_a_new_world;
 #[cfg(feature = "engines")]
-pub use worlds::of_a_new_world;
-
-/// What a new world runs on: `None` is files.
-#[cfg(not(feature = "engines"))]
-#[expect(clippy::unused_async, reason = "with engines it waits")]
-pub async fn of_a_new_world() -> anyhow::Result<Option<Engines>> {
-    Ok(None)
-}
-
-/// Deletes the topics of a world, and makes them again.
-#[cfg(not(feature = "engines"))]
-#[expect(clippy::unused_async, reason = "with engines it waits")]
-pub(crate) async fn make_topics_anew(_engines: &Engines) -> anyhow::Result<()> {
-    anyhow::bail!("this build has no Kafka")
-}
+pub(crate) use real::{make_topics_anew, secret_files, segments_of, topics_of};

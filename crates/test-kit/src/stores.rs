@@ -87,9 +87,7 @@ impl Stores {
             values.extend(self.values_of(name).await?);
         }
         let log = self.log().await?;
-        let topics = engines::partitions_of(engines)?.into_iter();
-        let topics: BTreeSet<String> = topics.map(|partition| partition.topic).collect();
-        for topic in topics {
+        for topic in engines::topics_of(engines)? {
             for (partition, record) in records(&*log, &topic).await? {
                 values.extend(stored::values_of_record(&topic, partition, &record));
             }
@@ -106,15 +104,21 @@ impl Stores {
         values.with_context(|| name.to_owned())
     }
 
+    /// The files beside the system with passwords and private keys of the engines.
+    pub fn secret_files(&self) -> anyhow::Result<Vec<PathBuf>> {
+        match self.engines {
+            None => Ok(Vec::new()),
+            Some(_) => engines::secret_files(),
+        }
+    }
+
     /// The bytes of every file of the system but keys and certificates. On engines also a dump of each table, named
     /// `database/table`, and the segments of all topics, named `event-log.db/topic-partition/segment`.
     pub async fn files(&self) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
         let mut files = stored::files_in(&self.dir)?;
         if let Some(engines) = &self.engines {
             files.extend(stored::dumps(self.values().await?));
-            for partition in engines::partitions_of(engines)? {
-                files.extend(partition.segments()?);
-            }
+            files.extend(engines::segments_of(engines)?);
         }
         Ok(files)
     }

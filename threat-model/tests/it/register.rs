@@ -21,6 +21,7 @@ fn item(tests: &[&str], controls: &[&str]) -> Item {
         tests: names(tests),
         controls: names(controls),
         pending: None,
+        engines: false,
     }
 }
 

@@ -13,14 +13,18 @@ use super::{
     world::{VOTES, World},
 };
 
-/// The secrets of the system, as their files have them and as bytes, and the private keys of its certificates.
+/// The secrets of the system, as their files have them and as bytes, the private keys of its certificates, and how it
+/// gets into its engines.
 pub(crate) fn secrets(world: &World) -> Vec<Vec<u8>> {
     let folder = std::fs::read_dir(world.file("pki")).unwrap();
     let mut secrets = Vec::new();
-    for file in folder.map(|entry| entry.unwrap().path()) {
+    let own = folder.map(|entry| entry.unwrap().path());
+    for file in own.chain(world.kit.stores().secret_files().unwrap()) {
         let text = std::fs::read_to_string(&file).unwrap().trim().to_owned();
         if file.extension().is_some_and(|end| end == "secret") {
             secrets.push(BASE64_STANDARD.decode(&text).unwrap_or_default());
+            secrets.push(text.into_bytes());
+        } else if file.extension().is_some_and(|end| end == "password") {
             secrets.push(text.into_bytes());
         } else if text.contains("PRIVATE KEY") {
             let lines = text.lines().filter(|line| !line.starts_with('-'));

@@ -1,0 +1,32 @@
+//! A build without engines: every world is on files.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
+
+use anyhow::bail;
+use blindtally::system::Engines;
+
+/// What a new world runs on: `None` is files.
+#[expect(clippy::unused_async, reason = "with engines it waits")]
+pub async fn of_a_new_world() -> anyhow::Result<Option<Engines>> {
+    Ok(None)
+}
+
+#[expect(clippy::unused_async, reason = "with engines it waits")]
+pub(crate) async fn make_topics_anew(_engines: &Engines) -> anyhow::Result<()> {
+    bail!("this build has no Kafka")
+}
+
+pub(crate) fn topics_of(_engines: &Engines) -> anyhow::Result<BTreeSet<String>> {
+    bail!("this build has no Kafka")
+}
+
+pub(crate) fn segments_of(_engines: &Engines) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
+    bail!("this build has no Kafka")
+}
+
+pub(crate) fn secret_files() -> anyhow::Result<Vec<PathBuf>> {
+    bail!("this build has no engines")
+}

@@ -1,0 +1,132 @@
+//! The engines in the folder that `BLINDTALLY_ENGINES` names.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use blindtally::system::Engines;
+use rdkafka::{
+    ClientConfig,
+    admin::{AdminClient, AdminOptions},
+    client::DefaultClientContext,
+};
+use service_kit::{db::testing::make_schema, engines, tls::ClientTls};
+
+use super::hurt::script;
+
+/// What a new world runs on: `None` is files.
+pub async fn of_a_new_world() -> anyhow::Result<Option<Engines>> {
+    let Some(folder) = engines::named() else {
+        return Ok(None);
+    };
+    let id = uuid::Uuid::new_v4().simple().to_string();
+    let (schema, environment) = (format!("test_{id}"), format!("test-{id}"));
+    for (cluster, database) in [
+        ("registry", "challenge_bypass"),
+        ("main", "payments_orders"),
+        ("main", "tally"),
+        ("votes", "payments_votes"),
+    ] {
+        make_schema(cluster, database, &schema).await;
+    }
+    let engines = Engines::read(&folder.join("engines.toml"))?.apart(&schema, &environment);
+    make_topics(&engines).await?;
+    engines.migrate().await?;
+    Ok(Some(engines))
+}
+
+async fn make_topics(engines: &Engines) -> anyhow::Result<()> {
+    let (folder, environment) = (engines::folder(), engines.environment());
+    let arguments = [folder.as_os_str(), environment.as_ref(), "forever".as_ref()];
+    script("topics", &arguments).await
+}
+
+/// Deletes the topics of a world, and makes them again.
+pub(crate) async fn make_topics_anew(engines: &Engines) -> anyhow::Result<()> {
+    let path = |path: PathBuf| path.to_string_lossy().into_owned();
+    let ClientTls {
+        ca_file,
+        certificate_file,
+        key_file,
+    } = engines.access("admin").tls;
+    let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
+        .set("bootstrap.servers", engines.brokers())
+        .set("security.protocol", "ssl")
+        .set("ssl.ca.location", path(ca_file))
+        .set("ssl.certificate.location", path(certificate_file))
+        .set("ssl.key.location", path(key_file))
+        .create()?;
+    let topics = topics_of(engines)?;
+    let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
+    for deleted in admin.delete_topics(&topics, &AdminOptions::new()).await? {
+        deleted.map_err(|(topic, error)| anyhow::anyhow!("{topic} stays: {error}"))?;
+    }
+    make_topics(engines).await
+}
+
+/// The topics of a world.
+pub(crate) fn topics_of(engines: &Engines) -> anyhow::Result<BTreeSet<String>> {
+    let partitions = partitions_of(engines)?;
+    Ok(partitions.into_iter().map(|(topic, _)| topic).collect())
+}
+
+/// The bytes of the segments of a world's topics, as `event-log.db/topic-partition/segment`.
+pub(crate) fn segments_of(engines: &Engines) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
+    let mut segments = BTreeMap::new();
+    for (_, folder) in partitions_of(engines)? {
+        for file in files_of(&folder, &["log"])? {
+            let name = file.strip_prefix(folder.parent().unwrap_or(&folder))?;
+            let name = format!("event-log.db/{}", name.display());
+            segments.insert(name, fs::read(&file)?);
+        }
+    }
+    Ok(segments)
+}
+
+/// The partitions of a world's topics, as the broker has them on its disk: their topics and folders.
+fn partitions_of(engines: &Engines) -> anyhow::Result<Vec<(String, PathBuf)>> {
+    let mut partitions = Vec::new();
+    for entry in fs::read_dir(engines::folder().join("kafka/data"))? {
+        let folder = entry?.path();
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        let Some((topic, partition)) = name.rsplit_once('-') else {
+            continue;
+        };
+        let of_world = topic
+            .strip_prefix(engines.environment())
+            .is_some_and(|rest| rest.starts_with('.'));
+        // Folders of topics that were deleted have other names, for a while.
+        if of_world && partition.parse::<u32>().is_ok() {
+            partitions.push((topic.to_owned(), folder.clone()));
+        }
+    }
+    partitions.sort();
+    Ok(partitions)
+}
+
+/// The files with the passwords of roles, and the private keys of certificates.
+pub(crate) fn secret_files() -> anyhow::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for folder in ["certificates", "main", "registry", "votes"] {
+        files.extend(files_of(
+            &engines::folder().join(folder),
+            &["key", "password"],
+        )?);
+    }
+    Ok(files)
+}
+
+fn files_of(folder: &Path, ends: &[&str]) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let end = path.extension().unwrap_or_default().to_string_lossy();
+        if path.is_file() && ends.contains(&&*end) {
+            files.push(path.clone());
+        }
+    }
+    files.sort();
+    Ok(files)
+}
