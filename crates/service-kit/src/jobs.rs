@@ -9,8 +9,9 @@ use futures_util::FutureExt as _;
 
 use crate::shutdown::Shutdown;
 
-/// The first pause after a failure, and the longest: it doubles from one to the other.
-const PAUSE_SECONDS: (i64, i64) = (5, 15 * 60);
+/// The first pause after a failure, and the longest: it doubles from one to the other. A broker or a database that
+/// comes back after a bad hour is met within a minute.
+const PAUSE_SECONDS: (i64, i64) = (5, 60);
 
 /// The longest turn, in real time. Whoever works longer waits for the answer of a machine that is gone without a
 /// word; and what much work has done by then, it need not do again.

@@ -20,6 +20,9 @@ pub mod sqlite;
 /// Long enough for a batch, short enough that a killed process is soon replaced.
 pub const LEASE_SECONDS_DEFAULT: u64 = 10;
 
+/// The longest lease, whatever is set. One that ends later is no work of this clock: see `take`.
+pub(crate) const LEASE_MS_MAX: i64 = 10 * 60 * 1_000;
+
 /// One process as a holder of leases: random, anew at every start.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Holder(Uuid);
@@ -64,7 +67,7 @@ impl Claim {
         Self {
             holder,
             now_ms,
-            until_ms: now_ms.saturating_add(lasts_ms),
+            until_ms: now_ms.saturating_add(lasts_ms.min(LEASE_MS_MAX)),
         }
     }
 }

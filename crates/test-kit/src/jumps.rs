@@ -32,9 +32,9 @@ impl Jumps {
             library: dir.join("jumps.so"),
             offset: dir.join("jumps.offset"),
         };
-        let mut compiler = Command::new("cc");
-        compiler.args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"]);
-        let compiled = compiler.arg(&jumps.library).arg(SOURCE).status()?;
+        let mut cc = Command::new("cc");
+        cc.args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"]);
+        let compiled = cc.arg(&jumps.library).arg(SOURCE).status()?;
         ensure!(compiled.success(), "the clock cannot be compiled");
         fs::write(&jumps.offset, 0_i64.to_ne_bytes())?;
         Ok(jumps)

@@ -54,7 +54,7 @@ impl Proxy {
         Ok(Self {
             address,
             weather,
-            accepting: accepting,
+            accepting,
         })
     }
 

@@ -12,7 +12,7 @@ use std::{
 };
 
 use sqlx::{
-    AssertSqlSafe, Row as _, SqliteConnection, SqlitePool, Transaction,
+    AssertSqlSafe, Connection as _, Row as _, SqliteConnection, SqlitePool, Transaction,
     migrate::{MigrateError, Migrator},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -206,6 +206,12 @@ fn pool(connections_max: u32) -> SqlitePoolOptions {
         .acquire_timeout(ACQUIRE_TIMEOUT)
         // A file does not go away: asking first would only cost a turn of the connection's thread.
         .test_before_acquire(false)
+        // SQLite itself ends a transaction in which the disk ran full, or failed. The driver goes on counting it, and
+        // would refuse every further one on this connection.
+        .before_acquire(|connection, _| {
+            let is_free = !connection.is_in_transaction();
+            Box::pin(async move { Ok(is_free) })
+        })
         .idle_timeout(None)
         .max_lifetime(None)
 }

@@ -122,11 +122,12 @@ pub(super) async fn script(name: &str, arguments: &[&OsStr]) -> anyhow::Result<(
     Ok(())
 }
 
-/// What follows `key` in a line of `file`, up to the first character that is no digit.
+/// What follows `key` at the beginning of a line of `file`, up to the first character that is no digit.
 fn setting(file: &Path, key: &str) -> anyhow::Result<u16> {
     let text = fs::read_to_string(file)?;
-    let found = text.lines().find_map(|line| line.split_once(key));
-    let (_, rest) = found.context("the engine has a port")?;
+    let mut lines = text.lines();
+    let found = lines.find_map(|line| line.strip_prefix(key));
+    let rest = found.context("the engine has a port")?;
     let digits = rest
         .split(|character: char| !character.is_ascii_digit())
         .next();

@@ -202,3 +202,21 @@ async fn numbers_of_base_units_are_exact_and_of_16_bytes() {
     let short = short.fetch_one(&mut *tx).await.unwrap();
     assert!(units(&short, "units").is_err());
 }
+
+#[tokio::test]
+async fn a_database_that_ran_full_takes_writes_when_there_is_room_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Sqlite::open(&url(&dir), &migrator(&[NOTES])).await.unwrap();
+    let large = "INSERT INTO note VALUES (hex(zeroblob(100000)))";
+
+    let mut tx = db.begin().await.unwrap();
+    // This connection may not make the file larger: to it, the disk is full.
+    let full = sqlx::query("PRAGMA max_page_count = 1");
+    full.execute(&mut *tx).await.unwrap();
+    assert!(sqlx::query(large).execute(&mut *tx).await.is_err());
+    drop(tx);
+
+    let mut tx = db.begin().await.unwrap();
+    sqlx::query(large).execute(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+}
