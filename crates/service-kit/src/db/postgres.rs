@@ -319,10 +319,14 @@ fn is_missing_table(error: &sqlx::Error) -> bool {
 /// Begins a transaction to the end, also when the caller has gone meanwhile: nobody would roll back one whose `BEGIN` was
 /// sent and not answered yet, and whoever got its connection next would read its old state, or write into it. (To roll
 /// back each connection that is given back would write a warning, with its time, into the server's log.)
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it ends by itself, within the time that a statement and a wait for a lock may take"
+)]
 async fn finish(
-    begin: impl Future<Output = sqlx::Result<PostgresTransaction>> + Send + 'static,
+    beginning: impl Future<Output = sqlx::Result<PostgresTransaction>> + Send + 'static,
 ) -> sqlx::Result<PostgresTransaction> {
-    let begun = tokio::spawn(begin).await;
+    let begun = tokio::spawn(beginning).await;
     begun.map_err(|_| sqlx::Error::WorkerCrashed)?
 }
 

@@ -4,6 +4,7 @@ use std::{fs, time::Instant};
 
 use futures_util::FutureExt as _;
 use sqlx::migrate::{Migration, MigrationType};
+use tokio::task::JoinSet;
 
 use super::*;
 use crate::{db::testing, engines};
@@ -103,12 +104,11 @@ async fn whoever_gives_up_a_read_leaves_no_old_state_behind() {
 async fn those_who_wait_to_write_keep_nobody_from_reading() {
     let db = database().await;
     let held = db.begin().await.unwrap();
-    let waiting: Vec<_> = (0..3 * (WRITERS_MAX + READERS_MAX))
-        .map(|_| {
-            let db = db.clone();
-            tokio::spawn(async move { db.begin().await?.rollback().await })
-        })
-        .collect();
+    let mut waiting = JoinSet::new();
+    for _ in 0..3 * (WRITERS_MAX + READERS_MAX) {
+        let db = db.clone();
+        waiting.spawn(async move { db.begin().await?.rollback().await });
+    }
     tokio::time::sleep(Duration::from_millis(300)).await;
 
     let begun = Instant::now();
@@ -119,8 +119,8 @@ async fn those_who_wait_to_write_keep_nobody_from_reading() {
     assert!(begun.elapsed() < Duration::from_secs(3));
 
     held.rollback().await.unwrap();
-    for waited in waiting {
-        waited.await.unwrap().unwrap();
+    while let Some(waited) = waiting.join_next().await {
+        waited.unwrap().unwrap();
     }
 }
 
