@@ -1,8 +1,8 @@
 //! What is wrong with real engines only: servers, roles, tables of an owner, topics, permissions.
 
 use super::{
-    CHALLENGE_BYPASS, NOWHERE, PAYMENTS, Report, ServiceName, TALLY, World, execute,
-    is_told_and_over, now, setting, with, wrong,
+    CHALLENGE_BYPASS, NOWHERE, PAYMENTS, Report, ServiceName, TALLY, World, execute, now,
+    running::is_told_and_over, setting, with, wrong,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
