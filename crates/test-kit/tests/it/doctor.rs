@@ -170,11 +170,16 @@ async fn each_setting_that_is_wrong_is_told_in_the_line_of_what_it_is_for() {
         ),
         (
             "http.tls.key_file",
-            &other_key,
+            other_key.as_str(),
             "listener: certificate",
             "TLS refuses",
         ),
-        ("challenge_bypass.url", &nowhere, "challenge-bypass", start),
+        (
+            "challenge_bypass.url",
+            nowhere.as_str(),
+            "challenge-bypass",
+            start,
+        ),
         (
             "challenge_bypass.tls.ca_file",
             "/nowhere",
@@ -183,7 +188,7 @@ async fn each_setting_that_is_wrong_is_told_in_the_line_of_what_it_is_for() {
         ),
         (
             "custodians.uphold.url",
-            &nowhere,
+            nowhere.as_str(),
             "custodian: Uphold",
             start,
         ),
