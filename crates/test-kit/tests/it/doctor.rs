@@ -2,6 +2,7 @@
 
 #[cfg(feature = "engines")]
 mod engines;
+mod running;
 
 use std::{fs, path::Path};
 
@@ -131,93 +132,117 @@ async fn before_the_first_start_everything_is_right_but_what_others_have_to_run(
     );
 }
 
+/// One setting, and the one line that then says what to do.
+type Wrong<'a> = (&'a str, &'a str, &'a str, &'a str);
+
+async fn is_told_in_its_line(world: &World, service: ServiceName, wrongs: &[Wrong<'_>]) {
+    for (name, value, what, says) in wrongs {
+        let report = now(service, &with(world, service, name, value)).await;
+        assert_eq!(wrong(&report), [*what], "{}", report.to_text(false));
+        let found = report.findings().iter().find(|one| !one.right).unwrap();
+        assert!(found.says.contains(says), "{found:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_setting_that_is_wrong_is_told_in_the_line_of_what_it_is_for() {
     let world = World::start().await.unwrap();
-    let pki = world.layout().pki();
-    let other_key = pki.identity("tally").key.display().to_string();
-    let not_payments = pki.identity("tally");
-    let mut not_let_in = with(
-        &world,
-        PAYMENTS,
-        "challenge_bypass.tls.certificate_file",
-        not_payments.certificate.display(),
-    );
-    not_let_in.set("challenge_bypass.tls.key_file", not_payments.key.display());
+    let other_key = world.layout().pki().identity("tally").key;
+    let other_key = other_key.display().to_string();
     let nowhere = format!("https://{NOWHERE}/");
     let other_sealing_key = world.layout().file("other-sealing.key");
-    service_kit::secret::SecretFile::new(&other_sealing_key)
-        .create_key()
-        .unwrap();
-    let change = |service, name, value: &str| (service, with(&world, service, name, value));
+    let made = service_kit::secret::SecretFile::new(&other_sealing_key).create_key();
+    made.unwrap();
 
-    for ((service, settings), what, says) in [
+    let start = "start the server";
+    let of_payments = [
         (
-            change(PAYMENTS, "secrets.orders_file", "/nowhere"),
+            "secrets.orders_file",
+            "/nowhere",
             "secret: orders",
             "/nowhere",
         ),
         (
-            change(PAYMENTS, "secrets.sku_root_files", "[]"),
+            "secrets.sku_root_files",
+            "[]",
             "secret: SKU root",
             "set secrets",
         ),
         (
-            change(PAYMENTS, "http.tls.key_file", &other_key),
+            "http.tls.key_file",
+            other_key.as_str(),
             "listener: certificate",
             "TLS refuses",
         ),
         (
-            change(PAYMENTS, "challenge_bypass.url", &nowhere),
+            "challenge_bypass.url",
+            nowhere.as_str(),
             "challenge-bypass",
-            "start the server",
+            start,
         ),
         (
-            change(PAYMENTS, "challenge_bypass.tls.ca_file", "/nowhere"),
+            "challenge_bypass.tls.ca_file",
+            "/nowhere",
             "challenge-bypass: certificate",
             "/nowhere",
         ),
-        ((PAYMENTS, not_let_in), "challenge-bypass: access", "refuse"),
         (
-            change(PAYMENTS, "custodians.uphold.url", &nowhere),
+            "custodians.uphold.url",
+            nowhere.as_str(),
             "custodian: Uphold",
-            "start the server",
+            start,
         ),
+    ];
+    is_told_in_its_line(&world, PAYMENTS, &of_payments).await;
+    let key = other_sealing_key.display().to_string();
+    let of_challenge_bypass = [
         (
-            change(
-                CHALLENGE_BYPASS,
-                "keys.sealing_key_file",
-                &other_sealing_key.to_string_lossy(),
-            ),
+            "keys.sealing_key_file",
+            key.as_str(),
             "signing keys",
             "older_sealing_key_files",
         ),
+        ("database.url", "mysql://a", "database", "sqlite:"),
+    ];
+    is_told_in_its_line(&world, CHALLENGE_BYPASS, &of_challenge_bypass).await;
+    let of_tally = [
         (
-            change(CHALLENGE_BYPASS, "database.url", "mysql://a"),
-            "database",
-            "sqlite:",
-        ),
-        (
-            change(TALLY, "directory.public_keys", "[\"x\"]"),
+            "directory.public_keys",
+            "[\"x\"]",
             "directory keys",
             "public half",
         ),
         (
-            change(TALLY, "ledger.head_key_file", "/nowhere"),
+            "ledger.head_key_file",
+            "/nowhere",
             "secret: head key",
             "/nowhere",
         ),
-        (
-            change(TALLY, "event_log.url", "nowhere"),
-            "event log",
-            "embedded:",
-        ),
-    ] {
-        let report = now(service, &settings).await;
-        assert_eq!(wrong(&report), [what], "{}", report.to_text(false));
-        let found = report.findings().iter().find(|one| !one.right).unwrap();
-        assert!(found.says.contains(says), "{found:?}");
-    }
+        ("event_log.url", "nowhere", "event log", "embedded:"),
+    ];
+    is_told_in_its_line(&world, TALLY, &of_tally).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_that_challenge_bypass_does_not_let_in_is_told() {
+    let world = World::start().await.unwrap();
+    let tally = world.layout().pki().identity("tally");
+    let mut settings = world.layout().settings(PAYMENTS);
+    settings
+        .set(
+            "challenge_bypass.tls.certificate_file",
+            tally.certificate.display(),
+        )
+        .set("challenge_bypass.tls.key_file", tally.key.display());
+
+    let report = now(PAYMENTS, &settings).await;
+
+    assert_eq!(
+        wrong(&report),
+        ["challenge-bypass: access"],
+        "{}",
+        report.to_text(false)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -332,61 +357,4 @@ async fn files_that_others_can_read_are_told() {
         "{}",
         report.to_text(false)
     );
-}
-
-/// What the admin listener of a service answers.
-async fn admin(world: &World, service: ServiceName, path: &str) -> String {
-    let client = service_kit::tls::probe_client(std::time::Duration::from_secs(10)).unwrap();
-    let admin = world.layout().listen(service).admin;
-    let answer = client.get(format!("http://{admin}{path}")).send().await;
-    answer.unwrap().text().await.unwrap()
-}
-
-/// `/readyz` of a service says `says` while it is `broken`, an alarm is raised, and it is ready again once it is
-/// `mended`. Both are statements on the database at `url`.
-async fn is_told_and_over(
-    (world, service): (&World, ServiceName),
-    url: &str,
-    (broken, mended): (&str, &str),
-    (check, says): (&str, &str),
-) {
-    assert_eq!(admin(world, service, "/readyz").await, "ready\n");
-
-    execute(url, broken).await;
-
-    let failing = admin(world, service, "/readyz").await;
-    assert!(
-        failing.starts_with(&format!("failing: {check}: ")),
-        "{failing}"
-    );
-    assert!(failing.contains(says), "{failing}");
-    let metrics = admin(world, service, "/metrics").await;
-    let alarm = format!("blindtally_alarm{{name=\"{check}\"}} 1");
-    assert!(metrics.contains(&alarm), "{metrics}");
-
-    execute(url, mended).await;
-    assert_eq!(admin(world, service, "/readyz").await, "ready\n");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_running_service_says_that_a_topic_is_missing_and_is_ready_again_by_itself() {
-    let world = World::start().await.unwrap();
-    if world.engines().is_some() {
-        // There, only an operator could take it away.
-        return;
-    }
-    let log = format!("sqlite:{}", world.layout().file("event-log.db").display());
-    let broken = "PRAGMA foreign_keys = OFF; UPDATE topic SET name = 'gone' WHERE name LIKE '%.payment.vote'";
-    let vote = world.layout().vote_topic().unwrap();
-    let mended =
-        format!("PRAGMA foreign_keys = OFF; UPDATE topic SET name = '{vote}' WHERE name = 'gone'");
-
-    let says = format!("no topic {vote}");
-    is_told_and_over(
-        (&world, PAYMENTS),
-        &log,
-        (broken, &mended),
-        ("event-log", &says),
-    )
-    .await;
 }

@@ -1,8 +1,8 @@
 //! What is wrong with real engines only: servers, roles, tables of an owner, topics, permissions.
 
 use super::{
-    CHALLENGE_BYPASS, NOWHERE, PAYMENTS, ServiceName, TALLY, World, execute, is_told_and_over, now,
-    setting, with, wrong,
+    CHALLENGE_BYPASS, NOWHERE, PAYMENTS, Report, ServiceName, TALLY, World, execute, now,
+    running::is_told_and_over, setting, with, wrong,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -20,16 +20,15 @@ async fn a_running_service_says_that_its_tables_are_newer_and_is_ready_again_by_
 /// The URL of the same database as the role that owns the tables.
 fn owner(url: &str, role: &str) -> String {
     // Whichever cluster has it.
-    let clusters = std::fs::read_dir(service_kit::engines::folder()).unwrap();
+    let mut clusters = std::fs::read_dir(service_kit::engines::folder()).unwrap();
     let password = clusters
-        .filter_map(|cluster| {
+        .find_map(|cluster| {
             let file = cluster
                 .unwrap()
                 .path()
                 .join(format!("{role}_owner.password"));
             std::fs::read_to_string(file).ok()
         })
-        .next()
         .unwrap();
     let (_, rest) = url.split_once('@').unwrap();
     format!("postgres://{role}_owner:{}@{rest}", password.trim())
@@ -137,71 +136,53 @@ async fn a_server_that_is_not_there_and_a_wrong_password_are_told() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn topics_permissions_and_certificates_that_the_brokers_refuse_are_told() {
-    let world = World::start().await.unwrap();
-    let environment = world.engines().unwrap().environment().to_owned();
-    let report = |service: ServiceName, changed: Vec<(&'static str, String)>| {
-        let mut settings = world.layout().settings(service);
-        for (name, value) in changed {
-            settings.set(name, value);
-        }
-        async move { now(service, &settings).await }
-    };
+/// What the doctor says to a service that comes with the certificate of `principal`.
+async fn as_principal(world: &World, service: ServiceName, principal: &str) -> Report {
     let certificates = service_kit::engines::folder().join("certificates");
-    let principal = |name: &str| {
-        let file = |kind: &str| {
-            certificates
-                .join(format!("{name}.{kind}"))
-                .display()
-                .to_string()
-        };
-        vec![
-            ("event_log.tls.certificate_file", file("crt")),
-            ("event_log.tls.key_file", file("key")),
-        ]
-    };
+    let file = |kind: &str| certificates.join(format!("{principal}.{kind}"));
+    let mut settings = world.layout().settings(service);
+    settings
+        .set("event_log.tls.certificate_file", file("crt").display())
+        .set("event_log.tls.key_file", file("key").display());
+    now(service, &settings).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_access_list_does_not_allow_is_told_topic_by_topic() {
+    let world = World::start().await.unwrap();
+    let environment = world.engines().unwrap().environment();
+    let topic = |name: &str| format!("topic {environment}.{name}");
 
     // Somebody who may read votes and nothing else.
-    let eyeshade = report(PAYMENTS, principal("eyeshade")).await;
-    let topic = |name: &str| format!("topic {environment}.{name}");
-    assert_eq!(
-        wrong(&eyeshade),
-        [
-            "event log: access",
-            &topic("payment.vote"),
-            &topic("payment.funds"),
-            &topic("payment.directory"),
-            &topic("payments.positions"),
-            "event log: publishing",
-            "outbox: votes",
-            "outbox: funds",
-        ],
-        "{}",
-        eyeshade.to_text(false)
-    );
-    assert!(
-        eyeshade.to_text(false).contains("write to the topic"),
-        "{}",
-        eyeshade.to_text(false)
-    );
+    let report = as_principal(&world, PAYMENTS, "eyeshade").await;
 
-    // Somebody whom another authority vouches for.
-    let rogue = report(TALLY, principal("rogue")).await;
-    assert_eq!(
-        wrong(&rogue),
-        ["event log: access"],
-        "{}",
-        rogue.to_text(false)
-    );
-    assert!(
-        rogue.to_text(false).contains("refuses our certificate"),
-        "{}",
-        rogue.to_text(false)
-    );
+    let text = report.to_text(false);
+    let expected = [
+        "event log: access",
+        &topic("payment.vote"),
+        &topic("payment.funds"),
+        &topic("payment.directory"),
+        &topic("payments.positions"),
+        "event log: publishing",
+        "outbox: votes",
+        "outbox: funds",
+    ];
+    assert_eq!(wrong(&report), expected, "{text}");
+    assert!(text.contains("write to the topic"), "{text}");
+}
 
-    // Nobody listens.
-    let nowhere = report(TALLY, vec![("event_log.url", format!("kafka:{NOWHERE}"))]).await;
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn brokers_that_are_not_there_or_refuse_the_certificate_and_topics_that_nobody_made_are_told()
+{
+    let world = World::start().await.unwrap();
+
+    let rogue = as_principal(&world, TALLY, "rogue").await;
+    let text = rogue.to_text(false);
+    assert_eq!(wrong(&rogue), ["event log: access"], "{text}");
+    assert!(text.contains("refuses our certificate"), "{text}");
+
+    let url = format!("kafka:{NOWHERE}");
+    let nowhere = now(TALLY, &with(&world, TALLY, "event_log.url", url)).await;
     assert_eq!(
         wrong(&nowhere),
         ["event log: broker"],
@@ -209,17 +190,11 @@ async fn topics_permissions_and_certificates_that_the_brokers_refuse_are_told() 
         nowhere.to_text(false)
     );
 
-    // An environment whose topics nobody made.
-    let unmade = report(TALLY, vec![("environment", "nowhere".to_owned())]).await;
-    let missing = wrong(&unmade);
-    assert!(
-        missing.contains(&"topic nowhere.payment.vote"),
-        "{}",
-        unmade.to_text(false)
-    );
-    assert!(
-        missing.contains(&"topic nowhere.tally.ledger-head"),
-        "{}",
-        unmade.to_text(false)
-    );
+    let unmade = now(TALLY, &with(&world, TALLY, "environment", "nowhere")).await;
+    for topic in [
+        "topic nowhere.payment.vote",
+        "topic nowhere.tally.ledger-head",
+    ] {
+        assert!(wrong(&unmade).contains(&topic), "{}", unmade.to_text(false));
+    }
 }
