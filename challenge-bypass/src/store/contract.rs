@@ -122,7 +122,8 @@ pub async fn a_directory_is_put_back_with_its_keys_and_without_their_secrets(sto
         let entry = directory_entry(&issuer("a"), facts, event).after(entries.last());
         entries.push(entry);
     }
-    let other = directory_entry(&issuer("b"), &later, Event::Added).after(entries.first());
+    let of_another = new_key("b", days(30)).facts;
+    let other = directory_entry(&issuer("b"), &of_another, Event::Added).after(entries.first());
 
     let elsewhere = [entries[0].clone(), other];
     assert!(!store.restore_directory(&elsewhere).await.unwrap());
