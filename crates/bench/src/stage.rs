@@ -76,11 +76,12 @@ impl Stage {
 
     /// This program, called with `arguments` and then a file with the settings of `service`.
     pub fn command(&self, arguments: &[&str], service: ServiceName) -> anyhow::Result<Command> {
-        let settings = programs::settings_file(&self.layout, service)?;
+        let file = self.layout.file(&format!("{service}.toml"));
+        programs::write_settings(&file, service, &self.layout.settings(service))?;
         let mut command = Command::new(std::env::current_exe()?);
         command
             .args(arguments)
-            .arg(settings)
+            .arg(file)
             .stdin(Stdio::null())
             .kill_on_drop(true);
         Ok(command)

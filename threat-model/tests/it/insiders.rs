@@ -1,5 +1,7 @@
 //! Whoever holds the database of one service (T9, T15).
 
+use std::slice;
+
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use blindtally::system::ServiceName;
 use challenge_bypass::{Rules, open_store, rewrap::sealer};
@@ -124,7 +126,7 @@ async fn set_back() -> (World, LedgerHead) {
     let store = tally::open_store(&config).await.unwrap();
     let head = store.head().await.unwrap().unwrap();
     store.close().await;
-    assert!(recompute(&world, &[head.clone()]).await.is_ok());
+    assert!(recompute(&world, slice::from_ref(&head)).await.is_ok());
     world.kit.stores().restore(TALLY).await.unwrap();
     (world, head)
 }

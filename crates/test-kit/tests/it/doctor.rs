@@ -205,6 +205,11 @@ async fn each_setting_that_is_wrong_is_told_in_the_line_of_what_it_is_for() {
         ("database.url", "mysql://a", "database", "sqlite:"),
     ];
     is_told_in_its_line(&world, CHALLENGE_BYPASS, &of_challenge_bypass).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_setting_of_tally_that_is_wrong_is_told_in_the_line_of_what_it_is_for() {
+    let world = World::start().await.unwrap();
     let of_tally = [
         (
             "directory.public_keys",
