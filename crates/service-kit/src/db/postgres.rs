@@ -187,11 +187,15 @@ fn is_missing_table(error: &sqlx::Error) -> bool {
 /// Begins a transaction to the end, also when the caller has gone meanwhile: nobody would roll back one whose `BEGIN` was
 /// sent and not answered yet, and whoever got its connection next would read its old state, or write into it. (To roll
 /// back each connection that is given back would write a warning, with its time, into the server's log.)
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a transaction that nobody waits for is rolled back, so shutdown need not wait for it"
+)]
 async fn finish(
     begin: impl Future<Output = sqlx::Result<PostgresTransaction>> + Send + 'static,
 ) -> sqlx::Result<PostgresTransaction> {
-    let begun = tokio::spawn(begin).await;
-    begun.map_err(|_| sqlx::Error::WorkerCrashed)?
+    let finished = tokio::spawn(begin).await;
+    finished.map_err(|_| sqlx::Error::WorkerCrashed)?
 }
 
 /// What the connections to `url` have to be.

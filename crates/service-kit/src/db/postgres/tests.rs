@@ -1,3 +1,5 @@
+#![expect(clippy::disallowed_methods, reason = "the test waits for its tasks")]
+
 use std::{fs, time::Instant};
 
 use futures_util::FutureExt as _;
