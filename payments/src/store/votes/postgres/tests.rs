@@ -1,4 +1,5 @@
 //! What only PostgreSQL can get wrong.
+#![expect(clippy::disallowed_methods, reason = "the test waits for its tasks")]
 
 use std::{
     process::{Output, Stdio},
