@@ -145,15 +145,11 @@ async fn is_told_in_its_line(world: &World, service: ServiceName, wrongs: &[Wron
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_setting_that_is_wrong_is_told_in_the_line_of_what_it_is_for() {
+async fn each_file_and_address_that_is_wrong_is_told_in_the_line_of_what_it_is_for() {
     let world = World::start().await.unwrap();
     let other_key = world.layout().pki().identity("tally").key;
     let other_key = other_key.display().to_string();
     let nowhere = format!("https://{NOWHERE}/");
-    let other_sealing_key = world.layout().file("other-sealing.key");
-    let made = service_kit::secret::SecretFile::new(&other_sealing_key).create_key();
-    made.unwrap();
-
     let start = "start the server";
     let of_payments = [
         (
@@ -194,6 +190,15 @@ async fn each_setting_that_is_wrong_is_told_in_the_line_of_what_it_is_for() {
         ),
     ];
     is_told_in_its_line(&world, PAYMENTS, &of_payments).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_that_do_not_open_or_are_no_keys_are_told_and_so_are_urls_of_no_engine() {
+    let world = World::start().await.unwrap();
+    let other_sealing_key = world.layout().file("other-sealing.key");
+    let made = service_kit::secret::SecretFile::new(&other_sealing_key).create_key();
+    made.unwrap();
+
     let key = other_sealing_key.display().to_string();
     let of_challenge_bypass = [
         (
