@@ -7,6 +7,8 @@
 //! With the feature `engines` and `BLINDTALLY_ENGINES` they run on a real PostgreSQL and a real Kafka, which they
 //! hurt: no other test may use those meanwhile. `BLINDTALLY_SEED` repeats the choices of a run.
 
+#![expect(clippy::print_stdout, reason = "the figures are for whoever runs this")]
+
 mod clocks;
 mod connections;
 mod disks;
