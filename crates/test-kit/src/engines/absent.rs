@@ -8,12 +8,10 @@ use std::{
 use anyhow::bail;
 use blindtally::system::Engines;
 
-#[expect(clippy::unused_async, reason = "with engines it waits")]
 pub(crate) async fn of_a_new_world() -> anyhow::Result<Option<Engines>> {
     Ok(None)
 }
 
-#[expect(clippy::unused_async, reason = "with engines it waits")]
 pub(crate) async fn make_topics_anew(_engines: &Engines) -> anyhow::Result<()> {
     bail!("this build has no Kafka")
 }
