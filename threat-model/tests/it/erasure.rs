@@ -81,8 +81,7 @@ async fn t5_control_a_transfer_beside_a_vote_is_seen() {
     let mut world = World::start().await;
     let transfer = pay_and_vote(&mut world).await;
     let note = format!(
-        "ALTER TABLE key_count ADD COLUMN note TEXT; UPDATE key_count SET note = '{}'",
-        transfer
+        "ALTER TABLE key_count ADD COLUMN note TEXT; UPDATE key_count SET note = '{transfer}'"
     );
     world.tamper(VOTES, &note).await;
     world.kit.stop().await.unwrap();

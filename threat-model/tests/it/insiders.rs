@@ -124,7 +124,7 @@ async fn set_back() -> (World, LedgerHead) {
     let store = tally::open_store(&config).await.unwrap();
     let head = store.head().await.unwrap().unwrap();
     store.close().await;
-    assert!(recompute(&world, &[head.clone()]).await.is_ok());
+    assert!(recompute(&world, std::slice::from_ref(&head)).await.is_ok());
     world.kit.stores().restore(TALLY).await.unwrap();
     (world, head)
 }
