@@ -9,12 +9,10 @@ use anyhow::bail;
 use blindtally::system::Engines;
 
 /// What a new world runs on: `None` is files.
-#[expect(clippy::unused_async, reason = "with engines it waits")]
 pub async fn of_a_new_world() -> anyhow::Result<Option<Engines>> {
     Ok(None)
 }
 
-#[expect(clippy::unused_async, reason = "with engines it waits")]
 pub(crate) async fn make_topics_anew(_engines: &Engines) -> anyhow::Result<()> {
     bail!("this build has no Kafka")
 }
