@@ -126,7 +126,7 @@ impl FundsJob {
             let stated = stated.map(|stated| stated.context("the totals contradict each other"));
             let stated = stated.transpose()?;
             let id = self.id("bt/funds/1", day, line.kind);
-            rows.push(self.row(id, self.record(id, day, &line, stated.as_ref())?));
+            rows.push(self.row(id, &Self::record(id, day, &line, stated.as_ref())?));
             statements.extend(stated);
         }
         self.figures.append_funds(day, &statements, &rows).await?;
@@ -155,7 +155,6 @@ impl FundsJob {
     }
 
     fn record(
-        &self,
         id: [u8; 32],
         day: NaiveDate,
         line: &Line,
@@ -175,7 +174,7 @@ impl FundsJob {
         })
     }
 
-    fn row(&self, id: [u8; 32], record: Funds) -> Row {
+    fn row(&self, id: [u8; 32], record: &Funds) -> Row {
         Row {
             id,
             topic: self.topic.clone(),

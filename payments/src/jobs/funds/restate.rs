@@ -45,9 +45,9 @@ impl FundsJob {
         let day = last_complete_day(self.clock.now());
         let stated = total.statement();
         let id = self.id("bt/funds-restatement/1", day, kind);
-        let mut record = self.record(id, day, &line, stated.as_ref())?;
+        let mut record = Self::record(id, day, &line, stated.as_ref())?;
         record.restatement = true;
-        let row = self.row(id, record);
+        let row = self.row(id, &record);
         ensure!(
             self.figures.restate_funds(&total, &row).await?,
             "totals that were restated before are being published: start payments until they are"
