@@ -3,6 +3,8 @@
 //! It changes nothing: it makes no file and no table, and shuts nobody out. So it may run beside a service, before its
 //! first start, and when it does not start.
 
+#[cfg(feature = "postgres")]
+mod clocks;
 mod database;
 mod event_log;
 mod files;

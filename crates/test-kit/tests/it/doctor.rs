@@ -69,16 +69,14 @@ fn setting(settings: &Settings, name: &str) -> String {
 /// Changes something in a database of the system behind the service's back.
 async fn execute(url: &str, sql: &str) {
     let sql = sqlx::AssertSqlSafe(sql.to_owned());
-    if url.starts_with("sqlite:") {
-        let mut connection = sqlx::SqliteConnection::connect(url).await.unwrap();
+    #[cfg(feature = "engines")]
+    if url.starts_with("postgres:") {
+        let mut connection = sqlx::PgConnection::connect(url).await.unwrap();
         sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
         return;
     }
-    #[cfg(feature = "engines")]
-    {
-        let mut connection = sqlx::PgConnection::connect(url).await.unwrap();
-        sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
-    }
+    let mut connection = sqlx::SqliteConnection::connect(url).await.unwrap();
+    sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -9,7 +9,7 @@ use sqlx::{PgConnection, Row as _};
 use super::DatabaseOf;
 use crate::{
     db::postgres::{Migrations, Server, fits},
-    doctor::{Report, server, servers::skew},
+    doctor::{Report, clocks::skew, server},
     tls::probe::Opening,
 };
 
