@@ -24,9 +24,11 @@ fn tables() -> Vec<String> {
         for engine in fs::read_dir(database.unwrap().path()).unwrap() {
             for migration in fs::read_dir(engine.unwrap().path()).unwrap() {
                 let sql = fs::read_to_string(migration.unwrap().path()).unwrap();
+                // A partition goes by the rule of its table.
                 let created = sql
                     .lines()
-                    .filter_map(|line| line.strip_prefix("CREATE TABLE "));
+                    .filter_map(|line| line.strip_prefix("CREATE TABLE "))
+                    .filter(|rest| !rest.contains(" PARTITION OF "));
                 tables.extend(created.map(|rest| {
                     let name = rest.trim_start_matches("IF NOT EXISTS ");
                     let end = name.find([' ', '(']).unwrap_or(name.len());

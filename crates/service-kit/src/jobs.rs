@@ -9,9 +9,12 @@ use futures_util::FutureExt as _;
 
 use crate::shutdown::Shutdown;
 
-/// The first pause after a failure, and the longest: it doubles from one to the other. A broker or a database that
-/// comes back after a bad hour is met within a minute.
-const PAUSE_SECONDS: (i64, i64) = (5, 60);
+/// The first pause after a failure, and the longest. It doubles with every third failure, so that whatever comes back is
+/// met within a fraction of the time that it was away.
+const PAUSE_SECONDS: (i64, i64) = (5, 15 * 60);
+
+/// See [`PAUSE_SECONDS`].
+const FAILURES_UNTIL_DOUBLE: u32 = 3;
 
 /// The longest turn, in real time. Whoever works longer waits for the answer of a machine that is gone without a
 /// word; and what much work has done by then, it need not do again.
@@ -98,7 +101,8 @@ async fn turn(job: &dyn Job, failures: &mut u32, longest_turn: Duration) -> Next
         }
     };
     let (first, longest) = PAUSE_SECONDS;
-    let pause = first.saturating_mul(1 << (*failures).min(16)).min(longest);
+    let doubled = (*failures / FAILURES_UNTIL_DOUBLE).min(16);
+    let pause = first.saturating_mul(1 << doubled).min(longest);
     *failures += 1;
     metrics::counter!("blindtally_job_failures_total", "job" => job.name()).increment(1);
     tracing::error!(

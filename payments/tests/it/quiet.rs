@@ -89,9 +89,9 @@ async fn a_database_of_orders_that_fails_is_logged_once_however_many_submit_toke
 
     rename(&shop.house, "payments-orders.db", "credentials", "away").await;
     for _ in 0..5 {
-        assert_eq!(shop.submit(&bought, &points).await.refusal(), "internal");
+        assert_eq!(shop.submit(&bought, &points).await.refusal(), "not-ready");
         for path in ["/credentials", &item] {
-            assert_eq!(shop.get(&bought, path).await.refusal(), "internal");
+            assert_eq!(shop.get(&bought, path).await.refusal(), "not-ready");
         }
     }
     let lines = log.lines();

@@ -79,18 +79,19 @@ async fn a_job_that_fails_or_panics_is_repeated_after_a_growing_pause() {
     let (mut simulation, running, seen) = run(|number, _| match number {
         1 => anyhow::bail!("failed"),
         2 => panic!("on purpose"),
-        3 => anyhow::bail!("failed again"),
-        4 => Ok(Next::After(TimeDelta::hours(1))),
-        5 => anyhow::bail!("and again"),
+        3 | 4 => anyhow::bail!("failed again"),
+        5 => Ok(Next::After(TimeDelta::hours(1))),
+        6 => anyhow::bail!("and again"),
         _ => Ok(Next::Never),
     })
     .await;
 
     simulation.run_for(TimeDelta::days(1)).await;
 
-    let expected = ["01 10:00:00", "01 10:00:05", "01 10:00:15", "01 10:00:35"];
-    assert_eq!(times(&seen)[..4], expected);
-    assert_eq!(times(&seen)[4..], ["01 11:00:35", "01 11:00:40"]);
+    let failing = ["01 10:00:00", "01 10:00:05", "01 10:00:10", "01 10:00:15"];
+    assert_eq!(times(&seen)[..4], failing);
+    let longer = ["01 10:00:25", "01 11:00:25", "01 11:00:30"];
+    assert_eq!(times(&seen)[4..], longer);
     running.stop().await.unwrap();
 }
 
