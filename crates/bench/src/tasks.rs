@@ -155,5 +155,5 @@ fn recorded() -> anyhow::Result<Vec<RedeemedVote>> {
 
 /// The publisher that the vote of a number is for.
 pub(crate) fn publisher(number: usize) -> String {
-    format!("publisher-{}.example.com", number % PUBLISHERS)
+    format!("publisher-{}.com", number % PUBLISHERS)
 }

@@ -3,7 +3,7 @@
 use std::{future::Future, panic::Location, sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
     calendar::{Clock, Source},
@@ -53,6 +53,9 @@ impl Busy {
 
     /// Sleeps until the calendar shows `time`; does not sleep when it already does.
     ///
+    /// On the machine's calendar never longer than it was until then at the beginning: whoever sleeps while the clock is
+    /// set back by hours would be late by as much, and looks at the calendar anyway.
+    ///
     /// The guard does not count while it sleeps, and counts again before anything sees it awake. The
     /// future may be dropped at any time: then the guard counts again at once.
     pub async fn sleep_until(&mut self, time: DateTime<Utc>) {
@@ -69,7 +72,10 @@ impl Busy {
                 }
             }
             Source::System => {
-                while let Ok(left) = (time - Clock::system().now()).to_std() {
+                let left = || (time - Clock::system().now()).to_std().unwrap_or_default();
+                let end = Instant::now() + left();
+                loop {
+                    let left = left().min(end.saturating_duration_since(Instant::now()));
                     if left.is_zero() {
                         return;
                     }

@@ -168,7 +168,7 @@ pub async fn a_vote_of_a_closed_month_counts_in_the_open_one(store: &dyn Store) 
 
 pub async fn votes_of_a_batch_go_to_their_own_publishers_in_their_own_months(store: &dyn Store) {
     begin(store).await;
-    let names = ["a.example.com", "example.com", "long-name.example.org"];
+    let names = ["a.org", "example.com", "a-longer-name.org"];
     let first = vec![
         vote(1, "2026-01-10", names[1], 400),
         vote(2, "2026-01-11", names[2], 5),
