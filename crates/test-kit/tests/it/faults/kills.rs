@@ -33,7 +33,7 @@ const KILLS_VARIABLE: &str = "BLINDTALLY_KILLS";
 const PAUSE_MILLIS_MAX: u64 = 900;
 
 /// What is lost stays lost: the controls wait no longer than this.
-const SHOWN_WITHIN: Duration = Duration::from_secs(40);
+const SHOWN_WITHIN: Duration = Duration::from_secs(90);
 
 /// Where a fault is planted, browsers buy and vote so often. The first purchases take them a moment.
 const UNHURT: Duration = Duration::from_secs(4);
