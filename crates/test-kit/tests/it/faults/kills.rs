@@ -32,8 +32,8 @@ const KILLS_VARIABLE: &str = "BLINDTALLY_KILLS";
 /// A kill comes at a random instant within so many milliseconds after the restart before it.
 const PAUSE_MILLIS_MAX: u64 = 900;
 
-/// What is lost stays lost: the controls wait no longer than this.
-const SHOWN_WITHIN: Duration = Duration::from_secs(90);
+/// What is lost stays lost: the controls wait no longer than this, in which the next minute publishes what waits.
+const SHOWN_WITHIN: Duration = Duration::from_secs(100);
 
 /// Where a fault is planted, browsers buy and vote so often. The first purchases take them a moment.
 const UNHURT: Duration = Duration::from_secs(4);
