@@ -21,9 +21,11 @@ use crate::domain::{
 
 mod books;
 mod inbox;
+mod votes;
 
 pub use books::*;
 pub use inbox::*;
+pub use votes::*;
 
 /// Calls `$run!` with the names of all cases.
 #[macro_export]

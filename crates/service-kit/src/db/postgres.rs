@@ -44,6 +44,7 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(12);
 /// How long a connection that is given back may take to answer. One whose server is gone without a word would keep its
 /// place in the pool for ever.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// How long a check waits for a connection of the pool, and then for one of its own: together less than the 3 s that a
 /// check of readiness gets.
 const CHECK_TIMEOUT: Duration = Duration::from_millis(1_200);
