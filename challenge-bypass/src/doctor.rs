@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use clock::Clock;
 use secrecy::ExposeSecret as _;
-use service_kit::doctor::{Report, database, secret, server_tls};
+use service_kit::doctor::{DatabaseOf, Report, bearer_tokens, database, secret, server_tls};
 
 use crate::{Config, Rules, keyring::Keyring, open_store, rewrap, store};
 
@@ -12,17 +12,18 @@ use crate::{Config, Rules, keyring::Keyring, open_store, rewrap, store};
 pub async fn examine(config: &Config, clock: &Clock) -> Report {
     let mut report = Report::default();
     server_tls(&mut report, &config.http.tls, clock);
-    let tokens = &config.auth.bearer_tokens_file;
-    if !tokens.is_unset() {
-        secret(&mut report, "secret: bearer tokens", tokens);
-    }
+    bearer_tokens(&mut report, &config.auth);
     let sealing = &config.keys.sealing_key_file;
     let mut has_keys = secret(&mut report, "secret: sealing key", sealing);
     for file in &config.keys.older_sealing_key_files {
         has_keys &= secret(&mut report, "secret: older sealing key", file);
     }
     let url = config.database.url.expose_secret();
-    let of_registry = store::database_of("database", url);
+    let of_registry = DatabaseOf {
+        what: "database",
+        url,
+        schema: store::SCHEMA,
+    };
     if database(&mut report, of_registry, clock).await && has_keys {
         report.note("signing keys", signing_keys(config).await);
     }

@@ -7,8 +7,8 @@ use clock::Clock;
 use secrecy::ExposeSecret as _;
 use service_kit::{
     doctor::{
-        LogOf, Report, client_tls, database, event_log, host_and_port, position, secret, server,
-        server_tls,
+        DatabaseOf, LogOf, Report, client_tls, database, event_log, host_and_port, position,
+        secret, server, server_tls,
     },
     tls::{
         self,
@@ -68,8 +68,16 @@ fn secrets(report: &mut Report, config: &Config) {
 async fn stores(report: &mut Report, config: &Config, clock: &Clock) {
     let (orders_url, votes_url) = (&config.orders_database.url, &config.votes_database.url);
     let (orders_url, votes_url) = (orders_url.expose_secret(), votes_url.expose_secret());
-    let of_orders = orders::database_of("orders database", orders_url);
-    let of_votes = votes::database_of("votes database", votes_url);
+    let of_orders = DatabaseOf {
+        what: "orders database",
+        url: orders_url,
+        schema: orders::SCHEMA,
+    };
+    let of_votes = DatabaseOf {
+        what: "votes database",
+        url: votes_url,
+        schema: votes::SCHEMA,
+    };
     let has_orders = database(report, of_orders, clock).await;
     let has_votes = database(report, of_votes, clock).await;
     report.note("databases: apart", apart(orders_url, votes_url));

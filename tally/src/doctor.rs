@@ -5,7 +5,9 @@ use std::sync::Arc;
 use clock::Clock;
 use secrecy::ExposeSecret as _;
 use service_kit::{
-    doctor::{LogOf, Report, database, event_log, position, secret, server_tls},
+    doctor::{
+        DatabaseOf, LogOf, Report, bearer_tokens, database, event_log, position, secret, server_tls,
+    },
     event_log::{self as log, EventLog},
 };
 
@@ -22,10 +24,7 @@ use crate::{
 pub async fn examine(config: &Config, clock: &Clock) -> Report {
     let mut report = Report::default();
     server_tls(&mut report, &config.http.tls, clock);
-    let tokens = &config.auth.bearer_tokens_file;
-    if !tokens.is_unset() {
-        secret(&mut report, "secret: bearer tokens", tokens);
-    }
+    bearer_tokens(&mut report, &config.auth);
     secret(
         &mut report,
         "secret: head key",
@@ -35,7 +34,12 @@ pub async fn examine(config: &Config, clock: &Clock) -> Report {
     report.note("directory keys", keys);
 
     let url = config.database.url.expose_secret();
-    let has_database = database(&mut report, store::database_of("database", url), clock).await;
+    let of_ledger = DatabaseOf {
+        what: "database",
+        url,
+        schema: store::SCHEMA,
+    };
+    let has_database = database(&mut report, of_ledger, clock).await;
     let topics = Topics::of(&config.environment);
     let log = LogOf {
         url: config.event_log.url.expose_secret(),

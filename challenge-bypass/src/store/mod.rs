@@ -14,10 +14,7 @@ use messages::{
 };
 #[cfg(not(feature = "postgres"))]
 use service_kit::db::NoEngine;
-use service_kit::{
-    db::{self, Engine},
-    doctor::DatabaseOf,
-};
+use service_kit::db::{self, Engine, Schema};
 use sqlx::migrate::Migrator;
 
 use crate::{
@@ -51,19 +48,15 @@ pub async fn open(url: &str, rules: Rules) -> anyhow::Result<Arc<dyn Store>> {
     })
 }
 
-/// The database at `url`, for whoever only looks at it.
-pub(crate) fn database_of<'a>(what: &'a str, url: &'a str) -> DatabaseOf<'a> {
-    DatabaseOf {
-        what,
-        url,
-        sqlite: &SQLITE,
-        postgres: &POSTGRES,
-    }
-}
+/// The tables.
+pub(crate) const SCHEMA: Schema = Schema {
+    sqlite: &SQLITE,
+    postgres: &POSTGRES,
+};
 
 /// Brings the tables at `url` up to date; in PostgreSQL, `url` is that of the role which owns them.
 pub async fn migrate(url: &str) -> anyhow::Result<()> {
-    db::migrate(url, &SQLITE, &POSTGRES).await
+    db::migrate(url, SCHEMA).await
 }
 
 /// Why the store did not do what it was asked.

@@ -20,6 +20,15 @@ pub mod testing;
 pub use postgres::Postgres;
 pub use sqlite::{OpenError, Sqlite, SqliteTransaction};
 
+/// The tables of one database, on each engine.
+#[derive(Clone, Copy, Debug)]
+pub struct Schema {
+    /// In SQLite.
+    pub sqlite: &'static Migrator,
+    /// In PostgreSQL.
+    pub postgres: &'static Migrator,
+}
+
 /// The section `[database]` of a service's settings.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -73,11 +82,11 @@ impl Engine {
 
 /// Brings the tables at `url` up to date. In PostgreSQL, `url` is that of the role which owns them; whoever opens
 /// an SQLite file may make its tables.
-pub async fn migrate(url: &str, sqlite: &Migrator, postgres: &Migrator) -> anyhow::Result<()> {
+pub async fn migrate(url: &str, schema: Schema) -> anyhow::Result<()> {
     match Engine::of(url)? {
-        Engine::Postgres => migrate_postgres(url, postgres).await,
+        Engine::Postgres => migrate_postgres(url, schema.postgres).await,
         Engine::Sqlite => {
-            Sqlite::open(url, sqlite).await?.close().await;
+            Sqlite::open(url, schema.sqlite).await?.close().await;
             Ok(())
         }
     }

@@ -13,6 +13,6 @@ mod servers;
 
 pub use database::{DatabaseOf, database};
 pub use event_log::{LogOf, event_log, position};
-pub use files::{client_tls, secret, server_tls};
+pub use files::{bearer_tokens, client_tls, secret, server_tls};
 pub use report::{Finding, Report};
 pub use servers::{host_and_port, server};

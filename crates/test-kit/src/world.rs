@@ -55,6 +55,18 @@ pub struct World {
     dir: TempDir,
 }
 
+/// The demo's settings, and jobs that run seldom, so that days go by quickly.
+pub fn profile() -> Profile {
+    let mut profile = Profile::demo();
+    profile
+        .payments
+        .set("publication.publication_slots", r#"["06:10", "18:10"]"#)
+        .set("publication.figures_interval_minutes", 240)
+        .set("directory.directory_poll_minutes", 360);
+    profile.tally.set("event_log.poll_seconds", 14_400);
+    profile
+}
+
 impl World {
     /// A system with the demo's settings, ready to sell.
     pub async fn start() -> anyhow::Result<Self> {

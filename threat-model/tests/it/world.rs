@@ -15,6 +15,7 @@ use messages::{
     vote_text::{VoteText, VoteType},
 };
 use service_kit::event_log::Record;
+pub(crate) use test_kit::world::profile;
 use test_kit::{Stores, database::Database};
 
 /// payments' database of orders.
@@ -40,18 +41,6 @@ pub(crate) struct World {
 /// When tests begin: at a time of day that is easy to find again where it must not be stored.
 pub(crate) fn beginning() -> DateTime<Utc> {
     "2026-01-02T09:17:43.251Z".parse().unwrap()
-}
-
-/// The demo's settings, and jobs that run seldom, so that days go by quickly.
-pub(crate) fn profile() -> Profile {
-    let mut profile = Profile::demo();
-    profile
-        .payments
-        .set("publication.publication_slots", r#"["06:10", "18:10"]"#)
-        .set("publication.figures_interval_minutes", 240)
-        .set("directory.directory_poll_minutes", 360);
-    profile.tally.set("event_log.poll_seconds", 14_400);
-    profile
 }
 
 impl World {

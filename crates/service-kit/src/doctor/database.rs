@@ -8,7 +8,7 @@ use clock::Clock;
 use sqlx::{ConnectOptions as _, Row as _, migrate::Migrator, sqlite::SqliteConnectOptions};
 
 use super::{Report, files};
-use crate::db::{self, Engine};
+use crate::db::{self, Engine, Schema};
 
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -20,10 +20,8 @@ pub struct DatabaseOf<'a> {
     pub what: &'a str,
     /// Where it is.
     pub url: &'a str,
-    /// Its tables in SQLite.
-    pub sqlite: &'static Migrator,
-    /// Its tables in PostgreSQL.
-    pub postgres: &'static Migrator,
+    /// Its tables.
+    pub schema: Schema,
 }
 
 /// Looks at a database. Answers whether it can be opened and stays as it is.
@@ -47,15 +45,13 @@ async fn in_postgres(report: &mut Report, database: DatabaseOf<'_>, _clock: &Clo
 }
 
 async fn sqlite(report: &mut Report, database: DatabaseOf<'_>) -> bool {
-    let DatabaseOf {
-        what, url, sqlite, ..
-    } = database;
+    let DatabaseOf { what, url, schema } = database;
     let Ok(options) = url.parse::<SqliteConnectOptions>() else {
         return report.note(what, Err(db::OpenError::Url.into()));
     };
     let file = options.get_filename().to_owned();
     files::room(report, what, &file);
-    files::database_file(report, what, &file) && tables(report, what, &file, sqlite).await
+    files::database_file(report, what, &file) && tables(report, what, &file, schema.sqlite).await
 }
 
 /// The tables of an SQLite file, which is only read. Answers whether they are the ones that the program knows: whoever

@@ -11,6 +11,7 @@ use clock::Clock;
 
 use super::Report;
 use crate::{
+    bearer::BearerSettings,
     secret::SecretFile,
     tls::{ClientTls, ServerTls, Validity, client_config, probe, server_config, validity},
 };
@@ -30,6 +31,13 @@ pub fn secret(report: &mut Report, what: &str, file: &SecretFile) -> bool {
         Ok(file.path().display().to_string())
     };
     report.note(what, look())
+}
+
+/// The bearer tokens, where there are any.
+pub fn bearer_tokens(report: &mut Report, auth: &BearerSettings) {
+    if !auth.bearer_tokens_file.is_unset() {
+        secret(report, "secret: bearer tokens", &auth.bearer_tokens_file);
+    }
 }
 
 /// What a service shows and whom it trusts when it calls another one. Answers whether it can call.

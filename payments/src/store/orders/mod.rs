@@ -19,8 +19,7 @@ use messages::money::Amount;
 #[cfg(not(feature = "postgres"))]
 use service_kit::db::NoEngine;
 use service_kit::{
-    db::{self, Engine},
-    doctor::DatabaseOf,
+    db::{self, Engine, Schema},
     outbox::Outbox,
 };
 use sqlx::migrate::Migrator;
@@ -54,19 +53,15 @@ pub async fn open(url: &str) -> anyhow::Result<Arc<dyn OrdersDatabase>> {
     })
 }
 
-/// The database at `url`, for whoever only looks at it.
-pub(crate) fn database_of<'a>(what: &'a str, url: &'a str) -> DatabaseOf<'a> {
-    DatabaseOf {
-        what,
-        url,
-        sqlite: &SQLITE,
-        postgres: &POSTGRES,
-    }
-}
+/// The tables.
+pub(crate) const SCHEMA: Schema = Schema {
+    sqlite: &SQLITE,
+    postgres: &POSTGRES,
+};
 
 /// Brings the tables at `url` up to date; in PostgreSQL, `url` is that of the role which owns them.
 pub async fn migrate(url: &str) -> anyhow::Result<()> {
-    db::migrate(url, &SQLITE, &POSTGRES).await
+    db::migrate(url, SCHEMA).await
 }
 
 /// Bounds that are kept in the transaction that could pass them.

@@ -67,7 +67,7 @@ pub(super) async fn look(report: &mut Report, database: DatabaseOf<'_>, clock: &
     report.note(format!("{what}: role"), allowed);
     let time = time(&mut connection, clock).await;
     report.note(format!("{what}: clock"), time);
-    let migrations = database.postgres.iter();
+    let migrations = database.schema.postgres.iter();
     let wanted: Migrations = migrations
         .map(|migration| (migration.version, migration.checksum.to_vec()))
         .collect();

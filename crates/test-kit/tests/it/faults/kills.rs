@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
-use blindtally::system::{Engines, Layout, Profile, ServiceName, System, settlement};
+use blindtally::system::{Engines, Layout, ServiceName, System, settlement};
 use chrono::{Datelike as _, Months, TimeDelta};
 use client::transport::Request;
 use clock::Clock;
@@ -16,6 +16,7 @@ use test_kit::{
     books::Books,
     fleet::Setup,
     load::{Done, QUANTITY},
+    world,
 };
 
 use super::{
@@ -72,13 +73,7 @@ async fn arrived(layout: &Layout) -> Amount {
 /// Starts the system again on what the fleet left, on a calendar that goes on from now, until the month is
 /// closed and its last funds are known.
 async fn close_the_month(dir: &Path, engines: Option<&Engines>) {
-    let mut profile = Profile::demo();
-    profile
-        .payments
-        .set("publication.publication_slots", r#"["06:10", "18:10"]"#)
-        .set("publication.figures_interval_minutes", 240)
-        .set("directory.directory_poll_minutes", 360);
-    profile.tally.set("event_log.poll_seconds", 14_400);
+    let mut profile = world::profile();
     if let Some(engines) = engines {
         profile = engines.serve(profile).unwrap();
     }
