@@ -46,7 +46,7 @@ type CheckToken = fn(&SigningKey, &Preimage, &[u8], &Signature) -> bool;
 
 /// How long a transaction waits for others to share its wait for the disk, which costs more CPU time
 /// than writing some ten tokens.
-const GATHER: Duration = Duration::from_millis(1);
+const GATHER: Duration = Duration::from_millis(2);
 
 /// The stages of redemption, and the counting of signatures.
 #[derive(Clone, Debug)]

@@ -48,9 +48,10 @@ CREATE TABLE signing_requests (
 
 CREATE INDEX signing_requests_by_key ON signing_requests (key_id);
 
--- Spent tokens.
+-- Spent tokens. The key is not declared to be one of issuer_keys: it would be looked up for each token. Who writes a
+-- token counts it at its key in the same transaction.
 CREATE TABLE redemptions (
-    key_id      BLOB NOT NULL REFERENCES issuer_keys,
+    key_id      BLOB NOT NULL,
     spent       BLOB NOT NULL CHECK (length(spent) = 32),    -- H("bt/spent/1", t)
     binding     BLOB NOT NULL CHECK (length(binding) = 32),  -- H("bt/bind/1", t, R)
     redeemed_on TEXT NOT NULL,                               -- the day in UTC

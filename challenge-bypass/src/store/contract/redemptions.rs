@@ -126,6 +126,10 @@ pub async fn no_more_is_redeemed_than_was_signed(store: &dyn Store) {
         spend(store, &exactly).await,
         Spend::First { redeemed_total: 3 }
     );
+    assert_eq!(
+        spend(store, &exactly).await,
+        Spend::Replay { redeemed_total: 3 }
+    );
     let more = redemption(&key_facts, "p", &[4]);
     assert_eq!(spend(store, &more).await, Spend::Inconsistent);
 }

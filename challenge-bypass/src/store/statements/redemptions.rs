@@ -32,19 +32,29 @@ const LOOK_UP: &str = "
     FROM k CROSS JOIN issuer_keys c
     WHERE c.key_id = substr($3, 16 * k.i + 1, 16)";
 
-/// Inserts rows of 80 bytes: key id, token and binding.
+/// Inserts rows of 80 bytes: key id, token and binding. It leaves out what is spent already.
 const SPEND: &str = "
     WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $2)
     INSERT INTO redemptions (key_id, spent, binding, redeemed_on)
     SELECT substr($1, 80 * i + 1, 16), substr($1, 80 * i + 17, 32), substr($1, 80 * i + 49, 32), $3
-    FROM n";
+    FROM n WHERE TRUE
+    ON CONFLICT DO NOTHING";
+
+/// What a transaction that spends tokens looks up first.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Before {
+    /// The keys' counters. No token is expected to be spent, since each was looked up a moment ago.
+    Counters,
+    /// The tokens, too.
+    Everything,
+}
 
 /// What is known about each claim.
 pub(super) async fn look_up(
     conn: &mut Connection,
     claims: &[&Claim],
 ) -> Result<Vec<Found>, StoreError> {
-    let (mut found, counters) = known(conn, claims).await?;
+    let (mut found, counters) = known(conn, claims, packed_tokens(claims)).await?;
     for (claim, found) in claims.iter().zip(&mut found) {
         if let Some(counter) = counters.get(&claim.key()) {
             found.redeemed_total = counter.redeemed_total;
@@ -54,26 +64,41 @@ pub(super) async fn look_up(
 }
 
 /// Spends what may be spent: for each key, all rows of all requests in one statement.
+///
+/// `None` says that the counters were not enough to decide: nothing of this transaction may stay.
 pub(super) async fn spend(
     conn: &mut Connection,
     batch: &[VerifiedRedemption],
     day: NaiveDate,
     rules: &Rules,
-) -> Result<Vec<Spend>, StoreError> {
+    before: Before,
+) -> Result<Option<Vec<Spend>>, StoreError> {
     let claims: Vec<&Claim> = batch.iter().map(VerifiedRedemption::claim).collect();
-    let (found, stored) = known(conn, &claims).await?;
+    let tokens = match before {
+        Before::Counters => Tokens::default(),
+        Before::Everything => packed_tokens(&claims),
+    };
+    let (found, stored) = known(conn, &claims, tokens).await?;
     let decided = decide(batch, &found, &stored, rules);
+    // A replay is told from a refusal only by its tokens, also where its key was revoked meanwhile.
+    let plain = |spend: &Spend| matches!(spend, Spend::Again | Spend::First { .. });
+    if before == Before::Counters && !decided.spends.iter().all(plain) {
+        return Ok(None);
+    }
     for (key, counter) in &decided.counters {
         let claims = decided.first.iter().filter(|claim| claim.key() == *key);
-        write(conn, *key, counter, claims.copied(), day).await?;
+        if !write(conn, *key, counter, claims.copied(), day).await? {
+            return Ok(None);
+        }
     }
-    Ok(decided.spends)
+    Ok(Some(decided.spends))
 }
 
-/// What each claim's tokens were spent on, and what their keys have done.
+/// What each of the `tokens` was spent on, and what the claims' keys have done.
 async fn known(
     conn: &mut Connection,
     claims: &[&Claim],
+    tokens: Tokens,
 ) -> Result<(Vec<Found>, BTreeMap<KeyId, Counter>), StoreError> {
     let mut found: Vec<Found> = claims
         .iter()
@@ -83,7 +108,7 @@ async fn known(
     if claims.is_empty() {
         return Ok((found, counters));
     }
-    let (tokens, places) = packed_tokens(claims);
+    let (tokens, places) = tokens;
     let ids: BTreeSet<KeyId> = claims.iter().map(|claim| claim.key()).collect();
     let ids: Vec<KeyId> = ids.into_iter().collect();
     let mut keys = Packed::with_capacity(ids.len(), 16);
@@ -115,8 +140,11 @@ async fn known(
     Ok((found, counters))
 }
 
-/// All tokens of all claims, and for each its claim and its place in that.
-fn packed_tokens(claims: &[&Claim]) -> (Packed, Vec<(usize, usize)>) {
+/// Tokens of claims, and for each its claim and its place in that.
+type Tokens = (Packed, Vec<(usize, usize)>);
+
+/// All tokens of all claims.
+fn packed_tokens(claims: &[&Claim]) -> Tokens {
     let tokens = claims.iter().map(|claim| claim.tokens().len()).sum();
     let mut packed = Packed::with_capacity(tokens, 48);
     let mut places = Vec::with_capacity(tokens);
@@ -137,14 +165,14 @@ fn counter(row: &EngineRow) -> Result<Counter, StoreError> {
     })
 }
 
-/// Writes a key's spent tokens, in the order of digests, and its counter.
+/// Writes a key's spent tokens, in the order of digests, and its counter. Answers whether none of them was spent before.
 async fn write(
     conn: &mut Connection,
     key: KeyId,
     counter: &Counter,
     claims: impl Iterator<Item = &Claim>,
     day: NaiveDate,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let mut tokens: Vec<&SpentToken> = claims.flat_map(Claim::tokens).collect();
     tokens.sort_unstable();
     let mut packed = Packed::with_capacity(tokens.len(), 80);
@@ -169,9 +197,9 @@ async fn write(
         .bind(day.to_string())
         .execute(conn)
         .await?;
-    if moved.rows_affected() == 1 && i64::try_from(written.rows_affected()) == Ok(rows) {
-        Ok(())
+    if moved.rows_affected() == 1 {
+        Ok(i64::try_from(written.rows_affected()) == Ok(rows))
     } else {
-        Err(StoreError::Corrupt("redemptions"))
+        Err(StoreError::Corrupt("redeemed_total"))
     }
 }

@@ -14,6 +14,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 use sqlx::{
     Connection as _, PgPool, Row as _,
     migrate::{MigrateError, Migrator},
+    pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
     types::BigDecimal,
 };
@@ -250,6 +251,11 @@ impl Postgres {
     pub async fn begin_read(&self) -> sqlx::Result<PostgresTransaction> {
         let readers = self.readers.clone();
         finish(async move { readers.begin_with(BEGIN_READING).await }).await
+    }
+
+    /// A connection for a read that a write follows. The server has the pages in memory for all of them.
+    pub async fn before_write(&self) -> sqlx::Result<PoolConnection<sqlx::Postgres>> {
+        self.readers.acquire().await
     }
 
     /// The connections for single reads. They refuse to write.

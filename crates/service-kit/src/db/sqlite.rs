@@ -14,6 +14,7 @@ use std::{
 use sqlx::{
     AssertSqlSafe, Connection as _, Row as _, SqliteConnection, SqlitePool, Transaction,
     migrate::{MigrateError, Migrator},
+    pool::PoolConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
@@ -142,6 +143,12 @@ impl Sqlite {
     /// Begins a transaction that reads: everything in it sees one state of the database.
     pub async fn begin_read(&self) -> sqlx::Result<SqliteTransaction> {
         self.readers.begin().await
+    }
+
+    /// The connection for a read that a write follows. It is the one that writes: its pages are in memory, while every
+    /// other connection forgets its pages with each commit. It waits for the transaction that runs.
+    pub async fn before_write(&self) -> sqlx::Result<PoolConnection<sqlx::Sqlite>> {
+        self.writer.acquire().await
     }
 
     /// The connections for single reads. They refuse to write.
