@@ -5,7 +5,10 @@
 //! processes at once, has its effect once. Leases share the partitions among processes and are not
 //! needed for that.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use chrono::NaiveDate;
 use clock::Clock;
@@ -119,6 +122,8 @@ struct Claimed {
     place: Place,
     lease: Lease,
     position: Offset,
+    /// When half of the lease is over.
+    renew_at: Instant,
 }
 
 /// Reads the topics. One run at a time in a process.
@@ -192,19 +197,15 @@ impl Intake {
             if !self.has_new(&place).await? {
                 continue;
             }
-            match self.claim(&place).await? {
-                Some((lease, position)) => claimed.push(Claimed {
-                    place,
-                    lease,
-                    position,
-                }),
+            match self.claim(place).await? {
+                Some(partition) => claimed.push(partition),
                 None => reached = Reached::OthersRead,
             }
         }
         if claimed.is_empty() {
             return Ok(reached);
         }
-        let read = self.read_claimed(topic, kind, &claimed).await;
+        let read = self.read_claimed(topic, kind, &mut claimed).await;
         if !matches!(read, Err(IntakeError::Crashed(_))) {
             for Claimed { lease, .. } in &claimed {
                 // If this fails, the lease runs out by itself.
@@ -226,16 +227,34 @@ impl Intake {
         Ok(position < bounds.end)
     }
 
-    async fn claim(&self, place: &Place) -> Result<Option<(Lease, Offset)>, IntakeError> {
+    async fn claim(&self, place: Place) -> Result<Option<Claimed>, IntakeError> {
+        let renew_at = Instant::now() + self.parts.lease_lasts / 2;
         let claim = Claim::now(self.holder, self.parts.lease_lasts);
-        Ok(self.parts.store.claim(place, claim).await?)
+        let taken = self.parts.store.claim(&place, claim).await?;
+        Ok(taken.map(|(lease, position)| Claimed {
+            place,
+            lease,
+            position,
+            renew_at,
+        }))
+    }
+
+    /// A long run must not outlive its lease.
+    async fn renew(&self, held: &mut Claimed) -> Result<(), IntakeError> {
+        if Instant::now() < held.renew_at {
+            return Ok(());
+        }
+        let renewed = self.claim(held.place.clone()).await?;
+        let same = renewed.filter(|renewed| renewed.lease == held.lease);
+        *held = same.ok_or(IntakeError::Overtaken)?;
+        Ok(())
     }
 
     async fn read_claimed(
         &self,
         topic: &str,
         kind: Kind,
-        claimed: &[Claimed],
+        claimed: &mut [Claimed],
     ) -> Result<Reached, IntakeError> {
         let from = claimed
             .iter()
@@ -247,16 +266,12 @@ impl Intake {
             }
             self.parts.faults.at("tally-batch-read")?;
             let held = claimed
-                .iter()
+                .iter_mut()
                 .find(|claimed| claimed.place.partition == batch.partition);
             let Some(held) = held else {
                 return Err(IntakeError::Overtaken);
             };
-            // Renewed before each batch: a long run must not outlive its lease.
-            let renewed = self.claim(&held.place).await?;
-            if renewed.is_none_or(|(lease, _)| lease != held.lease) {
-                return Err(IntakeError::Overtaken);
-            }
+            self.renew(held).await?;
             let taken = self.take(&held.place, kind, batch).await?;
             let Taken::Moved(effect) = taken else {
                 return Err(IntakeError::Overtaken);

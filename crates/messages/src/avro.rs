@@ -10,6 +10,10 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{directory::Head, money::Amount};
 
+mod vote;
+
+pub use vote::Vote;
+
 /// The longest record that is decoded, in bytes: a funds record of some hundred keys is 20 KiB.
 pub const RECORD_BYTES_MAX: usize = 256 * 1024;
 
@@ -59,33 +63,6 @@ pub trait Record: Serialize + DeserializeOwned {
             return Err(NotARecord);
         }
         from_value(&value).map_err(|_| NotARecord)
-    }
-}
-
-/// `<environment>.payment.vote`: votes for one publisher.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Vote {
-    /// A UUIDv8 from `H("bt/event/1", vote id)`: a repeat has the same.
-    pub id: String,
-    /// The vote's type.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// The publisher.
-    pub channel: String,
-    /// The UTC day of publication, `YYYY-MM-DDT00:00:00Z`.
-    pub created_at: String,
-    /// What one vote is worth.
-    pub base_vote_value: String,
-    /// How many tokens stand behind it.
-    pub vote_tally: i64,
-    /// `user-wallet` or `anonymous-card`.
-    pub funding_source: String,
-}
-
-impl Record for Vote {
-    fn schema() -> &'static Schema {
-        &VOTE
     }
 }
 

@@ -1,7 +1,7 @@
 //! The tally's database in PostgreSQL.
 
 use service_kit::{
-    db::postgres::{Connection, Database, OpenError, Row as EngineRow, stored_units, units},
+    db::postgres::{Connection, Database, OpenError, Row as EngineRow, stored_units, text, units},
     lease::postgres as leases,
     outbox::{PostgresOutbox as TableOutbox, postgres::insert},
 };

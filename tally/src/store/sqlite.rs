@@ -1,7 +1,7 @@
 //! The tally's database in SQLite.
 
 use service_kit::{
-    db::sqlite::{Connection, Database, OpenError, Row as EngineRow, stored_units, units},
+    db::sqlite::{Connection, Database, OpenError, Row as EngineRow, stored_units, text, units},
     lease::sqlite as leases,
     outbox::{SqliteOutbox as TableOutbox, sqlite::insert},
 };

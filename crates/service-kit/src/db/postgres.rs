@@ -30,6 +30,18 @@ use crate::tls::probe::Trouble;
 pub use self::{Postgres as Database, PostgresError as OpenError};
 pub use sqlx::{PgConnection as Connection, Postgres as Driver, postgres::PgRow as Row};
 
+/// SQL for the text that a byte string holds, of the SQL for the byte string. See [`text`].
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __postgres_text {
+    ($bytes:literal) => {
+        concat!("convert_from(", $bytes, ", 'UTF8')")
+    };
+}
+
+/// SQL for the text that a byte string holds, as [`text`](super::sqlite::text) is for the other engine.
+pub use crate::__postgres_text as text;
+
 /// A transaction on a PostgreSQL database.
 pub type PostgresTransaction = sqlx::Transaction<'static, sqlx::Postgres>;
 

@@ -18,6 +18,20 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
+/// SQL for the text that a byte string holds, of the SQL for the byte string. See [`text`].
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __sqlite_text {
+    ($bytes:literal) => {
+        concat!("CAST(", $bytes, " AS TEXT)")
+    };
+}
+
+/// SQL for the text that a byte string holds: `text!("substr($1, 1, 10)")`, inside `concat!`.
+///
+/// Statements that cut their parameters cut bytes: to find a character, an engine counts all those before it.
+pub use crate::__sqlite_text as text;
+
 /// How long a statement waits for another process that writes to the same file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -5,7 +5,9 @@
 //! change that they tell of.
 
 use crate::{
-    db::postgres::{Connection, Database, PostgresTransaction as Transaction, Row as EngineRow},
+    db::postgres::{
+        Connection, Database, PostgresTransaction as Transaction, Row as EngineRow, text,
+    },
     lease::postgres as leases,
 };
 

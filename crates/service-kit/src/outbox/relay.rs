@@ -6,7 +6,10 @@
 //! | publishing | rows below the watermark | deletes them |
 //! | deleting | nothing | nothing |
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use chrono::{DateTime, Utc};
 use clock::Clock;
@@ -113,6 +116,8 @@ pub struct Relay {
     parts: RelayParts,
     holder: Holder,
     line: Option<Line>,
+    /// When half of the lease is over.
+    renew_at: Instant,
     due: Due,
     last_run: DateTime<Utc>,
     /// Whether outbox and log agreed when this process last looked.
@@ -135,6 +140,7 @@ impl Relay {
             parts,
             holder: Holder::random(),
             line: None,
+            renew_at: Instant::now(),
             due: Due::No,
             last_run,
             agreed: false,
@@ -213,8 +219,22 @@ impl Relay {
     }
 
     async fn claim(&mut self) -> Result<Option<Lease>, RelayError> {
+        self.renew_at = Instant::now() + self.parts.lease_lasts / 2;
         let claim = Claim::now(self.holder, self.parts.lease_lasts);
         Ok(self.parts.outbox.take_lease(claim).await?)
+    }
+
+    /// A long run must not outlive its lease.
+    async fn renew(&mut self) -> Result<(), RelayError> {
+        if Instant::now() < self.renew_at {
+            return Ok(());
+        }
+        let lease = self.claim().await?;
+        if lease.as_ref() == Some(&self.line()?.lease) {
+            Ok(())
+        } else {
+            Err(OutboxError::from(crate::lease::LeaseLost).into())
+        }
     }
 
     /// Opens the publisher, which shuts out the one of an older relay, unless it is open already.
@@ -275,11 +295,7 @@ impl Relay {
     /// Publishes the positions `from` up to `to`, and answers where it stopped.
     async fn publish(&mut self, mut from: u64, to: u64) -> Result<u64, RelayError> {
         while from < to {
-            // Renewed before each batch: a long run must not outlive its lease.
-            let lease = self.claim().await?;
-            if lease.as_ref() != Some(&self.line()?.lease) {
-                return Err(OutboxError::from(crate::lease::LeaseLost).into());
-            }
+            self.renew().await?;
             let (rows_max, today) = (self.parts.batch_rows_max, self.parts.clock.today());
             let outbox = &self.parts.outbox;
             let records = outbox.positioned(from, rows_max, today).await?;

@@ -5,7 +5,7 @@
 //! change that they tell of.
 
 use crate::{
-    db::sqlite::{Connection, Database, Row as EngineRow, SqliteTransaction as Transaction},
+    db::sqlite::{Connection, Database, Row as EngineRow, SqliteTransaction as Transaction, text},
     lease::sqlite as leases,
 };
 

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use sqlx::Row as _;
 use uuid::Uuid;
 
-use super::{Connection, Database, Transaction, leases};
+use super::{Connection, Database, Transaction, leases, text};
 use crate::{
     event_log::NewRecord,
     lease::{Claim, Lease, LeaseLost},
@@ -25,19 +25,24 @@ const POSITION: &str = "
 /// Writes the rows of the topic `$2`, unless ones with their ids are there. Their ids stand one after the
 /// other in `$1`, their keys and values in `$3`; `$4` has for each, in ten digits, where its key begins, and
 /// how long key and value are.
-const INSERT_ALL: &str = "
-    WITH RECURSIVE
+const INSERT_ALL: &str = concat!(
+    "WITH RECURSIVE
         n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $5),
         cut (i, start, key_bytes, value_bytes) AS (
-            SELECT i, CAST(substr($4, 30 * i + 1, 10) AS INTEGER),
-                   CAST(substr($4, 30 * i + 11, 10) AS INTEGER),
-                   CAST(substr($4, 30 * i + 21, 10) AS INTEGER)
+            SELECT i, CAST(",
+    text!("substr($4, 30 * i + 1, 10)"),
+    " AS INTEGER), CAST(",
+    text!("substr($4, 30 * i + 11, 10)"),
+    " AS INTEGER), CAST(",
+    text!("substr($4, 30 * i + 21, 10)"),
+    " AS INTEGER)
             FROM n)
     INSERT INTO outbox (id, topic, key, value)
     SELECT substr($1, 32 * i + 1, 32), $2, substr($3, start, key_bytes),
            substr($3, start + key_bytes, value_bytes)
     FROM cut WHERE TRUE
-    ON CONFLICT (id) DO NOTHING";
+    ON CONFLICT (id) DO NOTHING"
+);
 
 /// Writes `rows`, all of them for `topic`, unless ones with their ids are there: in one statement.
 pub async fn insert_all(conn: &mut Connection, topic: &str, rows: &[Row]) -> sqlx::Result<()> {
@@ -57,7 +62,7 @@ pub async fn insert_all(conn: &mut Connection, topic: &str, rows: &[Row]) -> sql
         .bind(ids)
         .bind(topic)
         .bind(bodies)
-        .bind(cuts)
+        .bind(cuts.into_bytes())
         .bind(count)
         .execute(conn)
         .await?;

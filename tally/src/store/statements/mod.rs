@@ -8,7 +8,7 @@ use sqlx::Row as _;
 
 use super::{
     Connection, Database, EngineRow, MIGRATOR, OpenError, TableOutbox, insert, leases,
-    stored_units, units,
+    stored_units, text, units,
 };
 use crate::{
     domain::funds::Line,
