@@ -4,7 +4,7 @@
 //! [`crate::domain`], so that the engines cannot differ in it; [`contract`] is the suite that every
 //! engine must pass.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
@@ -14,7 +14,7 @@ use messages::{
 };
 #[cfg(not(feature = "postgres"))]
 use service_kit::db::NoEngine;
-use service_kit::db::{self, Engine, Schema};
+use service_kit::db::{self, Engine, Schema, migrator};
 use sqlx::migrate::Migrator;
 
 use crate::{
@@ -34,8 +34,16 @@ mod sqlite;
 pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
 
-static POSTGRES: Migrator = sqlx::migrate!("../migrations/challenge-bypass/postgres");
-static SQLITE: Migrator = sqlx::migrate!("../migrations/challenge-bypass/sqlite");
+static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| {
+    migrator(&[include_str!(
+        "../../../migrations/challenge-bypass/postgres/0001_registry.sql"
+    )])
+});
+static SQLITE: LazyLock<Migrator> = LazyLock::new(|| {
+    migrator(&[include_str!(
+        "../../../migrations/challenge-bypass/sqlite/0001_registry.sql"
+    )])
+});
 
 /// Opens the store at `url`, on the engine that it names.
 pub async fn open(url: &str, rules: Rules) -> anyhow::Result<Arc<dyn Store>> {
@@ -49,7 +57,7 @@ pub async fn open(url: &str, rules: Rules) -> anyhow::Result<Arc<dyn Store>> {
 }
 
 /// The tables.
-pub(crate) const SCHEMA: Schema = Schema {
+pub(crate) static SCHEMA: Schema = Schema {
     sqlite: &SQLITE,
     postgres: &POSTGRES,
 };

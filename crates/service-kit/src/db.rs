@@ -5,9 +5,14 @@
 //! names into it. Both engines take `$1` for a parameter. On both, transactions that write come one after
 //! the other, so no statement needs to reckon with another writer.
 
+use std::{iter::zip, sync::LazyLock};
+
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
-use sqlx::migrate::Migrator;
+use sqlx::{
+    SqlSafeStr as _,
+    migrate::{Migration, MigrationType, Migrator},
+};
 
 pub mod sqlite;
 
@@ -24,9 +29,20 @@ pub use sqlite::{OpenError, Sqlite, SqliteTransaction};
 #[derive(Clone, Copy, Debug)]
 pub struct Schema {
     /// In SQLite.
-    pub sqlite: &'static Migrator,
+    pub sqlite: &'static LazyLock<Migrator>,
     /// In PostgreSQL.
-    pub postgres: &'static Migrator,
+    pub postgres: &'static LazyLock<Migrator>,
+}
+
+/// The migrations of a folder in `migrations/`, whose `scripts` are numbered from 1.
+///
+/// `sqlx::migrate!` finds them by itself, and for that builds SQLite and the driver a second time: half a minute.
+pub fn migrator(scripts: &[&'static str]) -> Migrator {
+    let migrations = zip(1.., scripts).map(|(number, script)| {
+        let sql = script.into_sql_str();
+        Migration::new(number, "tables".into(), MigrationType::Simple, sql, false)
+    });
+    Migrator::with_migrations(migrations.collect())
 }
 
 /// The section `[database]` of a service's settings.

@@ -1,6 +1,10 @@
 //! What is kept, and the transactions on it. [`contract`] is what every engine must pass.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, LazyLock},
+};
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
@@ -10,7 +14,7 @@ use messages::{
 #[cfg(not(feature = "postgres"))]
 use service_kit::db::NoEngine;
 use service_kit::{
-    db::{self, Engine, Schema},
+    db::{self, Engine, Schema, migrator},
     event_log::{Offset, Partition},
     lease::{Claim, Lease},
     outbox::Outbox,
@@ -32,8 +36,16 @@ mod sqlite;
 pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
 
-static POSTGRES: Migrator = sqlx::migrate!("../migrations/tally/postgres");
-static SQLITE: Migrator = sqlx::migrate!("../migrations/tally/sqlite");
+static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| {
+    migrator(&[include_str!(
+        "../../../migrations/tally/postgres/0001_ledger.sql"
+    )])
+});
+static SQLITE: LazyLock<Migrator> = LazyLock::new(|| {
+    migrator(&[include_str!(
+        "../../../migrations/tally/sqlite/0001_ledger.sql"
+    )])
+});
 
 /// Opens the store at `url`, on the engine that it names.
 pub async fn open(url: &str) -> anyhow::Result<Arc<dyn Store>> {
@@ -47,7 +59,7 @@ pub async fn open(url: &str) -> anyhow::Result<Arc<dyn Store>> {
 }
 
 /// The tables.
-pub(crate) const SCHEMA: Schema = Schema {
+pub(crate) static SCHEMA: Schema = Schema {
     sqlite: &SQLITE,
     postgres: &POSTGRES,
 };

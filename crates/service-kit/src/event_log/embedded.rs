@@ -1,6 +1,6 @@
 //! The event log in one SQLite file.
 
-use std::ops::Range;
+use std::{ops::Range, sync::LazyLock};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -10,12 +10,16 @@ use super::{
     Appender, Consumer, Error, EventLog, NewRecord, Offset, Partition, Publisher, PublisherId,
     Result, TopicSettings, TopicUse, partition_of,
 };
-use crate::db::Sqlite;
+use crate::db::{Sqlite, migrator};
 
 mod reader;
 mod writer;
 
-pub(crate) static MIGRATOR: Migrator = sqlx::migrate!("../../migrations/event-log/sqlite");
+pub(crate) static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
+    migrator(&[include_str!(
+        "../../../../migrations/event-log/sqlite/0001_log.sql"
+    )])
+});
 
 /// The embedded log. Several processes may have the same file open.
 #[derive(Clone, Debug)]

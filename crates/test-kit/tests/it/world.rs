@@ -1,5 +1,7 @@
 //! A world does what tests need of it.
 
+use std::fs;
+
 use chrono::TimeDelta;
 use client::wallet::Outcome;
 use messages::FundingSource;
@@ -59,4 +61,30 @@ async fn a_card_buys_too_and_what_was_stored_can_be_read() {
             .keys()
             .any(|name| name.starts_with("payments-votes.db"))
     );
+}
+
+#[tokio::test]
+async fn every_script_in_a_folder_of_migrations_is_run() {
+    let world = World::start().await.unwrap();
+    let engine = if world.engines().is_some() {
+        "postgres"
+    } else {
+        "sqlite"
+    };
+
+    for name in [
+        "challenge-bypass",
+        "payments-orders",
+        "payments-votes",
+        "tally",
+    ] {
+        let folder = format!("../../migrations/{name}/{engine}");
+        let scripts = fs::read_dir(folder).unwrap().count();
+        let mut database = world.stores().open(&format!("{name}.db")).await.unwrap();
+        let run = database
+            .number("SELECT COUNT(*) FROM _sqlx_migrations")
+            .await
+            .unwrap();
+        assert_eq!(run, scripts as u64, "{name}");
+    }
 }

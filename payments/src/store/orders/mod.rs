@@ -11,7 +11,10 @@ mod sqlite;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, LazyLock},
+};
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
@@ -19,7 +22,7 @@ use messages::money::Amount;
 #[cfg(not(feature = "postgres"))]
 use service_kit::db::NoEngine;
 use service_kit::{
-    db::{self, Engine, Schema},
+    db::{self, Engine, Schema, migrator},
     outbox::Outbox,
 };
 use sqlx::migrate::Migrator;
@@ -39,8 +42,20 @@ use crate::{
     store::{figures::Figures, publications::Publications},
 };
 
-pub(super) static POSTGRES: Migrator = sqlx::migrate!("../migrations/payments-orders/postgres");
-static SQLITE: Migrator = sqlx::migrate!("../migrations/payments-orders/sqlite");
+pub(super) static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| {
+    migrator(&[
+        include_str!("../../../../migrations/payments-orders/postgres/0001_orders.sql"),
+        include_str!(
+            "../../../../migrations/payments-orders/postgres/0002_directory_and_outbox.sql"
+        ),
+    ])
+});
+static SQLITE: LazyLock<Migrator> = LazyLock::new(|| {
+    migrator(&[
+        include_str!("../../../../migrations/payments-orders/sqlite/0001_orders.sql"),
+        include_str!("../../../../migrations/payments-orders/sqlite/0002_directory_and_outbox.sql"),
+    ])
+});
 
 /// Opens the database at `url`, on the engine that it names.
 pub async fn open(url: &str) -> anyhow::Result<Arc<dyn OrdersDatabase>> {
@@ -54,7 +69,7 @@ pub async fn open(url: &str) -> anyhow::Result<Arc<dyn OrdersDatabase>> {
 }
 
 /// The tables.
-pub(crate) const SCHEMA: Schema = Schema {
+pub(crate) static SCHEMA: Schema = Schema {
     sqlite: &SQLITE,
     postgres: &POSTGRES,
 };

@@ -3,14 +3,17 @@
 //! It holds nothing that an order has, so that no stored value joins a vote to a purchase (threat U3), and no time.
 //! Of a published vote only its id is kept.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, LazyLock},
+};
 
 use async_trait::async_trait;
 use messages::KeyId;
 #[cfg(not(feature = "postgres"))]
 use service_kit::db::NoEngine;
 use service_kit::{
-    db::{self, Engine, Schema},
+    db::{self, Engine, Schema, migrator},
     outbox::Outbox,
 };
 use sqlx::migrate::Migrator;
@@ -84,8 +87,16 @@ pub trait VotesDatabase: Store {
     async fn close(&self);
 }
 
-static POSTGRES: Migrator = sqlx::migrate!("../migrations/payments-votes/postgres");
-static SQLITE: Migrator = sqlx::migrate!("../migrations/payments-votes/sqlite");
+static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| {
+    migrator(&[include_str!(
+        "../../../../migrations/payments-votes/postgres/0001_votes.sql"
+    )])
+});
+static SQLITE: LazyLock<Migrator> = LazyLock::new(|| {
+    migrator(&[include_str!(
+        "../../../../migrations/payments-votes/sqlite/0001_votes.sql"
+    )])
+});
 
 /// Opens the database at `url`, on the engine that it names. Votes are published to `topic`.
 pub async fn open(
@@ -103,7 +114,7 @@ pub async fn open(
 }
 
 /// The tables.
-pub(crate) const SCHEMA: Schema = Schema {
+pub(crate) static SCHEMA: Schema = Schema {
     sqlite: &SQLITE,
     postgres: &POSTGRES,
 };
