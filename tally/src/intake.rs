@@ -20,7 +20,7 @@ use messages::{
 use service_kit::{
     event_log::{self, Batch, EventLog, Offset, Record},
     fault::{Crashed, FaultPoints},
-    lease::{Claim, Holder, Lease},
+    lease::{Claim, Holder, Lease, renew_at},
     shutdown::Shutdown,
 };
 
@@ -122,7 +122,7 @@ struct Claimed {
     place: Place,
     lease: Lease,
     position: Offset,
-    /// When half of the lease is over.
+    /// When to renew the lease.
     renew_at: Instant,
 }
 
@@ -228,7 +228,7 @@ impl Intake {
     }
 
     async fn claim(&self, place: Place) -> Result<Option<Claimed>, IntakeError> {
-        let renew_at = Instant::now() + self.parts.lease_lasts / 2;
+        let renew_at = renew_at(self.parts.lease_lasts);
         let claim = Claim::now(self.holder, self.parts.lease_lasts);
         let taken = self.parts.store.claim(&place, claim).await?;
         Ok(taken.map(|(lease, position)| Claimed {

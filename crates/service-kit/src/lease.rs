@@ -7,7 +7,7 @@
 //! change of holder raises the *lease epoch*, and every transaction of the job begins with
 //! [`sqlite::check`]: the epoch it was given is still the current one, or nothing is written.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
@@ -37,6 +37,12 @@ impl Holder {
     pub fn id(&self) -> Uuid {
         self.0
     }
+}
+
+/// When to renew a lease that is taken now: when half of it is over. To do so before each batch would cost more than some
+/// batches, and to do so later would leave less time for the batch in work.
+pub fn renew_at(lasts: Duration) -> Instant {
+    Instant::now() + lasts / 2
 }
 
 /// A lease that was taken, and is valid until somebody else takes it.

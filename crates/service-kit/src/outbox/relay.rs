@@ -19,7 +19,7 @@ use super::{Outbox, OutboxError, OutboxState, Schedule, Shuffle, schedule::Due};
 use crate::{
     event_log::{self, EventLog, Publisher, PublisherId},
     fault::{Crashed, FaultPoints},
-    lease::{Claim, Holder, Lease},
+    lease::{Claim, Holder, Lease, LeaseLost, renew_at},
 };
 
 /// What a relay works with.
@@ -116,7 +116,7 @@ pub struct Relay {
     parts: RelayParts,
     holder: Holder,
     line: Option<Line>,
-    /// When half of the lease is over.
+    /// When to renew the lease.
     renew_at: Instant,
     due: Due,
     last_run: DateTime<Utc>,
@@ -219,7 +219,7 @@ impl Relay {
     }
 
     async fn claim(&mut self) -> Result<Option<Lease>, RelayError> {
-        self.renew_at = Instant::now() + self.parts.lease_lasts / 2;
+        self.renew_at = renew_at(self.parts.lease_lasts);
         let claim = Claim::now(self.holder, self.parts.lease_lasts);
         Ok(self.parts.outbox.take_lease(claim).await?)
     }
@@ -233,7 +233,7 @@ impl Relay {
         if lease.as_ref() == Some(&self.line()?.lease) {
             Ok(())
         } else {
-            Err(OutboxError::from(crate::lease::LeaseLost).into())
+            Err(OutboxError::from(LeaseLost).into())
         }
     }
 
