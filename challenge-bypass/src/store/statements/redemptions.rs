@@ -98,7 +98,7 @@ pub(super) async fn spend(
 async fn known(
     conn: &mut Connection,
     claims: &[&Claim],
-    tokens: Tokens,
+    (tokens, places): Tokens,
 ) -> Result<(Vec<Found>, BTreeMap<KeyId, Counter>), StoreError> {
     let mut found: Vec<Found> = claims
         .iter()
@@ -108,7 +108,6 @@ async fn known(
     if claims.is_empty() {
         return Ok((found, counters));
     }
-    let (tokens, places) = tokens;
     let ids: BTreeSet<KeyId> = claims.iter().map(|claim| claim.key()).collect();
     let ids: Vec<KeyId> = ids.into_iter().collect();
     let mut keys = Packed::with_capacity(ids.len(), 16);

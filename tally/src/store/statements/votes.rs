@@ -74,7 +74,7 @@ pub(super) async fn remember<'a>(
     sqlx::query(REMEMBER)
         .bind(packed(&new))
         .bind(months.into_bytes())
-        .bind(rows(&new))
+        .bind(rows(new.len()))
         .execute(conn)
         .await?;
     Ok(new)
@@ -88,7 +88,7 @@ async fn known(conn: &mut Connection, votes: &[&CountedVote]) -> Result<HashSet<
     }
     let found = sqlx::query(KNOWN)
         .bind(packed(votes))
-        .bind(rows(votes))
+        .bind(rows(votes.len()))
         .fetch_all(conn)
         .await?;
     for row in &found {
@@ -106,8 +106,9 @@ fn packed(votes: &[&CountedVote]) -> Vec<u8> {
     packed
 }
 
-fn rows(votes: &[&CountedVote]) -> i64 {
-    i64::try_from(votes.len()).unwrap_or(i64::MAX)
+/// A batch has far fewer.
+fn rows(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// Adds votes to their months, or to the open one where those are closed.
@@ -137,7 +138,7 @@ pub(super) async fn pile_up(conn: &mut Connection, votes: &[&CountedVote]) -> Re
             .bind(month.to_string())
             .bind(names.into_bytes())
             .bind(cuts.into_bytes())
-            .bind(i64::try_from(channels.len()).unwrap_or(i64::MAX))
+            .bind(rows(channels.len()))
             .execute(&mut *conn)
             .await?;
     }
