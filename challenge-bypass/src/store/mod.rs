@@ -4,7 +4,7 @@
 //! [`crate::domain`], so that the engines cannot differ in it; [`contract`] is the suite that every
 //! engine must pass.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
@@ -14,8 +14,7 @@ use messages::{
 };
 #[cfg(not(feature = "postgres"))]
 use service_kit::db::NoEngine;
-use service_kit::db::{self, Engine, Schema, migrator};
-use sqlx::migrate::Migrator;
+use service_kit::db::{self, Engine, Schema};
 
 use crate::{
     Rules,
@@ -34,17 +33,6 @@ mod sqlite;
 pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
 
-static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| {
-    migrator(&[include_str!(
-        "../../../migrations/challenge-bypass/postgres/0001_registry.sql"
-    )])
-});
-static SQLITE: LazyLock<Migrator> = LazyLock::new(|| {
-    migrator(&[include_str!(
-        "../../../migrations/challenge-bypass/sqlite/0001_registry.sql"
-    )])
-});
-
 /// Opens the store at `url`, on the engine that it names.
 pub async fn open(url: &str, rules: Rules) -> anyhow::Result<Arc<dyn Store>> {
     Ok(match Engine::of(url)? {
@@ -57,9 +45,13 @@ pub async fn open(url: &str, rules: Rules) -> anyhow::Result<Arc<dyn Store>> {
 }
 
 /// The tables.
-pub(crate) static SCHEMA: Schema = Schema {
-    sqlite: &SQLITE,
-    postgres: &POSTGRES,
+pub(crate) const SCHEMA: Schema = Schema {
+    sqlite: &[include_str!(
+        "../../../migrations/challenge-bypass/sqlite/0001_registry.sql"
+    )],
+    postgres: &[include_str!(
+        "../../../migrations/challenge-bypass/postgres/0001_registry.sql"
+    )],
 };
 
 /// Brings the tables at `url` up to date; in PostgreSQL, `url` is that of the role which owns them.

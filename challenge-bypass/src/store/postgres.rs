@@ -8,7 +8,9 @@ use chrono::{DateTime, Utc};
 use messages::KeyId;
 use service_kit::db::postgres::{Connection, Database, OpenError, Row as EngineRow};
 
-use super::{POSTGRES as MIGRATOR, StoreError};
+use super::StoreError;
+
+const SCRIPTS: &[&str] = super::SCHEMA.postgres;
 
 #[expect(clippy::duplicate_mod, reason = "each engine compiles the statements")]
 #[path = "statements/mod.rs"]

@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 use messages::KeyId;
 use service_kit::db::sqlite::{Connection, Database, OpenError, Row as EngineRow};
 
-use super::{SQLITE as MIGRATOR, StoreError};
+use super::StoreError;
+
+const SCRIPTS: &[&str] = super::SCHEMA.sqlite;
 
 #[cfg_attr(
     feature = "postgres",

@@ -5,7 +5,7 @@
 //! names into it. Both engines take `$1` for a parameter. On both, transactions that write come one after
 //! the other, so no statement needs to reckon with another writer.
 
-use std::{iter::zip, sync::LazyLock};
+use std::iter::zip;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
@@ -25,18 +25,18 @@ pub mod testing;
 pub use postgres::Postgres;
 pub use sqlite::{OpenError, Sqlite, SqliteTransaction};
 
-/// The tables of one database, on each engine.
+/// The scripts that make the tables of one database, on each engine: each runs once, in order.
 #[derive(Clone, Copy, Debug)]
 pub struct Schema {
     /// In SQLite.
-    pub sqlite: &'static LazyLock<Migrator>,
+    pub sqlite: &'static [&'static str],
     /// In PostgreSQL.
-    pub postgres: &'static LazyLock<Migrator>,
+    pub postgres: &'static [&'static str],
 }
 
-/// The migrations of a folder in `migrations/`, whose `scripts` are numbered from 1.
+/// Migrations of `scripts`, which are numbered from 1.
 ///
-/// `sqlx::migrate!` finds them by itself, and for that builds SQLite and the driver a second time: half a minute.
+/// `sqlx::migrate!` would find them by itself, and for that builds SQLite and its driver a second time.
 pub fn migrator(scripts: &[&'static str]) -> Migrator {
     let migrations = zip(1.., scripts).map(|(number, script)| {
         let sql = script.into_sql_str();
@@ -100,9 +100,10 @@ impl Engine {
 /// an SQLite file may make its tables.
 pub async fn migrate(url: &str, schema: Schema) -> anyhow::Result<()> {
     match Engine::of(url)? {
-        Engine::Postgres => migrate_postgres(url, schema.postgres).await,
+        Engine::Postgres => migrate_postgres(url, &migrator(schema.postgres)).await,
         Engine::Sqlite => {
-            Sqlite::open(url, schema.sqlite).await?.close().await;
+            let tables = migrator(schema.sqlite);
+            Sqlite::open(url, &tables).await?.close().await;
             Ok(())
         }
     }

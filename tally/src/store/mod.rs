@@ -1,10 +1,6 @@
 //! What is kept, and the transactions on it. [`contract`] is what every engine must pass.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    sync::{Arc, LazyLock},
-};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
@@ -14,12 +10,11 @@ use messages::{
 #[cfg(not(feature = "postgres"))]
 use service_kit::db::NoEngine;
 use service_kit::{
-    db::{self, Engine, Schema, migrator},
+    db::{self, Engine, Schema},
     event_log::{Offset, Partition},
     lease::{Claim, Lease},
     outbox::Outbox,
 };
-use sqlx::migrate::Migrator;
 
 use crate::domain::{
     CountedVote, Entry, HeadKey, LedgerHead, Month, RecordMark, Refusal,
@@ -36,17 +31,6 @@ mod sqlite;
 pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
 
-static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| {
-    migrator(&[include_str!(
-        "../../../migrations/tally/postgres/0001_ledger.sql"
-    )])
-});
-static SQLITE: LazyLock<Migrator> = LazyLock::new(|| {
-    migrator(&[include_str!(
-        "../../../migrations/tally/sqlite/0001_ledger.sql"
-    )])
-});
-
 /// Opens the store at `url`, on the engine that it names.
 pub async fn open(url: &str) -> anyhow::Result<Arc<dyn Store>> {
     Ok(match Engine::of(url)? {
@@ -59,9 +43,13 @@ pub async fn open(url: &str) -> anyhow::Result<Arc<dyn Store>> {
 }
 
 /// The tables.
-pub(crate) static SCHEMA: Schema = Schema {
-    sqlite: &SQLITE,
-    postgres: &POSTGRES,
+pub(crate) const SCHEMA: Schema = Schema {
+    sqlite: &[include_str!(
+        "../../../migrations/tally/sqlite/0001_ledger.sql"
+    )],
+    postgres: &[include_str!(
+        "../../../migrations/tally/postgres/0001_ledger.sql"
+    )],
 };
 
 /// Brings the tables at `url` up to date; in PostgreSQL, `url` is that of the role which owns them.

@@ -6,7 +6,7 @@ use service_kit::{
     outbox::{PostgresOutbox as TableOutbox, postgres::insert},
 };
 
-use super::POSTGRES as MIGRATOR;
+const SCRIPTS: &[&str] = super::SCHEMA.postgres;
 
 #[expect(clippy::duplicate_mod, reason = "each engine compiles the statements")]
 #[path = "statements/mod.rs"]

@@ -6,7 +6,7 @@ use service_kit::{
     outbox::{SqliteOutbox as TableOutbox, sqlite::insert},
 };
 
-use super::SQLITE as MIGRATOR;
+const SCRIPTS: &[&str] = super::SCHEMA.sqlite;
 
 #[cfg_attr(
     feature = "postgres",

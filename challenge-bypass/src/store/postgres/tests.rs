@@ -1,25 +1,25 @@
 use std::time::{Duration, Instant};
 
-use service_kit::db::{Postgres, testing};
+use service_kit::db::{Postgres, migrator, testing};
 
-use super::PostgresStore;
+use super::{PostgresStore, SCRIPTS};
 use crate::{
     Rules,
-    store::{POSTGRES, Store as _, contract},
+    store::{Store as _, contract},
 };
 
 /// A store in a schema of its own, which stays.
 pub(super) async fn store(rules: Rules) -> ((), PostgresStore) {
-    let url = testing::fresh("registry", "challenge_bypass", &POSTGRES).await;
+    let url = testing::fresh("registry", "challenge_bypass", &migrator(SCRIPTS)).await;
     ((), PostgresStore::open(&url, rules).await.unwrap())
 }
 
 #[tokio::test]
 async fn the_service_may_change_rows_and_no_tables() {
-    let url = testing::fresh("registry", "challenge_bypass", &POSTGRES).await;
+    let url = testing::fresh("registry", "challenge_bypass", &migrator(SCRIPTS)).await;
     let store = PostgresStore::open(&url, Rules::default()).await.unwrap();
     contract::a_public_key_is_of_one_issuer(&store).await;
-    let db = Postgres::open(&url, &POSTGRES).await.unwrap();
+    let db = Postgres::open(&url, &migrator(SCRIPTS)).await.unwrap();
 
     for statement in [
         "CREATE TABLE mine (a INTEGER)",
@@ -39,9 +39,9 @@ async fn the_service_may_change_rows_and_no_tables() {
 
 #[tokio::test]
 async fn an_ended_keys_redemptions_are_dropped_as_a_table() {
-    let url = testing::fresh("registry", "challenge_bypass", &POSTGRES).await;
+    let url = testing::fresh("registry", "challenge_bypass", &migrator(SCRIPTS)).await;
     let store = PostgresStore::open(&url, Rules::default()).await.unwrap();
-    let db = Postgres::open(&url, &POSTGRES).await.unwrap();
+    let db = Postgres::open(&url, &migrator(SCRIPTS)).await.unwrap();
     let tables = async || -> i64 {
         let count = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'redemptions'::regclass";
         sqlx::query_scalar(count)
@@ -63,9 +63,9 @@ async fn an_ended_keys_redemptions_are_dropped_as_a_table() {
 
 #[tokio::test]
 async fn while_a_dump_reads_everything_keys_are_added_and_dropping_gives_up_soon() {
-    let url = testing::fresh("registry", "challenge_bypass", &POSTGRES).await;
+    let url = testing::fresh("registry", "challenge_bypass", &migrator(SCRIPTS)).await;
     let store = PostgresStore::open(&url, Rules::default()).await.unwrap();
-    let db = Postgres::open(&url, &POSTGRES).await.unwrap();
+    let db = Postgres::open(&url, &migrator(SCRIPTS)).await.unwrap();
     let mut dump = db.begin_read().await.unwrap();
     let read =
         "SELECT FROM redemptions, issuer_keys, signing_requests, sealed_keys, directory_entries";

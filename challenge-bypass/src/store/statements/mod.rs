@@ -9,9 +9,11 @@ use messages::{
     directory::{CheckedChange, Entry, Event},
 };
 
+use service_kit::db::migrator;
+
 use self::redemptions::Before;
 use super::{
-    Connection, Database, EngineRow, MIGRATOR, OpenError, begin_redemptions, forget_redemptions,
+    Connection, Database, EngineRow, OpenError, SCRIPTS, begin_redemptions, forget_redemptions,
 };
 use crate::{
     Rules,
@@ -42,7 +44,7 @@ pub struct TableStore {
 impl TableStore {
     /// Opens the database at `url` and brings its schema up to date.
     pub async fn open(url: &str, rules: Rules) -> Result<Self, OpenError> {
-        let db = Database::open(url, &MIGRATOR).await?;
+        let db = Database::open(url, &migrator(SCRIPTS)).await?;
         Ok(Self { db, rules })
     }
 }
@@ -151,7 +153,7 @@ impl Store for TableStore {
         batch: &[VerifiedRedemption],
         day: NaiveDate,
     ) -> Result<Vec<Spend>, StoreError> {
-        // To look everything up again is worth it only when a row shows that somebody was faster.
+        // To look the tokens up again is worth it only when the counters do not decide, or somebody was faster.
         for before in [Before::Counters, Before::Everything] {
             let mut tx = self.db.begin().await?;
             let spends = redemptions::spend(&mut tx, batch, day, &self.rules, before).await?;

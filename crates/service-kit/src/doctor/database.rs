@@ -51,7 +51,8 @@ async fn sqlite(report: &mut Report, database: DatabaseOf<'_>) -> bool {
     };
     let file = options.get_filename().to_owned();
     files::room(report, what, &file);
-    files::database_file(report, what, &file) && tables(report, what, &file, schema.sqlite).await
+    files::database_file(report, what, &file)
+        && tables(report, what, &file, &db::migrator(schema.sqlite)).await
 }
 
 /// The tables of an SQLite file, which is only read. Answers whether they are the ones that the program knows: whoever

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{Report, client_tls, database::tables, files, server};
 use crate::{
+    db::migrator,
     event_log::{self, Access, EventLog, PublisherId, TopicUse, embedded},
     outbox::{self, Outbox},
     tls::probe::Opening,
@@ -74,7 +75,7 @@ async fn file(report: &mut Report, path: &Path) -> bool {
     let what = "event log";
     files::room(report, what, path);
     files::database_file(report, what, path)
-        && tables(report, what, path, &embedded::MIGRATOR).await
+        && tables(report, what, path, &migrator(embedded::SCRIPTS)).await
 }
 
 async fn cluster(report: &mut Report, brokers: &str, access: &Access, clock: &Clock) -> bool {

@@ -1,10 +1,10 @@
 //! The event log in one SQLite file.
 
-use std::{ops::Range, sync::LazyLock};
+use std::ops::Range;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::{Row as _, SqliteConnection, migrate::Migrator};
+use sqlx::{Row as _, SqliteConnection};
 
 use super::{
     Appender, Consumer, Error, EventLog, NewRecord, Offset, Partition, Publisher, PublisherId,
@@ -15,11 +15,9 @@ use crate::db::{Sqlite, migrator};
 mod reader;
 mod writer;
 
-pub(crate) static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
-    migrator(&[include_str!(
-        "../../../../migrations/event-log/sqlite/0001_log.sql"
-    )])
-});
+pub(crate) const SCRIPTS: &[&str] = &[include_str!(
+    "../../../../migrations/event-log/sqlite/0001_log.sql"
+)];
 
 /// The embedded log. Several processes may have the same file open.
 #[derive(Clone, Debug)]
@@ -30,7 +28,7 @@ pub struct EmbeddedLog {
 impl EmbeddedLog {
     /// Opens the log in the file at `path`, and makes it if it is not there.
     pub async fn open(path: &str) -> Result<Self> {
-        let db = Sqlite::open(&format!("sqlite:{path}"), &MIGRATOR).await?;
+        let db = Sqlite::open(&format!("sqlite:{path}"), &migrator(SCRIPTS)).await?;
         Ok(Self { db })
     }
 }

@@ -11,10 +11,7 @@ mod sqlite;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    fmt,
-    sync::{Arc, LazyLock},
-};
+use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
@@ -22,10 +19,9 @@ use messages::money::Amount;
 #[cfg(not(feature = "postgres"))]
 use service_kit::db::NoEngine;
 use service_kit::{
-    db::{self, Engine, Schema, migrator},
+    db::{self, Engine, Schema},
     outbox::Outbox,
 };
-use sqlx::migrate::Migrator;
 use uuid::Uuid;
 
 #[cfg(feature = "postgres")]
@@ -42,21 +38,6 @@ use crate::{
     store::{figures::Figures, publications::Publications},
 };
 
-pub(super) static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| {
-    migrator(&[
-        include_str!("../../../../migrations/payments-orders/postgres/0001_orders.sql"),
-        include_str!(
-            "../../../../migrations/payments-orders/postgres/0002_directory_and_outbox.sql"
-        ),
-    ])
-});
-static SQLITE: LazyLock<Migrator> = LazyLock::new(|| {
-    migrator(&[
-        include_str!("../../../../migrations/payments-orders/sqlite/0001_orders.sql"),
-        include_str!("../../../../migrations/payments-orders/sqlite/0002_directory_and_outbox.sql"),
-    ])
-});
-
 /// Opens the database at `url`, on the engine that it names.
 pub async fn open(url: &str) -> anyhow::Result<Arc<dyn OrdersDatabase>> {
     Ok(match Engine::of(url)? {
@@ -69,9 +50,17 @@ pub async fn open(url: &str) -> anyhow::Result<Arc<dyn OrdersDatabase>> {
 }
 
 /// The tables.
-pub(crate) static SCHEMA: Schema = Schema {
-    sqlite: &SQLITE,
-    postgres: &POSTGRES,
+pub(crate) const SCHEMA: Schema = Schema {
+    sqlite: &[
+        include_str!("../../../../migrations/payments-orders/sqlite/0001_orders.sql"),
+        include_str!("../../../../migrations/payments-orders/sqlite/0002_directory_and_outbox.sql"),
+    ],
+    postgres: &[
+        include_str!("../../../../migrations/payments-orders/postgres/0001_orders.sql"),
+        include_str!(
+            "../../../../migrations/payments-orders/postgres/0002_directory_and_outbox.sql"
+        ),
+    ],
 };
 
 /// Brings the tables at `url` up to date; in PostgreSQL, `url` is that of the role which owns them.

@@ -5,7 +5,7 @@ use service_kit::{
     outbox::postgres::insert,
 };
 
-use super::POSTGRES as MIGRATOR;
+const SCRIPTS: &[&str] = super::SCHEMA.postgres;
 use crate::store::publications::PostgresPublications as TablePublications;
 
 #[expect(clippy::duplicate_mod, reason = "each engine compiles the statements")]

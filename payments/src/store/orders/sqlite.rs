@@ -5,7 +5,7 @@ use service_kit::{
     outbox::sqlite::insert,
 };
 
-use super::SQLITE as MIGRATOR;
+const SCRIPTS: &[&str] = super::SCHEMA.sqlite;
 use crate::store::publications::SqlitePublications as TablePublications;
 
 #[cfg_attr(

@@ -3,20 +3,16 @@
 //! It holds nothing that an order has, so that no stored value joins a vote to a purchase (threat U3), and no time.
 //! Of a published vote only its id is kept.
 
-use std::{
-    fmt,
-    sync::{Arc, LazyLock},
-};
+use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use messages::KeyId;
 #[cfg(not(feature = "postgres"))]
 use service_kit::db::NoEngine;
 use service_kit::{
-    db::{self, Engine, Schema, migrator},
+    db::{self, Engine, Schema},
     outbox::Outbox,
 };
-use sqlx::migrate::Migrator;
 
 use crate::{
     domain::vote::{RedeemedVote, VoteId},
@@ -87,17 +83,6 @@ pub trait VotesDatabase: Store {
     async fn close(&self);
 }
 
-static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| {
-    migrator(&[include_str!(
-        "../../../../migrations/payments-votes/postgres/0001_votes.sql"
-    )])
-});
-static SQLITE: LazyLock<Migrator> = LazyLock::new(|| {
-    migrator(&[include_str!(
-        "../../../../migrations/payments-votes/sqlite/0001_votes.sql"
-    )])
-});
-
 /// Opens the database at `url`, on the engine that it names. Votes are published to `topic`.
 pub async fn open(
     url: &str,
@@ -114,9 +99,13 @@ pub async fn open(
 }
 
 /// The tables.
-pub(crate) static SCHEMA: Schema = Schema {
-    sqlite: &SQLITE,
-    postgres: &POSTGRES,
+pub(crate) const SCHEMA: Schema = Schema {
+    sqlite: &[include_str!(
+        "../../../../migrations/payments-votes/sqlite/0001_votes.sql"
+    )],
+    postgres: &[include_str!(
+        "../../../../migrations/payments-votes/postgres/0001_votes.sql"
+    )],
 };
 
 /// Brings the tables at `url` up to date; in PostgreSQL, `url` is that of the role which owns them.

@@ -10,12 +10,13 @@ use async_trait::async_trait;
 use chrono::{NaiveDate, NaiveTime, SecondsFormat};
 use messages::{KeyId, avro, avro::Record as _};
 use service_kit::{
+    db::migrator,
     event_log::NewRecord,
     outbox::{Outbox, Row},
 };
 use sqlx::Row as _;
 
-use super::{Connection, Database, MIGRATOR, OpenError, TableOutbox, insert_all, settle};
+use super::{Connection, Database, OpenError, SCRIPTS, TableOutbox, insert_all, settle};
 use crate::{
     domain::vote::{RedeemedVote, VoteId},
     store::votes::{KeyCount, Standing, Store, VotesDatabase},
@@ -40,7 +41,7 @@ pub struct TableVotes {
 impl TableVotes {
     /// Opens the database at `url`. Votes are published to `topic`.
     pub async fn open(url: &str, topic: String, rules: VoteRules) -> Result<Self, OpenError> {
-        let db = Database::open(url, &MIGRATOR).await?;
+        let db = Database::open(url, &migrator(SCRIPTS)).await?;
         Ok(Self { db, topic, rules })
     }
 

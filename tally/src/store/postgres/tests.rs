@@ -1,13 +1,12 @@
-use service_kit::db::testing;
+use service_kit::db::{migrator, testing};
 
-use super::PostgresStore;
-use crate::store::POSTGRES;
+use super::{PostgresStore, SCRIPTS};
 
 /// One base unit, as SQL says it.
 pub(super) const ONE_UNIT: &str = "1";
 
 /// A store in a schema of its own, which stays.
 pub(super) async fn store() -> ((), PostgresStore) {
-    let url = testing::fresh("main", "tally", &POSTGRES).await;
+    let url = testing::fresh("main", "tally", &migrator(SCRIPTS)).await;
     ((), PostgresStore::open(&url).await.unwrap())
 }

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use messages::{FundingSource, encoding::Fixed, money::Amount, publisher::Publisher};
-use service_kit::outbox::{Outbox, as_it_stands};
+use service_kit::{
+    db::migrator,
+    outbox::{Outbox, as_it_stands},
+};
 use sqlx::Row as _;
 
 use super::{
-    Connection, Database, EngineRow, MIGRATOR, OpenError, TableOutbox, insert, leases,
-    stored_units, text, units,
+    Connection, Database, EngineRow, OpenError, SCRIPTS, TableOutbox, insert, leases, stored_units,
+    text, units,
 };
 use crate::{
     domain::funds::Line,
@@ -34,7 +37,7 @@ impl TableStore {
     /// Opens the database at `url`.
     pub async fn open(url: &str) -> std::result::Result<Self, OpenError> {
         Ok(Self {
-            db: Database::open(url, &MIGRATOR).await?,
+            db: Database::open(url, &migrator(SCRIPTS)).await?,
         })
     }
 }

@@ -8,7 +8,10 @@ use sqlx::{PgConnection, Row as _};
 
 use super::DatabaseOf;
 use crate::{
-    db::postgres::{Migrations, Server, fits},
+    db::{
+        migrator,
+        postgres::{Migrations, Server, fits},
+    },
     doctor::{Report, clocks::skew, server},
     tls::probe::Opening,
 };
@@ -67,8 +70,8 @@ pub(super) async fn look(report: &mut Report, database: DatabaseOf<'_>, clock: &
     report.note(format!("{what}: role"), allowed);
     let time = time(&mut connection, clock).await;
     report.note(format!("{what}: clock"), time);
-    let migrations = database.schema.postgres.iter();
-    let wanted: Migrations = migrations
+    let wanted: Migrations = migrator(database.schema.postgres)
+        .iter()
         .map(|migration| (migration.version, migration.checksum.to_vec()))
         .collect();
     let fits = fits(&mut connection, &wanted).await;

@@ -19,11 +19,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use messages::money::Amount;
-use service_kit::outbox::Outbox;
+use service_kit::{db::migrator, outbox::Outbox};
 use uuid::Uuid;
 
 use super::{
-    Connection, Database, Driver, EngineRow, MIGRATOR, OpenError, TablePublications, insert,
+    Connection, Database, Driver, EngineRow, OpenError, SCRIPTS, TablePublications, insert,
 };
 use crate::{
     domain::{
@@ -49,7 +49,7 @@ pub struct TableOrders {
 impl TableOrders {
     /// Opens the database at `url`.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
-        let db = Database::open(url, &MIGRATOR).await?;
+        let db = Database::open(url, &migrator(SCRIPTS)).await?;
         Ok(Self { db })
     }
 

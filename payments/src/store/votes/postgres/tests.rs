@@ -6,11 +6,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use service_kit::{db::testing, lease, outbox::postgres::TABLES};
+use service_kit::{
+    db::{migrator, testing},
+    lease,
+    outbox::postgres::TABLES,
+};
 use sqlx::{AssertSqlSafe, Row as _};
 use tokio::process::Command;
 
-use super::{super::POSTGRES, PostgresVotes};
+use super::{PostgresVotes, SCRIPTS};
 use crate::{
     store::votes::{Store as _, contract},
     votes::VoteRules,
@@ -18,7 +22,7 @@ use crate::{
 
 /// A store in a schema of its own, which stays.
 pub(super) async fn store() -> ((), PostgresVotes) {
-    let url = testing::fresh("votes", "payments_votes", &POSTGRES).await;
+    let url = testing::fresh("votes", "payments_votes", &migrator(SCRIPTS)).await;
     let store = PostgresVotes::open(&url, "test.payment.vote".to_owned(), VoteRules::default());
     ((), store.await.unwrap())
 }
