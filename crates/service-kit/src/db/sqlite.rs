@@ -8,11 +8,12 @@ use std::{
     io,
     path::{Path, PathBuf},
     str::FromStr as _,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use sqlx::{
     AssertSqlSafe, Connection as _, Row as _, SqliteConnection, SqlitePool, Transaction,
+    error::DatabaseError,
     migrate::{MigrateError, Migrator},
     pool::PoolConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
@@ -53,6 +54,9 @@ const READERS_MAX: u32 = 4;
 /// Pages that each connection keeps, in KiB (negative, as SQLite wants it). Keys that are digests
 /// touch pages all over the file; with SQLite's 2 MiB most of them would be read again and again.
 const CACHE: &str = "-16384";
+
+/// How soon whoever found the file locked looks again.
+const TRY_AGAIN: Duration = Duration::from_millis(50);
 
 /// Two processes may find the same new file at once; the one that loses looks again.
 const MIGRATION_TRIES_MAX: u32 = 20;
@@ -122,15 +126,10 @@ impl Sqlite {
             path: path.clone(),
             source,
         };
-        let writer = pool(1)
-            .connect_with(options.clone())
-            .await
-            .map_err(opened)?;
+        let writer = connect(1, &options).await.map_err(opened)?;
         migrate(&writer, migrator, &path).await?;
-        let readers = pool(READERS_MAX)
-            .connect_with(options.pragma("query_only", "ON"))
-            .await
-            .map_err(opened)?;
+        let reading = options.pragma("query_only", "ON");
+        let readers = connect(READERS_MAX, &reading).await.map_err(opened)?;
         Ok(Self {
             writer,
             readers,
@@ -221,6 +220,28 @@ async fn patience(conn: &mut SqliteConnection, wait: Duration) -> sqlx::Result<(
     Ok(())
 }
 
+/// Opens a pool. Whoever gives a new file its write-ahead log keeps all others out for a moment, and those SQLite turns
+/// away at once instead of letting them wait.
+async fn connect(connections_max: u32, options: &SqliteConnectOptions) -> sqlx::Result<SqlitePool> {
+    let started = Instant::now();
+    loop {
+        // In a box: whoever opens several databases would carry it several times.
+        let opened = Box::pin(pool(connections_max).connect_with(options.clone()));
+        match opened.await {
+            Err(error) if is_busy(&error) && started.elapsed() < BUSY_TIMEOUT => {
+                tokio::time::sleep(TRY_AGAIN).await;
+            }
+            opened => return opened,
+        }
+    }
+}
+
+/// `SQLITE_BUSY`: somebody else has locked the file.
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    code.is_some_and(|code| code == "5")
+}
+
 fn pool(connections_max: u32) -> SqlitePoolOptions {
     SqlitePoolOptions::new()
         .max_connections(connections_max)
@@ -277,7 +298,7 @@ async fn migrate(writer: &SqlitePool, migrator: &Migrator, path: &Path) -> Resul
             Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..))
                 if tries < MIGRATION_TRIES_MAX =>
             {
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                tokio::time::sleep(TRY_AGAIN).await;
             }
             Err(source) => {
                 return Err(OpenError::Schema {
