@@ -1,0 +1,240 @@
+//! The secret of a group: recovered from enough of its shares, and what it opens (sta-rs, adss; eprint 2020/800).
+
+use std::{array, fmt};
+
+use strobe_rs::{SecParam, Strobe};
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use super::{
+    field::Element,
+    wire::{LAYER_KEY_BYTES, MAC_BYTES, Point, SEALED_BYTES, Sealed},
+};
+
+/// The length of the keys inside, in bytes.
+const KEY_BYTES: usize = 16;
+
+/// What the shares of a group give: its message, and the polynomial that all its honest points lie on.
+#[derive(Clone, Eq, PartialEq, Zeroize, ZeroizeOnDrop)]
+pub struct Secret {
+    message: [u8; SEALED_BYTES],
+    /// The coefficients, the highest first; the last is the value at 0.
+    #[zeroize(skip)]
+    polynomial: Vec<Element>,
+}
+
+impl Secret {
+    /// Recovers the secret from as many points as the threshold says, each with another x. `None`: the MAC does not
+    /// verify, so that at least one of the points is forged.
+    pub fn recover(sealed: &Sealed<'_>, points: &[Point]) -> Option<Self> {
+        let wanted = usize::try_from(sealed.threshold).ok()?;
+        if points.len() != wanted {
+            return None;
+        }
+        Self::at_zero(sealed, value_at_zero(points))
+    }
+
+    /// The secret, if `value` is that of its polynomial at 0.
+    ///
+    /// That the MAC verifies says that the value is right, not that the points were: whoever knows the polynomial can
+    /// forge two points whose errors cancel out at 0. Each point has to be asked for with [`Secret::has`].
+    pub fn at_zero(sealed: &Sealed<'_>, value: Element) -> Option<Self> {
+        let key = value.below_2_128()?.to_le_bytes();
+        let mut strobe = Strobe::new(b"adss encrypt", SecParam::B128);
+        strobe.key(&key, false);
+        let (mut message, mut coins) = (*sealed.message, *sealed.coins);
+        strobe.recv_enc(&mut message, false);
+        strobe.recv_enc(&mut coins, false);
+        let dealer = Dealer::new(sealed.threshold, &message, &coins);
+        coins.zeroize();
+        let secret = (dealer.mac == *sealed.mac).then(|| Self {
+            message,
+            polynomial: dealer.polynomial(sealed.threshold),
+        });
+        message.zeroize();
+        secret
+    }
+
+    /// Takes up a secret that was stored as [`Secret::to_bytes`].
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (message, coefficients) = bytes.split_first_chunk()?;
+        let (coefficients, []) = coefficients.as_chunks() else {
+            return None;
+        };
+        let polynomial = coefficients.iter().map(Element::from_bytes);
+        Some(Self {
+            message: *message,
+            polynomial: polynomial.collect::<Option<_>>()?,
+        })
+    }
+
+    /// The message (32 B) and the coefficients (24 B each), to be stored until the epoch expires.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let coefficients = self.polynomial.iter().flat_map(|c| c.to_bytes());
+        self.message.into_iter().chain(coefficients).collect()
+    }
+
+    /// Whether the point is on the polynomial: one evaluation, as Horner has it.
+    pub fn has(&self, point: Point) -> bool {
+        let at_x = |value: Element, coefficient: &Element| value * point.x + *coefficient;
+        self.polynomial.iter().fold(Element::ZERO, at_x) == point.y
+    }
+
+    /// What opens the group's ciphertexts in `epoch`.
+    pub fn opener(&self, epoch: u8) -> Opener {
+        let mut strobe = Strobe::new(b"star_derive_ske_key", SecParam::B128);
+        strobe.key(&self.message, false);
+        strobe.ad(&[epoch], false);
+        let mut key = [0; 32];
+        draw(&mut strobe, &mut key);
+        let opener = Opener::with_key("star_encrypt", key.first_chunk().unwrap_or(&[0; KEY_BYTES]));
+        key.zeroize();
+        opener
+    }
+}
+
+/// Decrypts ciphertexts, each from the state behind the key: what comes before it is computed once.
+#[derive(Clone)]
+pub struct Opener(Strobe);
+
+impl Opener {
+    fn with_key(label: &str, key: &[u8; KEY_BYTES]) -> Self {
+        let mut strobe = Strobe::new(label.as_bytes(), SecParam::B128);
+        strobe.key(key, false);
+        Self(strobe)
+    }
+
+    /// Decrypts in place. Nothing tells whether the ciphertext was altered.
+    pub fn open(&self, ciphertext: &mut [u8]) {
+        self.0.clone().recv_enc(ciphertext, false);
+    }
+}
+
+/// Decrypts encrypted layers, each with a key of its own.
+#[derive(Clone)]
+pub struct LayerOpener(Strobe);
+
+impl LayerOpener {
+    /// The state that every layer's decryption begins with.
+    pub fn new() -> Self {
+        Self(Strobe::new(b"constellation_layer_encrypt", SecParam::B128))
+    }
+
+    /// Decrypts in place.
+    pub fn open(&self, key: &[u8; LAYER_KEY_BYTES], layer: &mut [u8]) {
+        let mut strobe = self.0.clone();
+        strobe.key(key, false);
+        strobe.recv_enc(layer, false);
+    }
+}
+
+impl Default for LayerOpener {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What a client's computation of a share goes through before it draws its x: the same for everybody with this message
+/// and these coins.
+struct Dealer {
+    mac: [u8; MAC_BYTES],
+    key: [u8; KEY_BYTES],
+    coefficients: Strobe,
+}
+
+impl Dealer {
+    fn new(threshold: u32, message: &[u8; SEALED_BYTES], coins: &[u8; SEALED_BYTES]) -> Self {
+        let mut strobe = Strobe::new(b"adss", SecParam::B128);
+        strobe.ad(&threshold.to_le_bytes(), false);
+        strobe.ad(message, false);
+        strobe.key(coins, false);
+        let mut mac = [0; MAC_BYTES];
+        strobe.send_mac(&mut mac, false);
+        let mut key = [0; KEY_BYTES];
+        strobe.prf(&mut key, false);
+        Self {
+            mac,
+            key,
+            coefficients: strobe,
+        }
+    }
+
+    /// The coefficients, the highest first; the last is the key.
+    fn polynomial(mut self, threshold: u32) -> Vec<Element> {
+        let drawn = (1..threshold).map(|_| self.coefficient());
+        let mut polynomial: Vec<_> = drawn.collect();
+        polynomial.push(Element::new(u128::from_le_bytes(self.key)));
+        self.key.zeroize();
+        polynomial
+    }
+
+    /// Draws as the crate `ff` does: three limbs in Montgomery's form with R = 2^192, 129 bits of them kept, again until
+    /// they are below p. About every second draw is.
+    fn coefficient(&mut self) -> Element {
+        loop {
+            let [low, middle, high] = array::from_fn(|_| self.limb());
+            let integer = Element::from_halves(low | middle << 64, high & 1);
+            if let Some(element) = integer {
+                return element * INVERSE_OF_2_192;
+            }
+        }
+    }
+
+    fn limb(&mut self) -> u128 {
+        let mut limb = [0; 8];
+        draw(&mut self.coefficients, &mut limb);
+        u64::from_le_bytes(limb).into()
+    }
+}
+
+/// 2^-192 modulo p.
+const INVERSE_OF_2_192: Element = Element::new(0x2b8c_cdf1_4303_0e5f_4214_ee41_969b_43cc);
+
+/// Draws bytes as the crates' generator does: it first takes in how many.
+fn draw(strobe: &mut Strobe, bytes: &mut [u8]) {
+    let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+    strobe.meta_ad(&length.to_le_bytes(), false);
+    strobe.prf(bytes, false);
+}
+
+/// Lagrange's interpolation at 0, with all denominators inverted together.
+///
+/// Σ yᵢ · Πⱼ xⱼ ⁄ (xᵢ · Πⱼ≠ᵢ (xⱼ − xᵢ)). All x must differ from each other and from 0.
+fn value_at_zero(points: &[Point]) -> Element {
+    let mut weights: Vec<Element> = points
+        .iter()
+        .enumerate()
+        .map(|(i, at)| {
+            let others = points.iter().enumerate().filter(|(j, _)| *j != i);
+            others.fold(at.x, |product, (_, other)| product * (other.x - at.x))
+        })
+        .collect();
+    Element::invert_all(&mut weights);
+    let all = points.iter().fold(Element::ONE, |all, point| all * point.x);
+    let terms = points.iter().zip(weights);
+    let sum = terms.fold(Element::ZERO, |sum, (point, weight)| sum + point.y * weight);
+    sum * all
+}
+
+/// Shows nothing of the secret.
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+/// Shows nothing of the key.
+impl fmt::Debug for Opener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Opener(..)")
+    }
+}
+
+/// Has no key to show.
+impl fmt::Debug for LayerOpener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LayerOpener")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,128 @@
+use std::iter;
+
+use sta_rs::{Message as StarMessage, MessageGenerator, SingleMeasurement, share_recover};
+use star_constellation::api::key_recover;
+
+use super::*;
+use crate::domain::wire::Share;
+
+const EPOCH: u8 = 7;
+
+/// Messages of one measurement, with the randomness that everybody can compute.
+fn messages(threshold: u32, count: usize) -> Vec<StarMessage> {
+    let made = iter::repeat_with(|| {
+        let measurement = SingleMeasurement::new(b"platform|linux");
+        let generator = MessageGenerator::new(measurement, threshold, &[EPOCH]);
+        let mut randomness = [0; 32];
+        generator.sample_local_randomness(&mut randomness);
+        StarMessage::generate(&generator, &randomness, None).unwrap()
+    });
+    made.take(count).collect()
+}
+
+/// What their shares hold.
+fn shares(messages: &[StarMessage]) -> Vec<Vec<u8>> {
+    messages.iter().map(|message| message.share.to_bytes()).collect()
+}
+
+fn read(shares: &[Vec<u8>]) -> Vec<Share<'_>> {
+    shares.iter().map(|share| Share::read(share).unwrap()).collect()
+}
+
+fn points(shares: &[Share<'_>]) -> Vec<Point> {
+    shares.iter().map(|share| share.point).collect()
+}
+
+#[test]
+fn the_secret_is_what_the_reference_recovers() {
+    for threshold in [1, 2, 3, 20, 50, 100] {
+        let messages = messages(threshold, threshold as usize);
+        let bytes = shares(&messages);
+        let shares = read(&bytes);
+
+        let secret = Secret::recover(&shares[0].sealed, &points(&shares)).unwrap();
+
+        let reference: Vec<_> = messages.iter().map(|message| message.share.clone()).collect();
+        assert_eq!(secret.message.to_vec(), share_recover(&reference).unwrap().get_message());
+    }
+}
+
+#[test]
+fn every_honest_share_is_on_the_polynomial_and_no_other() {
+    let bytes = shares(&messages(50, 150));
+    let shares = read(&bytes);
+    let secret = Secret::recover(&shares[0].sealed, &points(&shares[..50])).unwrap();
+
+    for share in &shares {
+        assert!(secret.has(share.point));
+        let Point { x, y } = share.point;
+        assert!(!secret.has(Point { x, y: y + Element::ONE }));
+        assert!(!secret.has(Point { x: x + Element::ONE, y }));
+    }
+}
+
+#[test]
+fn the_opener_decrypts_as_the_reference_does() {
+    let messages = messages(3, 3);
+    let bytes = shares(&messages);
+    let shares = read(&bytes);
+    let secret = Secret::recover(&shares[0].sealed, &points(&shares)).unwrap();
+    let refs: Vec<_> = messages.iter().collect();
+    let key = key_recover(&refs, EPOCH).unwrap();
+
+    for message in &messages {
+        let mut ciphertext = message.ciphertext.to_bytes();
+        secret.opener(EPOCH).open(&mut ciphertext);
+
+        assert_eq!(ciphertext, message.ciphertext.decrypt(&key, "star_encrypt"));
+        let mut other = message.ciphertext.to_bytes();
+        secret.opener(EPOCH + 1).open(&mut other);
+        assert_ne!(ciphertext, other);
+    }
+}
+
+#[test]
+fn one_share_less_or_one_forged_gives_no_secret() {
+    let bytes = shares(&messages(20, 20));
+    let shares = read(&bytes);
+    let sealed = &shares[0].sealed;
+    let honest = points(&shares);
+
+    assert_eq!(Secret::recover(sealed, &honest[..19]), None);
+    let mut forged = honest.clone();
+    forged[7].y += Element::ONE;
+    assert_eq!(Secret::recover(sealed, &forged), None);
+    assert!(Secret::recover(sealed, &honest).is_some());
+}
+
+#[test]
+fn two_forged_shares_whose_errors_cancel_out_open_the_group_and_are_found() {
+    let bytes = shares(&messages(5, 5));
+    let shares = read(&bytes);
+    let mut points = points(&shares);
+    let honest = points.clone();
+    // The weights of the first two points in the interpolation at 0.
+    let weight = |i: usize| {
+        let mut unit: Vec<_> = honest.iter().map(|p| Point { x: p.x, y: Element::ZERO }).collect();
+        unit[i].y = Element::ONE;
+        value_at_zero(&unit)
+    };
+    points[0].y += weight(1);
+    points[1].y += -weight(0);
+
+    let secret = Secret::recover(&shares[0].sealed, &points).unwrap();
+
+    let on: Vec<_> = points.iter().map(|point| secret.has(*point)).collect();
+    assert_eq!(on, [false, false, true, true, true]);
+}
+
+#[test]
+fn a_stored_secret_is_taken_up_again() {
+    let bytes = shares(&messages(20, 20));
+    let shares = read(&bytes);
+    let secret = Secret::recover(&shares[0].sealed, &points(&shares)).unwrap();
+
+    assert_eq!(Secret::from_bytes(&secret.to_bytes()), Some(secret.clone()));
+    assert_eq!(Secret::from_bytes(&secret.to_bytes()[1..]), None);
+    assert_eq!(format!("{secret:?}"), "Secret(..)");
+}

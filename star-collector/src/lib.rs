@@ -1,0 +1,3 @@
+//! The server side of nested STAR.
+
+pub mod domain;
