@@ -17,9 +17,9 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Part {
-    /// Evaluate the PPOPRF for clients, and puncture an epoch's key when it is over.
+    /// Turn the messages of a channel into measurements.
     #[command(disable_help_flag = true)]
-    Randomness(Rest),
+    Aggregate(Rest),
 }
 
 /// What the part's own command line reads, `--help` too.
@@ -32,8 +32,6 @@ struct Rest {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     match Cli::parse().part {
-        Part::Randomness(Rest { arguments }) => {
-            star_collector::randomness::program(arguments).await
-        }
+        Part::Aggregate(Rest { arguments }) => star_collector::aggregate::program(arguments).await,
     }
 }

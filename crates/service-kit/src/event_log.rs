@@ -41,6 +41,15 @@ pub type Partition = u32;
 /// Where a record stands in its partition. Offsets have gaps.
 pub type Offset = u64;
 
+/// Something said beside a record's value.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Header {
+    /// What it is called.
+    pub name: String,
+    /// What it says.
+    pub value: Vec<u8>,
+}
+
 /// A record on its way into the log.
 #[derive(Clone, Eq, PartialEq)]
 pub struct NewRecord {
@@ -50,6 +59,8 @@ pub struct NewRecord {
     pub key: Vec<u8>,
     /// What it says.
     pub value: Vec<u8>,
+    /// What is said beside it; mostly nothing.
+    pub headers: Vec<Header>,
     /// When it counts as written. Coarse where a fine time could link people.
     pub timestamp: DateTime<Utc>,
 }
@@ -63,6 +74,8 @@ pub struct Record {
     pub key: Vec<u8>,
     /// What it says.
     pub value: Vec<u8>,
+    /// What is said beside it.
+    pub headers: Vec<Header>,
     /// The time that its writer gave it.
     pub timestamp: DateTime<Utc>,
 }

@@ -1,11 +1,16 @@
 //! The secret of a group: recovered from enough of its shares, and what it opens (sta-rs, adss; eprint 2020/800).
 
-use std::{array, fmt};
+use std::{
+    array,
+    collections::{HashMap, HashSet},
+    fmt,
+};
 
 use strobe_rs::{SecParam, Strobe};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::{
+    decoding,
     field::Element,
     wire::{LAYER_KEY_BYTES, MAC_BYTES, Point, SEALED_BYTES, Sealed},
 };
@@ -33,6 +38,31 @@ impl Secret {
         Self::at_zero(sealed, value_at_zero(points))
     }
 
+    /// Finds the secret among points of which some may be forged, also several with one x. The work is bounded by the
+    /// square of [`decoding::POINTS_MAX`]. `None`: too many of them are forged, or there are too few.
+    pub fn find(sealed: &Sealed<'_>, points: &[Point]) -> Option<Self> {
+        let wanted = usize::try_from(sealed.threshold).ok()?;
+        let mut ys: HashMap<Element, u32> = HashMap::with_capacity(points.len());
+        for point in points {
+            *ys.entry(point.x).or_default() += 1;
+        }
+        let mut distinct: Vec<Point> = points.to_vec();
+        distinct.retain(|point| ys.get(&point.x) == Some(&1));
+        if distinct.len() < wanted {
+            // Of several points with one x, which one is forged cannot be told: the first one may be honest.
+            let mut first = HashSet::with_capacity(points.len());
+            distinct = points.iter().filter(|point| first.insert(point.x)).copied().collect();
+        }
+        if let Some(secret) = distinct.get(..wanted).and_then(|first| Self::recover(sealed, first)) {
+            return Some(secret);
+        }
+        let decoded = decoding::decode(&distinct, wanted);
+        if let Some(secret) = decoded.and_then(|value| Self::at_zero(sealed, value)) {
+            return Some(secret);
+        }
+        decoding::windows(&distinct, wanted).find_map(|window| Self::recover(sealed, &window))
+    }
+
     /// The secret, if `value` is that of its polynomial at 0.
     ///
     /// That the MAC verifies says that the value is right, not that the points were: whoever knows the polynomial can
@@ -52,6 +82,27 @@ impl Secret {
         });
         message.zeroize();
         secret
+    }
+
+    /// The secret that a client deals shares of which has drawn this message and these coins, and what all its shares
+    /// have in common: C, D and J.
+    pub fn deal(
+        threshold: u32,
+        message: &[u8; SEALED_BYTES],
+        coins: &[u8; SEALED_BYTES],
+    ) -> (Self, [u8; SEALED_BYTES], [u8; SEALED_BYTES], [u8; MAC_BYTES]) {
+        let dealer = Dealer::new(threshold, message, coins);
+        let mut strobe = Strobe::new(b"adss encrypt", SecParam::B128);
+        strobe.key(&dealer.key, false);
+        let (mut sealed_message, mut sealed_coins) = (*message, *coins);
+        strobe.send_enc(&mut sealed_message, false);
+        strobe.send_enc(&mut sealed_coins, false);
+        let mac = dealer.mac;
+        let secret = Self {
+            message: *message,
+            polynomial: dealer.polynomial(threshold),
+        };
+        (secret, sealed_message, sealed_coins, mac)
     }
 
     /// Takes up a secret that was stored as [`Secret::to_bytes`].
@@ -75,8 +126,14 @@ impl Secret {
 
     /// Whether the point is on the polynomial: one evaluation, as Horner has it.
     pub fn has(&self, point: Point) -> bool {
-        let at_x = |value: Element, coefficient: &Element| value * point.x + *coefficient;
-        self.polynomial.iter().fold(Element::ZERO, at_x) == point.y
+        self.point(point.x) == point
+    }
+
+    /// The point at `x`.
+    pub fn point(&self, x: Element) -> Point {
+        let horner = |value: Element, coefficient: &Element| value * x + *coefficient;
+        let y = self.polynomial.iter().fold(Element::ZERO, horner);
+        Point { x, y }
     }
 
     /// What opens the group's ciphertexts in `epoch`.
@@ -107,6 +164,11 @@ impl Opener {
     pub fn open(&self, ciphertext: &mut [u8]) {
         self.0.clone().recv_enc(ciphertext, false);
     }
+
+    /// Encrypts in place, as clients do.
+    pub fn seal(&self, plaintext: &mut [u8]) {
+        self.0.clone().send_enc(plaintext, false);
+    }
 }
 
 /// Decrypts encrypted layers, each with a key of its own.
@@ -121,9 +183,18 @@ impl LayerOpener {
 
     /// Decrypts in place.
     pub fn open(&self, key: &[u8; LAYER_KEY_BYTES], layer: &mut [u8]) {
+        self.keyed(key).recv_enc(layer, false);
+    }
+
+    /// Encrypts in place, as clients do.
+    pub fn seal(&self, key: &[u8; LAYER_KEY_BYTES], layer: &mut [u8]) {
+        self.keyed(key).send_enc(layer, false);
+    }
+
+    fn keyed(&self, key: &[u8; LAYER_KEY_BYTES]) -> Strobe {
         let mut strobe = self.0.clone();
         strobe.key(key, false);
-        strobe.recv_enc(layer, false);
+        strobe
     }
 }
 
@@ -190,7 +261,7 @@ impl Dealer {
 const INVERSE_OF_2_192: Element = Element::new(0x2b8c_cdf1_4303_0e5f_4214_ee41_969b_43cc);
 
 /// Draws bytes as the crates' generator does: it first takes in how many.
-fn draw(strobe: &mut Strobe, bytes: &mut [u8]) {
+pub(crate) fn draw(strobe: &mut Strobe, bytes: &mut [u8]) {
     let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
     strobe.meta_ad(&length.to_le_bytes(), false);
     strobe.prf(bytes, false);

@@ -201,6 +201,8 @@ pub struct Message<'a> {
     pub epoch: u8,
     /// The open layer.
     pub outer: Layer<'a>,
+    /// The open layer's bytes.
+    outer_bytes: &'a [u8],
     /// The encrypted layers, still with their lengths.
     inner: &'a [u8],
 }
@@ -210,7 +212,9 @@ impl<'a> Message<'a> {
     pub fn read(bytes: &'a [u8], layers: usize) -> Result<Self> {
         let mut reader = Reader(bytes);
         let [epoch] = *reader.array()?;
+        let before = reader.0;
         let outer = Layer::read_from(&mut reader)?;
+        let outer_bytes = before.get(..before.len() - reader.0.len());
         if reader.length()?.checked_add(1) != Some(layers) {
             return Err(Malformed::Layers);
         }
@@ -222,8 +226,14 @@ impl<'a> Message<'a> {
         Ok(Self {
             epoch,
             outer,
+            outer_bytes: outer_bytes.ok_or(Malformed::Short)?,
             inner,
         })
+    }
+
+    /// The open layer as it came in: what [`Layer::read`] takes.
+    pub fn outer_bytes(&self) -> &'a [u8] {
+        self.outer_bytes
     }
 
     /// The encrypted layers, outermost first, each with its length before it: what [`next_layer`] takes apart.

@@ -126,3 +126,58 @@ fn a_stored_secret_is_taken_up_again() {
     assert_eq!(Secret::from_bytes(&secret.to_bytes()[1..]), None);
     assert_eq!(format!("{secret:?}"), "Secret(..)");
 }
+
+/// Points of which every third is forged.
+fn with_forged(points: &[Point]) -> Vec<Point> {
+    let mut points = points.to_vec();
+    for (i, point) in points.iter_mut().enumerate().step_by(3) {
+        point.y += Element::new(i as u128 + 1);
+    }
+    points
+}
+
+#[test]
+fn a_group_is_found_among_as_many_forged_shares_as_can_be_decoded() {
+    let bytes = shares(&messages(20, 60));
+    let shares = read(&bytes);
+    let sealed = &shares[0].sealed;
+    let mut all = with_forged(&points(&shares));
+
+    let secret = Secret::find(sealed, &all).unwrap();
+
+    assert_eq!(all.iter().filter(|point| secret.has(**point)).count(), 40);
+    // One honest share less: 20 of 59 are too many.
+    all.pop();
+    assert_eq!(Secret::find(sealed, &all), None);
+}
+
+#[test]
+fn one_forged_share_among_one_more_than_needed_is_left_out() {
+    let bytes = shares(&messages(20, 21));
+    let shares = read(&bytes);
+    for at in 0..21 {
+        let mut points = points(&shares);
+        points[at].y += Element::ONE;
+
+        let secret = Secret::find(&shares[0].sealed, &points).unwrap();
+
+        assert!(!secret.has(points[at]));
+    }
+}
+
+#[test]
+fn of_several_shares_with_one_x_the_honest_one_is_known_in_the_end() {
+    let bytes = shares(&messages(20, 25));
+    let shares = read(&bytes);
+    let honest = points(&shares);
+    let copies = honest.iter().take(10).map(|point| Point { y: point.y + Element::ONE, ..*point });
+    let all: Vec<_> = copies.chain(honest.iter().copied()).collect();
+
+    assert_eq!(Secret::find(&shares[0].sealed, &all), None);
+
+    let bytes = self::shares(&messages(20, 20));
+    let more = read(&bytes);
+    let all: Vec<_> = all.into_iter().chain(points(&more)).collect();
+    let secret = Secret::find(&shares[0].sealed, &all).unwrap();
+    assert!(honest.iter().all(|point| secret.has(*point)));
+}

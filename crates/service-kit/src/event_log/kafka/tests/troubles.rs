@@ -45,6 +45,7 @@ fn trouble(result: Result<impl Sized>) -> Trouble {
 /// Publishes a record, and answers the position behind it.
 async fn publish(log: &dyn EventLog, topic: &str, first: u64) -> Result<Option<u64>> {
     let record = NewRecord {
+        headers: Vec::new(),
         topic: topic.to_owned(),
         key: b"key".to_vec(),
         value: b"value".to_vec(),

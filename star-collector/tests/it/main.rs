@@ -1,0 +1,3 @@
+//! star-collector as those see it who run it.
+
+mod aggregate;
