@@ -88,11 +88,14 @@ impl Factory {
 
 impl Prefix {
     fn new(prefix: &[u8], epoch: u8, threshold: u32) -> Self {
-        let randomness = digest("star_sample_local", prefix, &[&[epoch], &threshold.to_le_bytes()]);
+        let randomness = digest(
+            "star_sample_local",
+            prefix,
+            &[&[epoch], &threshold.to_le_bytes()],
+        );
         let [message, coins, tag] =
             [0, 1, 2].map(|which| digest("star_derive_randoms", &randomness, &[&[which]]));
-        let (secret, sealed_message, sealed_coins, mac) =
-            Secret::deal(threshold, &message, &coins);
+        let (secret, sealed_message, sealed_coins, mac) = Secret::deal(threshold, &message, &coins);
         Self {
             opener: secret.opener(epoch),
             secret,
@@ -105,7 +108,9 @@ impl Prefix {
 
     /// A share with an x of its own.
     fn share(&self, threshold: u32, random: &mut impl Rng) -> Vec<u8> {
-        let point = self.secret.point(Element::new(random.r#gen::<u128>().max(1)));
+        let point = self
+            .secret
+            .point(Element::new(random.r#gen::<u128>().max(1)));
         let mut share = threshold.to_le_bytes().to_vec();
         let coordinates = [point.x.to_bytes(), point.y.to_bytes()].concat();
         for part in [&coordinates[..], &self.sealed_message, &self.sealed_coins] {
@@ -190,9 +195,15 @@ mod tests {
         let result = server::aggregate(&all, 6, 7, TEXTS.len());
 
         let outputs = result.outputs();
-        assert_eq!((result.num_recovery_errors(), result.num_serde_errors()), (0, 0));
+        assert_eq!(
+            (result.num_recovery_errors(), result.num_serde_errors()),
+            (0, 0)
+        );
         assert_eq!(outputs.len(), 1);
-        assert_eq!((outputs[0].occurrences(), outputs[0].value()), (6, vec!["country|none".to_owned()]));
+        assert_eq!(
+            (outputs[0].occurrences(), outputs[0].value()),
+            (6, vec!["country|none".to_owned()])
+        );
     }
 
     #[test]

@@ -14,11 +14,7 @@ use service_kit::{
 };
 
 use super::worker::Limits;
-use crate::domain::{
-    channel::Channel,
-    epochs::Epochs,
-    wire::LAYERS_MAX,
-};
+use crate::domain::{channel::Channel, epochs::Epochs, wire::LAYERS_MAX};
 
 /// The name of this part in settings and logs.
 pub const SERVICE: &str = "star-aggregate";
@@ -118,7 +114,10 @@ impl ChannelSettings {
             (1..=LAYERS_MAX).contains(&self.layers),
             "channel.layers must be 1 to {LAYERS_MAX}"
         );
-        ensure!(self.epochs_alive > 0, "channel.epochs_alive must be at least 1");
+        ensure!(
+            self.epochs_alive > 0,
+            "channel.epochs_alive must be at least 1"
+        );
         let length = TimeDelta::try_hours(self.epoch_hours.into());
         let length = length.filter(|length| !length.is_zero());
         Ok(Channel {
@@ -142,7 +141,10 @@ impl ChannelSettings {
 impl LimitSettings {
     /// The bounds of a run.
     pub fn limits(&self) -> anyhow::Result<Limits> {
-        ensure!(self.batch_messages > 0, "limits.batch_messages must be at least 1");
+        ensure!(
+            self.batch_messages > 0,
+            "limits.batch_messages must be at least 1"
+        );
         Ok(Limits {
             batch_messages: self.batch_messages,
             waiting_bytes_per_tag_max: self.waiting_bytes_per_tag_max,

@@ -70,8 +70,8 @@ pub(super) async fn closing(
 
 impl Closing {
     fn add(&mut self, label: &ExpiredLabel, channel: &Channel, epoch: u64) -> Result<()> {
-        let texts: Vec<String> = serde_json::from_str(&label.path)
-            .map_err(|_| StoreError::Corrupt("a path"))?;
+        let texts: Vec<String> =
+            serde_json::from_str(&label.path).map_err(|_| StoreError::Corrupt("a path"))?;
         let counts = label.counts;
         if texts.len() == 1 {
             self.opened += counts.opened;
@@ -94,7 +94,8 @@ impl Closing {
             self.partial += rest;
         }
         let totals = (counts.reported, rest);
-        self.reports.push(report(channel, &label.id, &texts, epoch, totals));
+        self.reports
+            .push(report(channel, &label.id, &texts, epoch, totals));
         Ok(())
     }
 

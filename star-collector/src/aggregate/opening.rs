@@ -44,7 +44,10 @@ impl Round<'_> {
                 self.open_group(*id, secret, waiting);
                 *bodies = all;
             } else if count(&all) == total {
-                let tried = Waiting { tried: total, ..waiting };
+                let tried = Waiting {
+                    tried: total,
+                    ..waiting
+                };
                 self.keep(*id, tried, came);
             } else {
                 self.replace(*id, all);
@@ -107,7 +110,12 @@ impl Round<'_> {
     fn open_group(&mut self, id: GroupId, secret: Secret, waiting: Waiting) {
         let epoch = self.known.groups.get(&id).map_or(0, |group| group.epoch);
         let open = Open::new(secret, epoch);
-        self.change(id, State::Open(Box::new(open)), Vec::new(), waiting.messages > 0);
+        self.change(
+            id,
+            State::Open(Box::new(open)),
+            Vec::new(),
+            waiting.messages > 0,
+        );
     }
 
     /// Remembers what a group is like now, and leaves it in the changes.
@@ -129,7 +137,8 @@ impl Round<'_> {
     pub(super) fn sort_out(&mut self, arrivals: &mut Arrivals) {
         let (mut forged, mut duplicate) = (0, 0);
         for (id, bodies) in arrivals {
-            let Some(State::Open(open)) = self.known.groups.get(id).map(|group| &group.state) else {
+            let Some(State::Open(open)) = self.known.groups.get(id).map(|group| &group.state)
+            else {
                 continue;
             };
             let mut points = HashSet::with_capacity(bodies.len());
@@ -217,18 +226,23 @@ impl Round<'_> {
         open.opener.open(&mut plaintext);
         let plaintext = Plaintext::read(&plaintext).map_err(|_| Rejection::Unreadable)?;
         let label = self.counted(open, place, plaintext.text);
-        let is_last = self.known.labels.get(&label).is_some_and(|label| label.texts.len() == self.channel.layers);
+        let is_last = self
+            .known
+            .labels
+            .get(&label)
+            .is_some_and(|label| label.texts.len() == self.channel.layers);
         if is_last {
             return Ok(None);
         }
         let key: &[u8; LAYER_KEY_BYTES] = plaintext.next_key.ok_or(Rejection::Inner)?;
-        let next = body.next(&self.layer_opener, key).map_err(|_| Rejection::Inner)?;
+        let next = body
+            .next(&self.layer_opener, key)
+            .map_err(|_| Rejection::Inner)?;
         let layer = next.layer().map_err(|_| Rejection::Inner)?;
         if layer.share.sealed.threshold != place.threshold {
             return Err(Rejection::Inner);
         }
         let group = GroupId::inner(&label, place.epoch, &layer);
-        drop(layer);
         self.meet(group, place.epoch, place.threshold, Some(label));
         Ok(Some((group, next)))
     }
@@ -245,7 +259,9 @@ impl Round<'_> {
         if let Some(parent) = place.parent {
             if let Some(label) = self.known.labels.get_mut(&parent) {
                 label.added.deeper += 1;
-                if known.is_none() { texts.clone_from(&label.texts); }
+                if known.is_none() {
+                    texts.clone_from(&label.texts);
+                }
             }
             self.touched.insert(parent);
         } else {
@@ -253,7 +269,13 @@ impl Round<'_> {
         }
         let label = self.known.labels.entry(id).or_insert_with(|| {
             texts.push(text.to_owned());
-            Label { epoch: place.epoch, threshold: place.threshold, texts, stored: None, added: Counts::default() }
+            Label {
+                epoch: place.epoch,
+                threshold: place.threshold,
+                texts,
+                stored: None,
+                added: Counts::default(),
+            }
         });
         label.added.opened += 1;
         self.touched.insert(id);

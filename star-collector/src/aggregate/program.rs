@@ -3,6 +3,7 @@
 use std::{
     ffi::OsString,
     io::{Write as _, stdout},
+    iter,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -23,11 +24,13 @@ use service_kit::{
 
 use super::{
     config::{self, Config},
-    store::{self, Store},
-    summary,
+    store, summary,
     worker::{Parts, Worker},
 };
 use crate::domain::channel::Channel;
+
+/// What the command line is called.
+const NAME: &str = "star-collector aggregate";
 
 /// Names the aggregator's line of publications in the event log.
 const LINE: &str = "star-aggregate";
@@ -37,7 +40,7 @@ const LINE: &str = "star-aggregate";
 /// A run reads the channel's topic to its end, opens what at least k clients agree on, and publishes it. Several
 /// processes share the partitions. Whatever dies, each message counts once.
 #[derive(Debug, Parser)]
-#[command(name = "star-collector aggregate", version)]
+#[command(name = NAME, version)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -57,7 +60,8 @@ enum Command {
 
 /// Runs the command line.
 pub async fn program(arguments: Vec<OsString>) -> anyhow::Result<()> {
-    let (cli, sources) = command_line_of::<Cli>(config::SERVICE, config::DEFAULTS, arguments)?;
+    let words = iter::once(NAME.into()).chain(arguments);
+    let (cli, sources) = command_line_of::<Cli>(config::SERVICE, config::DEFAULTS, words)?;
     let config: Config = sources.load()?;
     if let Some(Command::Migrate) = cli.command {
         store::migrate(config.database.migrate_url()).await?;
@@ -129,7 +133,9 @@ async fn run(parts: &Parts, json: bool) -> anyhow::Result<()> {
 
 /// A bar on a terminal, and nothing elsewhere.
 fn progress() -> ProgressBar {
-    let style = ProgressStyle::with_template("{wide_bar} {human_pos} of {human_len} messages of the partition");
+    let style = ProgressStyle::with_template(
+        "{wide_bar} {human_pos} of {human_len} messages of the partition",
+    );
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::domain::{
     body::Body,
-    secret::Secret,
+    secret::{Recovered, Secret},
     wire::Point,
 };
 
@@ -12,7 +12,10 @@ use crate::domain::{
 pub(super) fn distinct(mut bodies: Vec<Body>) -> (Vec<Body>, u64) {
     let before = bodies.len();
     let mut points = HashSet::with_capacity(before);
-    bodies.retain(|body| body.layer().is_ok_and(|layer| points.insert(layer.share.point)));
+    bodies.retain(|body| {
+        body.layer()
+            .is_ok_and(|layer| points.insert(layer.share.point))
+    });
     let left_out = before - bodies.len();
     (bodies, u64::try_from(left_out).unwrap_or(u64::MAX))
 }
@@ -22,5 +25,5 @@ pub(super) fn recover(bodies: &[Body]) -> Option<Secret> {
     let layers: Vec<_> = bodies.iter().filter_map(|body| body.layer().ok()).collect();
     let sealed = layers.first()?.share.sealed;
     let points: Vec<Point> = layers.iter().map(|layer| layer.share.point).collect();
-    Secret::find(&sealed, &points)
+    Recovered::find(&sealed, &points).map(Recovered::into_secret)
 }

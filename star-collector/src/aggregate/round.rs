@@ -58,7 +58,10 @@ impl Tally {
             ("complete", self.complete),
             ("reported", self.reported),
         ];
-        let rejected = self.rejected.iter().map(|(reason, count)| (reason.name(), *count));
+        let rejected = self
+            .rejected
+            .iter()
+            .map(|(reason, count)| (reason.name(), *count));
         for (what, count) in counts.into_iter().chain(rejected) {
             metrics::counter!("blindtally_star_messages_total", "channel" => channel.to_owned(), "what" => what)
                 .increment(count);
@@ -141,8 +144,8 @@ impl<'a> Round<'a> {
             let offset = record.offset;
             let threshold = threshold_header(&record);
             let value = Bytes::from(record.value);
-            let admitted = threshold
-                .and_then(|header| self.admit_one(header, record.timestamp, &value));
+            let admitted =
+                threshold.and_then(|header| self.admit_one(header, record.timestamp, &value));
             match admitted {
                 Ok((group, body)) => arrivals.entry(group).or_default().push(body),
                 Err(reason) => {
@@ -212,8 +215,8 @@ impl<'a> Round<'a> {
         let kept = self.store.groups(&unknown).await?;
         for id in &unknown {
             if let Some(group) = groups.get_mut(id) {
-                group.state = State::of(kept.get(id), group.epoch)
-                    .ok_or(StoreError::Corrupt("a secret"))?;
+                group.state =
+                    State::of(kept.get(id), group.epoch).ok_or(StoreError::Corrupt("a secret"))?;
             }
         }
         Ok(())
@@ -241,7 +244,13 @@ impl<'a> Round<'a> {
                     let before = stored.reported + label.added.reported;
                     label.added.reported += total;
                     self.tally.reported += total;
-                    let row = report(self.channel, &id, &label.texts, label.epoch, (before, total));
+                    let row = report(
+                        self.channel,
+                        &id,
+                        &label.texts,
+                        label.epoch,
+                        (before, total),
+                    );
                     self.changes.reports.push(row);
                 }
             }
@@ -261,7 +270,10 @@ fn due(stored: Counts, added: Counts, threshold: u32, k: u32) -> Option<u64> {
 
 /// The threshold that the record's header says, if it has one.
 fn threshold_header(record: &Record) -> std::result::Result<Option<u32>, Rejection> {
-    let header = record.headers.iter().find(|header| header.name == THRESHOLD_HEADER);
+    let header = record
+        .headers
+        .iter()
+        .find(|header| header.name == THRESHOLD_HEADER);
     let Some(header) = header else {
         return Ok(None);
     };

@@ -7,6 +7,7 @@
 //! | reporting an epoch | no rows of it | nothing |
 
 use std::{
+    fmt,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -141,7 +142,12 @@ impl Worker {
 
     /// Reads every partition to its end, and closes the epochs that are over.
     pub async fn run(&self) -> Result<Summary, AggregateError> {
-        let Parts { log, store, channel, .. } = &self.parts;
+        let Parts {
+            log,
+            store,
+            channel,
+            ..
+        } = &self.parts;
         if !store.is_known_log(&log.identity().await?).await? {
             return Err(AggregateError::OtherLog);
         }
@@ -241,7 +247,12 @@ impl Worker {
         records: Vec<Record>,
         summary: &mut Summary,
     ) -> Result<(), AggregateError> {
-        let Parts { store, channel, limits, .. } = &self.parts;
+        let Parts {
+            store,
+            channel,
+            limits,
+            ..
+        } = &self.parts;
         let span = Span {
             slot: reading.claimed.slot,
             from: reading.claimed.position,
@@ -277,7 +288,12 @@ impl Worker {
         reading: &mut Reading,
         summary: &mut Summary,
     ) -> Result<(), AggregateError> {
-        let Parts { store, channel, clock, .. } = &self.parts;
+        let Parts {
+            store,
+            channel,
+            clock,
+            ..
+        } = &self.parts;
         let Claimed { slot, position, .. } = reading.claimed;
         for epoch in store.epochs(slot).await? {
             if clock.now() < channel.epochs.end_of(epoch) {
@@ -286,7 +302,9 @@ impl Worker {
             self.renew(reading).await?;
             let closing = expiry::closing(store.as_ref(), channel, slot, epoch).await?;
             self.parts.faults.at("star-epoch-read")?;
-            let taken = store.expire(slot, position, epoch, &closing.reports).await?;
+            let taken = store
+                .expire(slot, position, epoch, &closing.reports)
+                .await?;
             if taken == Taken::Overtaken {
                 return Err(AggregateError::Overtaken);
             }
@@ -298,5 +316,13 @@ impl Worker {
             summary.below_threshold += closing.below_threshold;
         }
         Ok(())
+    }
+}
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker")
+            .field("parts", &self.parts)
+            .finish_non_exhaustive()
     }
 }

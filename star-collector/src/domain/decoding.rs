@@ -99,10 +99,16 @@ impl Polynomial {
     /// Divides by z − `root`, of which nothing is left (Horner's scheme).
     fn without_root(&self, root: Element) -> Self {
         let mut carried = Element::ZERO;
-        let mut quotient: Vec<Element> = self.0.iter().skip(1).rev().map(|coefficient| {
-            carried = carried * root + *coefficient;
-            carried
-        }).collect();
+        let mut quotient: Vec<Element> = self
+            .0
+            .iter()
+            .skip(1)
+            .rev()
+            .map(|coefficient| {
+                carried = carried * root + *coefficient;
+                carried
+            })
+            .collect();
         quotient.reverse();
         Self(quotient)
     }
@@ -144,7 +150,11 @@ impl Polynomial {
     }
 
     fn trimmed(mut self) -> Self {
-        while self.0.last().is_some_and(|coefficient| coefficient.is_zero()) {
+        while self
+            .0
+            .last()
+            .is_some_and(|coefficient| coefficient.is_zero())
+        {
             self.0.pop();
         }
         self

@@ -28,7 +28,11 @@ mod tests {
     fn a_record_has_a_member_for_each_layer() {
         let day = NaiveDate::from_ymd_opt(2026, 1, 19).unwrap();
 
-        let record = record(["metric_name|Brave.Uptime", "metric_value|3", "note|a|b"], 62, ("wos", day));
+        let record = record(
+            ["metric_name|Brave.Uptime", "metric_value|3", "note|a|b"],
+            62,
+            ("wos", day),
+        );
 
         assert_eq!(
             String::from_utf8(record).unwrap(),

@@ -18,7 +18,92 @@ use super::{
 /// The length of the keys inside, in bytes.
 const KEY_BYTES: usize = 16;
 
-/// What the shares of a group give: its message, and the polynomial that all its honest points lie on.
+/// What the shares of a group give, once its MAC has verified.
+pub struct Recovered {
+    message: [u8; SEALED_BYTES],
+    threshold: u32,
+    dealer: Dealer,
+}
+
+impl Recovered {
+    /// Recovers from as many points as the threshold says, each with another x. `None`: the MAC does not verify, so that at
+    /// least one of the points is forged.
+    pub fn from_points(sealed: &Sealed<'_>, points: &[Point]) -> Option<Self> {
+        let wanted = usize::try_from(sealed.threshold).ok()?;
+        if points.len() != wanted {
+            return None;
+        }
+        Self::at_zero(sealed, value_at_zero(points))
+    }
+
+    /// Recovers from points of which some may be forged, also several with one x. The work is bounded by the square of
+    /// [`decoding::POINTS_MAX`]. `None`: too many of them are forged, or there are too few.
+    pub fn find(sealed: &Sealed<'_>, points: &[Point]) -> Option<Self> {
+        let wanted = usize::try_from(sealed.threshold).ok()?;
+        let distinct = distinct(points, wanted);
+        let first = distinct.get(..wanted)?;
+        let decode = || {
+            let value = decoding::decode(&distinct, wanted)?;
+            Self::at_zero(sealed, value)
+        };
+        let recover = |window: Vec<Point>| Self::from_points(sealed, &window);
+        Self::from_points(sealed, first)
+            .or_else(decode)
+            .or_else(|| decoding::windows(&distinct, wanted).find_map(recover))
+    }
+
+    /// What is recovered, if `value` is that of the group's polynomial at 0.
+    fn at_zero(sealed: &Sealed<'_>, value: Element) -> Option<Self> {
+        let key = value.below_2_128()?.to_le_bytes();
+        let mut strobe = Strobe::new(b"adss encrypt", SecParam::B128);
+        strobe.key(&key, false);
+        let (mut message, mut coins) = (*sealed.message, *sealed.coins);
+        strobe.recv_enc(&mut message, false);
+        strobe.recv_enc(&mut coins, false);
+        let dealer = Dealer::new(sealed.threshold, &message, &coins);
+        coins.zeroize();
+        (dealer.mac == *sealed.mac).then_some(Self {
+            message,
+            threshold: sealed.threshold,
+            dealer,
+        })
+    }
+
+    /// What opens the group's ciphertexts in `epoch`.
+    pub fn opener(&self, epoch: u8) -> Opener {
+        opener(&self.message, epoch)
+    }
+
+    /// The secret, with the polynomial that the group's clients drew.
+    ///
+    /// That the MAC verifies says that the value at 0 is right, not that the points were: whoever knows the polynomial can
+    /// forge two points whose errors cancel out there. So it is drawn anew, and each point asked for with [`Secret::has`].
+    pub fn into_secret(self) -> Secret {
+        Secret {
+            message: self.message,
+            polynomial: self.dealer.polynomial(self.threshold),
+        }
+    }
+}
+
+/// Points with one x each, at least `wanted` if there are so many.
+fn distinct(points: &[Point], wanted: usize) -> Vec<Point> {
+    let mut ys: HashMap<Element, u32> = HashMap::with_capacity(points.len());
+    for point in points {
+        *ys.entry(point.x).or_default() += 1;
+    }
+    let alone = points.iter().filter(|point| ys.get(&point.x) == Some(&1));
+    let alone: Vec<Point> = alone.copied().collect();
+    if alone.len() >= wanted {
+        return alone;
+    }
+    // Of several points with one x, which one is forged cannot be told: the first one may be honest.
+    let mut known = HashSet::with_capacity(points.len());
+    let first = points.iter().filter(|point| known.insert(point.x));
+    first.copied().collect()
+}
+
+/// What an open group keeps: its message, and the polynomial that all its honest points lie on.
 #[derive(Clone, Eq, PartialEq, Zeroize, ZeroizeOnDrop)]
 pub struct Secret {
     message: [u8; SEALED_BYTES],
@@ -28,69 +113,18 @@ pub struct Secret {
 }
 
 impl Secret {
-    /// Recovers the secret from as many points as the threshold says, each with another x. `None`: the MAC does not
-    /// verify, so that at least one of the points is forged.
-    pub fn recover(sealed: &Sealed<'_>, points: &[Point]) -> Option<Self> {
-        let wanted = usize::try_from(sealed.threshold).ok()?;
-        if points.len() != wanted {
-            return None;
-        }
-        Self::at_zero(sealed, value_at_zero(points))
-    }
-
-    /// Finds the secret among points of which some may be forged, also several with one x. The work is bounded by the
-    /// square of [`decoding::POINTS_MAX`]. `None`: too many of them are forged, or there are too few.
-    pub fn find(sealed: &Sealed<'_>, points: &[Point]) -> Option<Self> {
-        let wanted = usize::try_from(sealed.threshold).ok()?;
-        let mut ys: HashMap<Element, u32> = HashMap::with_capacity(points.len());
-        for point in points {
-            *ys.entry(point.x).or_default() += 1;
-        }
-        let mut distinct: Vec<Point> = points.to_vec();
-        distinct.retain(|point| ys.get(&point.x) == Some(&1));
-        if distinct.len() < wanted {
-            // Of several points with one x, which one is forged cannot be told: the first one may be honest.
-            let mut first = HashSet::with_capacity(points.len());
-            distinct = points.iter().filter(|point| first.insert(point.x)).copied().collect();
-        }
-        if let Some(secret) = distinct.get(..wanted).and_then(|first| Self::recover(sealed, first)) {
-            return Some(secret);
-        }
-        let decoded = decoding::decode(&distinct, wanted);
-        if let Some(secret) = decoded.and_then(|value| Self::at_zero(sealed, value)) {
-            return Some(secret);
-        }
-        decoding::windows(&distinct, wanted).find_map(|window| Self::recover(sealed, &window))
-    }
-
-    /// The secret, if `value` is that of its polynomial at 0.
-    ///
-    /// That the MAC verifies says that the value is right, not that the points were: whoever knows the polynomial can
-    /// forge two points whose errors cancel out at 0. Each point has to be asked for with [`Secret::has`].
-    pub fn at_zero(sealed: &Sealed<'_>, value: Element) -> Option<Self> {
-        let key = value.below_2_128()?.to_le_bytes();
-        let mut strobe = Strobe::new(b"adss encrypt", SecParam::B128);
-        strobe.key(&key, false);
-        let (mut message, mut coins) = (*sealed.message, *sealed.coins);
-        strobe.recv_enc(&mut message, false);
-        strobe.recv_enc(&mut coins, false);
-        let dealer = Dealer::new(sealed.threshold, &message, &coins);
-        coins.zeroize();
-        let secret = (dealer.mac == *sealed.mac).then(|| Self {
-            message,
-            polynomial: dealer.polynomial(sealed.threshold),
-        });
-        message.zeroize();
-        secret
-    }
-
     /// The secret that a client deals shares of which has drawn this message and these coins, and what all its shares
     /// have in common: C, D and J.
     pub fn deal(
         threshold: u32,
         message: &[u8; SEALED_BYTES],
         coins: &[u8; SEALED_BYTES],
-    ) -> (Self, [u8; SEALED_BYTES], [u8; SEALED_BYTES], [u8; MAC_BYTES]) {
+    ) -> (
+        Self,
+        [u8; SEALED_BYTES],
+        [u8; SEALED_BYTES],
+        [u8; MAC_BYTES],
+    ) {
         let dealer = Dealer::new(threshold, message, coins);
         let mut strobe = Strobe::new(b"adss encrypt", SecParam::B128);
         strobe.key(&dealer.key, false);
@@ -138,15 +172,19 @@ impl Secret {
 
     /// What opens the group's ciphertexts in `epoch`.
     pub fn opener(&self, epoch: u8) -> Opener {
-        let mut strobe = Strobe::new(b"star_derive_ske_key", SecParam::B128);
-        strobe.key(&self.message, false);
-        strobe.ad(&[epoch], false);
-        let mut key = [0; 32];
-        draw(&mut strobe, &mut key);
-        let opener = Opener::with_key("star_encrypt", key.first_chunk().unwrap_or(&[0; KEY_BYTES]));
-        key.zeroize();
-        opener
+        opener(&self.message, epoch)
     }
+}
+
+fn opener(message: &[u8; SEALED_BYTES], epoch: u8) -> Opener {
+    let mut strobe = Strobe::new(b"star_derive_ske_key", SecParam::B128);
+    strobe.key(message, false);
+    strobe.ad(&[epoch], false);
+    let mut key = [0; 32];
+    draw(&mut strobe, &mut key);
+    let opener = Opener::with_key("star_encrypt", key.first_chunk().unwrap_or(&[0; KEY_BYTES]));
+    key.zeroize();
+    opener
 }
 
 /// Decrypts ciphertexts, each from the state behind the key: what comes before it is computed once.
@@ -284,6 +322,13 @@ fn value_at_zero(points: &[Point]) -> Element {
     let terms = points.iter().zip(weights);
     let sum = terms.fold(Element::ZERO, |sum, (point, weight)| sum + point.y * weight);
     sum * all
+}
+
+/// Shows nothing of it.
+impl fmt::Debug for Recovered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Recovered(..)")
+    }
 }
 
 /// Shows nothing of the secret.

@@ -208,7 +208,10 @@ async fn insert(conn: &mut SqliteConnection, record: &NewRecord) -> Result<()> {
 
 /// The record's headers as they are stored.
 fn headers(record: &NewRecord) -> Option<Vec<u8>> {
-    let said = record.headers.iter().map(|header| (&header.name, &header.value));
+    let said = record
+        .headers
+        .iter()
+        .map(|header| (&header.name, &header.value));
     let said: Vec<_> = said.collect();
     (!said.is_empty()).then(|| serde_json::to_vec(&said).expect("names and bytes are plain data"))
 }

@@ -280,7 +280,10 @@ mod cases {
         stored(store, span(slot, 0, 9), &one(b"first", false)).await;
         stored(store, span(slot, 9, 10), &one(b"second", false)).await;
         let id = GroupId([1; 16]);
-        assert_eq!(store.waiting(id).await.expect("answers"), ["first", "second"]);
+        assert_eq!(
+            store.waiting(id).await.expect("answers"),
+            ["first", "second"]
+        );
 
         stored(store, span(slot, 10, 11), &one(b"all", true)).await;
 

@@ -63,7 +63,10 @@ proptest! {
 
 #[test]
 fn what_is_p_or_more_is_no_element() {
-    assert_eq!(Element::from_halves(C - 1, 1).map(|a| a + Element::ONE), Some(Element::ZERO));
+    assert_eq!(
+        Element::from_halves(C - 1, 1).map(|a| a + Element::ONE),
+        Some(Element::ZERO)
+    );
     assert_eq!(Element::from_halves(C, 1), None);
     assert_eq!(Element::from_halves(0, 2), None);
 }

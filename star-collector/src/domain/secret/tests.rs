@@ -22,11 +22,25 @@ fn messages(threshold: u32, count: usize) -> Vec<StarMessage> {
 
 /// What their shares hold.
 fn shares(messages: &[StarMessage]) -> Vec<Vec<u8>> {
-    messages.iter().map(|message| message.share.to_bytes()).collect()
+    messages
+        .iter()
+        .map(|message| message.share.to_bytes())
+        .collect()
+}
+
+fn recover(sealed: &Sealed<'_>, points: &[Point]) -> Option<Secret> {
+    Recovered::from_points(sealed, points).map(Recovered::into_secret)
+}
+
+fn find(sealed: &Sealed<'_>, points: &[Point]) -> Option<Secret> {
+    Recovered::find(sealed, points).map(Recovered::into_secret)
 }
 
 fn read(shares: &[Vec<u8>]) -> Vec<Share<'_>> {
-    shares.iter().map(|share| Share::read(share).unwrap()).collect()
+    shares
+        .iter()
+        .map(|share| Share::read(share).unwrap())
+        .collect()
 }
 
 fn points(shares: &[Share<'_>]) -> Vec<Point> {
@@ -40,10 +54,16 @@ fn the_secret_is_what_the_reference_recovers() {
         let bytes = shares(&messages);
         let shares = read(&bytes);
 
-        let secret = Secret::recover(&shares[0].sealed, &points(&shares)).unwrap();
+        let secret = recover(&shares[0].sealed, &points(&shares)).unwrap();
 
-        let reference: Vec<_> = messages.iter().map(|message| message.share.clone()).collect();
-        assert_eq!(secret.message.to_vec(), share_recover(&reference).unwrap().get_message());
+        let reference: Vec<_> = messages
+            .iter()
+            .map(|message| message.share.clone())
+            .collect();
+        assert_eq!(
+            secret.message.to_vec(),
+            share_recover(&reference).unwrap().get_message()
+        );
     }
 }
 
@@ -51,13 +71,19 @@ fn the_secret_is_what_the_reference_recovers() {
 fn every_honest_share_is_on_the_polynomial_and_no_other() {
     let bytes = shares(&messages(50, 150));
     let shares = read(&bytes);
-    let secret = Secret::recover(&shares[0].sealed, &points(&shares[..50])).unwrap();
+    let secret = recover(&shares[0].sealed, &points(&shares[..50])).unwrap();
 
     for share in &shares {
         assert!(secret.has(share.point));
         let Point { x, y } = share.point;
-        assert!(!secret.has(Point { x, y: y + Element::ONE }));
-        assert!(!secret.has(Point { x: x + Element::ONE, y }));
+        assert!(!secret.has(Point {
+            x,
+            y: y + Element::ONE
+        }));
+        assert!(!secret.has(Point {
+            x: x + Element::ONE,
+            y
+        }));
     }
 }
 
@@ -66,7 +92,7 @@ fn the_opener_decrypts_as_the_reference_does() {
     let messages = messages(3, 3);
     let bytes = shares(&messages);
     let shares = read(&bytes);
-    let secret = Secret::recover(&shares[0].sealed, &points(&shares)).unwrap();
+    let secret = recover(&shares[0].sealed, &points(&shares)).unwrap();
     let refs: Vec<_> = messages.iter().collect();
     let key = key_recover(&refs, EPOCH).unwrap();
 
@@ -88,11 +114,11 @@ fn one_share_less_or_one_forged_gives_no_secret() {
     let sealed = &shares[0].sealed;
     let honest = points(&shares);
 
-    assert_eq!(Secret::recover(sealed, &honest[..19]), None);
+    assert_eq!(recover(sealed, &honest[..19]), None);
     let mut forged = honest.clone();
     forged[7].y += Element::ONE;
-    assert_eq!(Secret::recover(sealed, &forged), None);
-    assert!(Secret::recover(sealed, &honest).is_some());
+    assert_eq!(recover(sealed, &forged), None);
+    assert!(recover(sealed, &honest).is_some());
 }
 
 #[test]
@@ -103,14 +129,20 @@ fn two_forged_shares_whose_errors_cancel_out_open_the_group_and_are_found() {
     let honest = points.clone();
     // The weights of the first two points in the interpolation at 0.
     let weight = |i: usize| {
-        let mut unit: Vec<_> = honest.iter().map(|p| Point { x: p.x, y: Element::ZERO }).collect();
+        let mut unit: Vec<_> = honest
+            .iter()
+            .map(|p| Point {
+                x: p.x,
+                y: Element::ZERO,
+            })
+            .collect();
         unit[i].y = Element::ONE;
         value_at_zero(&unit)
     };
     points[0].y += weight(1);
     points[1].y += -weight(0);
 
-    let secret = Secret::recover(&shares[0].sealed, &points).unwrap();
+    let secret = recover(&shares[0].sealed, &points).unwrap();
 
     let on: Vec<_> = points.iter().map(|point| secret.has(*point)).collect();
     assert_eq!(on, [false, false, true, true, true]);
@@ -120,7 +152,7 @@ fn two_forged_shares_whose_errors_cancel_out_open_the_group_and_are_found() {
 fn a_stored_secret_is_taken_up_again() {
     let bytes = shares(&messages(20, 20));
     let shares = read(&bytes);
-    let secret = Secret::recover(&shares[0].sealed, &points(&shares)).unwrap();
+    let secret = recover(&shares[0].sealed, &points(&shares)).unwrap();
 
     assert_eq!(Secret::from_bytes(&secret.to_bytes()), Some(secret.clone()));
     assert_eq!(Secret::from_bytes(&secret.to_bytes()[1..]), None);
@@ -143,12 +175,12 @@ fn a_group_is_found_among_as_many_forged_shares_as_can_be_decoded() {
     let sealed = &shares[0].sealed;
     let mut all = with_forged(&points(&shares));
 
-    let secret = Secret::find(sealed, &all).unwrap();
+    let secret = find(sealed, &all).unwrap();
 
     assert_eq!(all.iter().filter(|point| secret.has(**point)).count(), 40);
     // One honest share less: 20 of 59 are too many.
     all.pop();
-    assert_eq!(Secret::find(sealed, &all), None);
+    assert_eq!(find(sealed, &all), None);
 }
 
 #[test]
@@ -159,7 +191,7 @@ fn one_forged_share_among_one_more_than_needed_is_left_out() {
         let mut points = points(&shares);
         points[at].y += Element::ONE;
 
-        let secret = Secret::find(&shares[0].sealed, &points).unwrap();
+        let secret = find(&shares[0].sealed, &points).unwrap();
 
         assert!(!secret.has(points[at]));
     }
@@ -170,14 +202,17 @@ fn of_several_shares_with_one_x_the_honest_one_is_known_in_the_end() {
     let bytes = shares(&messages(20, 25));
     let shares = read(&bytes);
     let honest = points(&shares);
-    let copies = honest.iter().take(10).map(|point| Point { y: point.y + Element::ONE, ..*point });
+    let copies = honest.iter().take(10).map(|point| Point {
+        y: point.y + Element::ONE,
+        ..*point
+    });
     let all: Vec<_> = copies.chain(honest.iter().copied()).collect();
 
-    assert_eq!(Secret::find(&shares[0].sealed, &all), None);
+    assert_eq!(find(&shares[0].sealed, &all), None);
 
     let bytes = self::shares(&messages(20, 20));
     let more = read(&bytes);
     let all: Vec<_> = all.into_iter().chain(points(&more)).collect();
-    let secret = Secret::find(&shares[0].sealed, &all).unwrap();
+    let secret = find(&shares[0].sealed, &all).unwrap();
     assert!(honest.iter().all(|point| secret.has(*point)));
 }

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use star_constellation::api::{NestedMessage, SerializableNestedMessage, client};
 
 use super::*;
-use crate::domain::secret::{LayerOpener, Secret};
+use crate::domain::secret::{LayerOpener, Recovered};
 
 const LAYERS: usize = 3;
 
@@ -26,7 +26,10 @@ fn what_the_library_writes_is_read_field_by_field() {
     assert_eq!(message.outer.ciphertext, outer.ciphertext.to_bytes());
     assert_eq!(message.outer.tag.as_slice(), outer.tag);
     assert_eq!(message.outer.share.sealed.threshold, 50);
-    assert_eq!(Share::read(&outer.share.to_bytes()).ok(), Some(message.outer.share));
+    assert_eq!(
+        Share::read(&outer.share.to_bytes()).ok(),
+        Some(message.outer.share)
+    );
     let mut inner = message.inner();
     for theirs in &theirs.encrypted_layers {
         let (layer, rest) = next_layer(inner).unwrap();
@@ -45,9 +48,10 @@ fn a_message_opens_layer_by_layer() {
     let mut decrypted;
 
     loop {
-        let secret = Secret::recover(&layer.share.sealed, &[layer.share.point]).unwrap();
+        let points = [layer.share.point];
+        let recovered = Recovered::from_points(&layer.share.sealed, &points).unwrap();
         let mut plaintext = layer.ciphertext.to_vec();
-        secret.opener(message.epoch).open(&mut plaintext);
+        recovered.opener(message.epoch).open(&mut plaintext);
         let plaintext = Plaintext::read(&plaintext).unwrap();
         opened.push(plaintext.text.to_owned());
         let Some(key) = plaintext.next_key else { break };
@@ -57,7 +61,10 @@ fn a_message_opens_layer_by_layer() {
         (layer, inner) = (Layer::read(&decrypted).unwrap(), rest);
     }
 
-    assert_eq!(opened, ["question|answer", "platform|linux", "country|none"]);
+    assert_eq!(
+        opened,
+        ["question|answer", "platform|linux", "country|none"]
+    );
 }
 
 #[test]
@@ -65,7 +72,11 @@ fn a_message_with_another_number_of_layers_is_refused() {
     let bytes = made(50);
 
     for layers in [0, 1, LAYERS - 1, LAYERS + 1, usize::MAX] {
-        assert_eq!(Message::read(&bytes, layers), Err(Malformed::Layers), "{layers}");
+        assert_eq!(
+            Message::read(&bytes, layers),
+            Err(Malformed::Layers),
+            "{layers}"
+        );
     }
 }
 
@@ -74,7 +85,11 @@ fn a_message_cut_anywhere_or_with_a_byte_more_is_refused() {
     let bytes = made(50);
 
     for end in 0..bytes.len() {
-        assert_eq!(Message::read(&bytes[..end], LAYERS), Err(Malformed::Short), "{end}");
+        assert_eq!(
+            Message::read(&bytes[..end], LAYERS),
+            Err(Malformed::Short),
+            "{end}"
+        );
     }
     let longer = [bytes.as_slice(), &[0]].concat();
     assert_eq!(Message::read(&longer, LAYERS), Err(Malformed::Long));
@@ -85,7 +100,10 @@ fn coordinates_outside_their_range_are_refused() {
     let bytes = made(50);
     let message = Message::read(&bytes, LAYERS).unwrap();
     let x = message.outer.share.point.x.to_bytes();
-    let at = bytes.windows(ELEMENT_BYTES).position(|window| window == x).unwrap();
+    let at = bytes
+        .windows(ELEMENT_BYTES)
+        .position(|window| window == x)
+        .unwrap();
     let p = {
         let mut p = [0; ELEMENT_BYTES];
         p[..2].copy_from_slice(&12_451_u16.to_le_bytes());

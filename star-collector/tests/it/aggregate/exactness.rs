@@ -2,8 +2,8 @@
 
 use std::{
     collections::BTreeMap,
-    sync::atomic::{AtomicUsize, Ordering},
     sync::Arc,
+    sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
 
@@ -80,7 +80,11 @@ async fn the_stored_state_of_a_closed_group_holds_no_plaintext() {
 
     let bytes = scene.stored_bytes().await;
 
-    let has = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+    let has = |text: &str| {
+        bytes
+            .windows(text.len())
+            .any(|window| window == text.as_bytes())
+    };
     // The open layers are there, so the search would find the others.
     assert!(has("q|yes") && has("platform|linux"));
     assert!(!has("secretland") && !has("hidden-answer"));
@@ -92,7 +96,9 @@ fn population(scene: &mut Scene, count: usize) -> (Vec<Vec<u8>>, Reports) {
     let mut prefixes: BTreeMap<Vec<String>, u64> = BTreeMap::new();
     for _ in 0..count {
         // The product of two draws: small values are common, large ones rare.
-        let mut draw = |below: u32| scene.random.gen_range(0..below) * scene.random.gen_range(0..below) / below;
+        let mut draw = |below: u32| {
+            scene.random.gen_range(0..below) * scene.random.gen_range(0..below) / below
+        };
         let texts = [
             format!("q|{}", draw(12)),
             format!("platform|{}", draw(4)),
@@ -103,12 +109,17 @@ fn population(scene: &mut Scene, count: usize) -> (Vec<Vec<u8>>, Reports) {
             *prefixes.entry(texts[..layers].to_vec()).or_default() += 1;
         }
     }
-    let open = |prefix: &[String]| prefixes.get(prefix).copied().filter(|count| *count >= K.into());
+    let open = |prefix: &[String]| {
+        prefixes
+            .get(prefix)
+            .copied()
+            .filter(|count| *count >= K.into())
+    };
     let mut truth = Reports::new();
     for (prefix, count) in prefixes.iter().filter(|(prefix, _)| open(prefix).is_some()) {
-        let below = prefixes.keys().filter(|other| {
-            other.len() == prefix.len() + 1 && other.starts_with(prefix)
-        });
+        let below = prefixes
+            .keys()
+            .filter(|other| other.len() == prefix.len() + 1 && other.starts_with(prefix));
         let deeper: u64 = below.filter_map(|other| open(other)).sum();
         if *count > deeper {
             truth.insert(prefix.clone(), count - deeper);
@@ -185,13 +196,19 @@ async fn of_two_that_hold_the_same_batch_one_stores_it() {
     });
     let first = scene.worker(EPOCH, sleeps);
     let first = tokio::task::spawn_blocking(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         runtime.block_on(first.run())
     });
     tokio::time::sleep(Duration::from_millis(600)).await;
 
     other.run().await;
 
-    assert!(matches!(first.await.unwrap(), Err(AggregateError::Overtaken)));
+    assert!(matches!(
+        first.await.unwrap(),
+        Err(AggregateError::Overtaken)
+    ));
     assert_eq!(scene.reports().await, reports([(&LINUX, 8)]));
 }

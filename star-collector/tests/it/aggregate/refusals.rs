@@ -101,7 +101,9 @@ async fn one_share_that_says_a_threshold_of_one_opens_nothing() {
     let low = Factory::new(NUMBER, 1).message(&LINUX, &mut scene.random);
     let mut lying = honest[0].clone();
     let share = K.to_le_bytes();
-    let at = lying.windows(8).position(|window| window == [share, 48_u32.to_le_bytes()].concat());
+    let at = lying
+        .windows(8)
+        .position(|window| window == [share, 48_u32.to_le_bytes()].concat());
     lying[at.unwrap()] = 1;
     scene.send(&honest).await;
     scene.send(&[low.clone(), lying]).await;
@@ -117,12 +119,16 @@ async fn one_share_that_says_a_threshold_of_one_opens_nothing() {
 async fn a_header_gives_a_message_another_threshold_of_the_channels_range() {
     let mut scene = Scene::start().await;
     let mut seven = Factory::new(NUMBER, 7);
-    let messages: Vec<_> = (0..7).map(|_| seven.message(&LINUX, &mut scene.random)).collect();
+    let messages: Vec<_> = (0..7)
+        .map(|_| seven.message(&LINUX, &mut scene.random))
+        .collect();
     scene.send(&messages).await;
     let refused = scene.run().await;
     assert_eq!(rejected(&refused, Rejection::Threshold), 7);
 
-    scene.send_with(EPOCH, &messages, &7_u32.to_le_bytes()).await;
+    scene
+        .send_with(EPOCH, &messages, &7_u32.to_le_bytes())
+        .await;
     scene.send_with(EPOCH, &messages[..1], &[7]).await;
     let summary = scene.run().await;
 
@@ -135,12 +141,20 @@ async fn an_altered_ciphertext_changes_no_total_of_the_others() {
     let mut scene = Scene::start().await;
     let mut messages = scene.messages(LINUX, 9);
     // The third byte of the text: `q|yes` becomes another text with a right share.
-    let ciphertext = Message::read(&messages[0], LAYERS).unwrap().outer.ciphertext.to_vec();
+    let ciphertext = Message::read(&messages[0], LAYERS)
+        .unwrap()
+        .outer
+        .ciphertext
+        .to_vec();
     let mut altered = ciphertext.clone();
     altered[4 + 2] ^= 1;
     replace(&mut messages[0], &ciphertext, &altered);
     // The last byte of the text's length: no measurement at all.
-    let ciphertext = Message::read(&messages[1], LAYERS).unwrap().outer.ciphertext.to_vec();
+    let ciphertext = Message::read(&messages[1], LAYERS)
+        .unwrap()
+        .outer
+        .ciphertext
+        .to_vec();
     let mut altered = ciphertext.clone();
     altered[3] ^= 1;
     replace(&mut messages[1], &ciphertext, &altered);

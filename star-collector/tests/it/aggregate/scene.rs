@@ -207,7 +207,9 @@ impl Scene {
             let name = path.file_name().unwrap().to_str().unwrap();
             name.starts_with("aggregate.db")
         });
-        of_store.flat_map(|path| std::fs::read(path).unwrap()).collect()
+        of_store
+            .flat_map(|path| std::fs::read(path).unwrap())
+            .collect()
     }
 }
 

@@ -10,7 +10,8 @@ use super::{bounds, loaded, stored};
 use crate::{
     db::Sqlite,
     event_log::{
-        BATCH_RECORDS_MAX, Batch, Consumer, Header, Offset, Partition, Record, Result, check_position,
+        BATCH_RECORDS_MAX, Batch, Consumer, Header, Offset, Partition, Record, Result,
+        check_position,
     },
 };
 
@@ -101,7 +102,9 @@ fn record(row: &SqliteRow) -> Record {
         key: row.get(1),
         value: row.get(2),
         timestamp: DateTime::from_timestamp_millis(row.get(3)).unwrap_or_default(),
-        headers: row.get::<Option<&[u8]>, _>(4).map_or_else(Vec::new, headers),
+        headers: row
+            .get::<Option<&[u8]>, _>(4)
+            .map_or_else(Vec::new, headers),
     }
 }
 

@@ -18,7 +18,8 @@ use rdkafka::{
 
 use super::{CALL_TIMEOUT, Cluster, Context, bounds, failed, signed, stored, unsigned};
 use crate::event_log::{
-    BATCH_RECORDS_MAX, Batch, Consumer, Error, Header, Offset, Partition, Record, Result, check_position,
+    BATCH_RECORDS_MAX, Batch, Consumer, Error, Header, Offset, Partition, Record, Result,
+    check_position,
 };
 
 /// How long one look for records waits before the time in all is looked at.

@@ -42,8 +42,12 @@ const STORE_WAITING: &str = concat!(
     "WITH RECURSIVE
         n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $4),
         cut (i, start, bytes) AS (
-            SELECT i, CAST(", text!("substr($2, 24 * i + 1, 12)"), " AS INTEGER),
-                CAST(", text!("substr($2, 24 * i + 13, 12)"), " AS INTEGER)
+            SELECT i, CAST(",
+    text!("substr($2, 24 * i + 1, 12)"),
+    " AS INTEGER),
+                CAST(",
+    text!("substr($2, 24 * i + 13, 12)"),
+    " AS INTEGER)
             FROM n)
     INSERT INTO star_waiting (group_id, first_offset, bodies)
     SELECT substr($1, 16 * i + 1, 16), $5, substr($3, start, bytes) FROM cut"
@@ -54,16 +58,32 @@ const STORE_LABELS: &str = concat!(
     "WITH RECURSIVE
         n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $4),
         cut (i, epoch, threshold, start, bytes, opened, deeper, reported) AS (
-            SELECT i, CAST(", text!("substr($2, 84 * i + 1, 12)"), " AS BIGINT),
-                CAST(", text!("substr($2, 84 * i + 13, 12)"), " AS BIGINT),
-                CAST(", text!("substr($2, 84 * i + 25, 12)"), " AS INTEGER),
-                CAST(", text!("substr($2, 84 * i + 37, 12)"), " AS INTEGER),
-                CAST(", text!("substr($2, 84 * i + 49, 12)"), " AS BIGINT),
-                CAST(", text!("substr($2, 84 * i + 61, 12)"), " AS BIGINT),
-                CAST(", text!("substr($2, 84 * i + 73, 12)"), " AS BIGINT)
+            SELECT i, CAST(",
+    text!("substr($2, 84 * i + 1, 12)"),
+    " AS BIGINT),
+                CAST(",
+    text!("substr($2, 84 * i + 13, 12)"),
+    " AS BIGINT),
+                CAST(",
+    text!("substr($2, 84 * i + 25, 12)"),
+    " AS INTEGER),
+                CAST(",
+    text!("substr($2, 84 * i + 37, 12)"),
+    " AS INTEGER),
+                CAST(",
+    text!("substr($2, 84 * i + 49, 12)"),
+    " AS BIGINT),
+                CAST(",
+    text!("substr($2, 84 * i + 61, 12)"),
+    " AS BIGINT),
+                CAST(",
+    text!("substr($2, 84 * i + 73, 12)"),
+    " AS BIGINT)
             FROM n),
         label (i, epoch, threshold, path, opened, deeper, reported) AS (
-            SELECT i, epoch, threshold, ", text!("substr($3, start, bytes)"), ", opened, deeper, reported FROM cut)
+            SELECT i, epoch, threshold, ",
+    text!("substr($3, start, bytes)"),
+    ", opened, deeper, reported FROM cut)
     INSERT INTO star_label (id, slot, epoch, threshold, path, opened, deeper, reported)
     SELECT substr($1, 16 * i + 1, 16), $5, epoch, threshold, path, opened, deeper, reported
     FROM label WHERE TRUE
@@ -79,14 +99,13 @@ const STORE_SEEN: &str = "
 
 /// Moves the position of a partition. `false`: it is not where reading started.
 pub(super) async fn advance(conn: &mut Connection, span: Span) -> Result<bool> {
-    let moved = sqlx::query(
-        "UPDATE star_slot SET next_offset = $3 WHERE id = $1 AND next_offset = $2",
-    )
-    .bind(span.slot.0)
-    .bind(int(span.from)?)
-    .bind(int(span.to)?)
-    .execute(conn)
-    .await?;
+    let moved =
+        sqlx::query("UPDATE star_slot SET next_offset = $3 WHERE id = $1 AND next_offset = $2")
+            .bind(span.slot.0)
+            .bind(int(span.from)?)
+            .bind(int(span.to)?)
+            .execute(conn)
+            .await?;
     Ok(moved.rows_affected() == 1)
 }
 
@@ -138,11 +157,7 @@ async fn store_groups(conn: &mut Connection, slot: Slot, groups: &[GroupChange])
     run(conn, STORE_GROUPS, ids, packed, slot.0).await
 }
 
-async fn store_waiting(
-    conn: &mut Connection,
-    from: Offset,
-    groups: &[GroupChange],
-) -> Result<()> {
+async fn store_waiting(conn: &mut Connection, from: Offset, groups: &[GroupChange]) -> Result<()> {
     let groups = || groups.iter().filter(|group| !group.waiting.is_empty());
     let ids = names(groups().map(|group| group.id.0));
     let mut packed = Packed::default();
@@ -219,7 +234,9 @@ async fn store_dead_letters(
 ) -> Result<()> {
     // A flood of them costs no more than what is kept.
     let max = usize::try_from(DEAD_LETTERS_MAX).unwrap_or(usize::MAX);
-    let letters = letters.get(letters.len().saturating_sub(max)..).unwrap_or_default();
+    let letters = letters
+        .get(letters.len().saturating_sub(max)..)
+        .unwrap_or_default();
     for letter in letters {
         sqlx::query(
             "INSERT INTO star_dead_letter (slot, record_offset, reason, start)
