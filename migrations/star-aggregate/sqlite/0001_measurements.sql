@@ -46,8 +46,8 @@ CREATE TABLE star_label (
     threshold  INTEGER NOT NULL,  -- below so many messages, it is never reported
     path       TEXT NOT NULL,     -- a JSON array of the texts down to this one
     opened     INTEGER NOT NULL CHECK (opened >= 0),
-    deeper     INTEGER NOT NULL CHECK (0 <= deeper AND deeper <= opened),
-    reported   INTEGER NOT NULL CHECK (0 <= reported AND reported <= opened)
+    deeper     INTEGER NOT NULL CHECK (deeper >= 0),
+    reported   INTEGER NOT NULL CHECK (reported >= 0)
 ) WITHOUT ROWID;
 CREATE INDEX star_label_epoch ON star_label (slot, epoch, id);
 

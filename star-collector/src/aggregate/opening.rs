@@ -50,7 +50,7 @@ impl Round<'_> {
                 };
                 self.keep(*id, tried, came);
             } else {
-                self.replace(*id, all);
+                self.replace(*id, &all);
             }
         }
         Ok(())
@@ -94,15 +94,15 @@ impl Round<'_> {
     }
 
     /// Has these messages wait in place of those that did, after their recovery failed.
-    fn replace(&mut self, id: GroupId, all: Vec<Body>) {
+    fn replace(&mut self, id: GroupId, all: &[Body]) {
         let mut packed = Vec::new();
-        for body in &all {
+        for body in all {
             body.pack(&mut packed);
         }
         let waiting = Waiting {
-            messages: count(&all),
+            messages: count(all),
             bytes: size(packed.len()),
-            tried: count(&all),
+            tried: count(all),
         };
         self.change(id, State::Closed(waiting), packed, true);
     }

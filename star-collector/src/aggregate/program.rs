@@ -173,15 +173,12 @@ async fn ensure_topics(
 
 /// A time as `90s`, `15m` or `1h`.
 fn interval(text: &str) -> Result<Duration, String> {
-    let (number, unit) = text.split_at(text.len().saturating_sub(1));
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3_600,
-        _ => 0,
-    };
-    let number: u32 = number.parse().unwrap_or(0);
-    let interval = Duration::from_secs(u64::from(number) * seconds);
+    let units = [("s", 1), ("m", 60), ("h", 3_600)];
+    let found = units.iter().find_map(|(unit, seconds)| {
+        let number: u32 = text.strip_suffix(unit)?.parse().ok()?;
+        Some(Duration::from_secs(u64::from(number) * seconds))
+    });
+    let interval = found.unwrap_or_default();
     if interval.is_zero() {
         return Err("a time is a number and s, m or h".to_owned());
     }

@@ -71,6 +71,7 @@ impl Element {
     }
 
     /// The inverse: the element to the power of p − 2. 0 has none, and gives 0.
+    #[must_use]
     pub fn invert(self) -> Self {
         // p − 2 = 2^128 + 12449.
         let mut power = self;
