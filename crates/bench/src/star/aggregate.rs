@@ -34,8 +34,7 @@ use crate::cpu;
 /// The threshold.
 const K: u32 = 50;
 
-/// The epoch of all messages, and modulo 256.
-const EPOCH: u64 = 7;
+/// The epoch of all messages.
 const NUMBER: u8 = 7;
 
 /// How many messages the floor opens in a turn.
@@ -58,7 +57,7 @@ struct Ran {
 pub async fn aggregate(messages: u64, rounds: usize, json: bool) -> anyhow::Result<Vec<String>> {
     let dir = tempfile::tempdir()?;
     let sample = fill(dir.path(), messages).await?;
-    let keys = keys(&sample)?;
+    let keys = keys(&sample);
     let (mut ratios, mut per_second) = (Vec::new(), Vec::new());
     let (mut peak, mut complete) = (0, 0);
     let (mut ours_us, mut floors_us) = (Vec::new(), Vec::new());
@@ -173,7 +172,7 @@ async fn fill(dir: &Path, messages: u64) -> anyhow::Result<Vec<Sampled>> {
 }
 
 /// The key of each prefix of the sample's measurements, as the crates derive it.
-fn keys(sample: &[Sampled]) -> anyhow::Result<HashMap<String, [u8; 16]>> {
+fn keys(sample: &[Sampled]) -> HashMap<String, [u8; 16]> {
     let mut keys = HashMap::new();
     for message in sample {
         let mut prefix = String::new();
@@ -193,7 +192,7 @@ fn keys(sample: &[Sampled]) -> anyhow::Result<HashMap<String, [u8; 16]>> {
             keys.insert(prefix.clone(), key);
         }
     }
-    Ok(keys)
+    keys
 }
 
 /// CPU seconds for one message with the bare crates: parse it, open every layer.
@@ -220,7 +219,7 @@ fn floor(sample: &[Sampled], keys: &HashMap<String, [u8; 16]>) -> anyhow::Result
             }
         }
     }
-    let used = cpu::of_this_thread()? - before;
+    let used = cpu::of_this_thread()?.saturating_sub(before);
     let count = u32::try_from(sample.len())?;
     Ok(used.as_secs_f64() / f64::from(count))
 }

@@ -106,7 +106,8 @@ fn population(scene: &mut Scene, count: usize) -> (Vec<Vec<u8>>, Reports) {
         ];
         messages.push(scene.message(texts.each_ref().map(String::as_str)));
         for layers in 1..=LAYERS {
-            *prefixes.entry(texts[..layers].to_vec()).or_default() += 1;
+            let prefix = texts.iter().take(layers).cloned();
+            *prefixes.entry(prefix.collect()).or_default() += 1;
         }
     }
     let open = |prefix: &[String]| {

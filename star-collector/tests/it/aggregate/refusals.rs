@@ -17,13 +17,14 @@ fn rejected(summary: &Summary, reason: Rejection) -> u64 {
 
 /// Replaces `old`, which must stand in the message once, by `new`.
 fn replace(message: &mut [u8], old: &[u8], new: &[u8]) {
-    let at: Vec<_> = message
-        .windows(old.len())
-        .enumerate()
-        .filter_map(|(at, window)| (window == old).then_some(at))
-        .collect();
-    assert_eq!(at.len(), 1);
-    message[at[0]..at[0] + new.len()].copy_from_slice(new);
+    let places = message.windows(old.len()).enumerate();
+    let mut at = places.filter_map(|(at, window)| (window == old).then_some(at));
+    let (first, second) = (at.next().unwrap(), at.next());
+    assert_eq!(second, None);
+    let there = message.iter_mut().skip(first);
+    for (byte, new) in there.zip(new) {
+        *byte = *new;
+    }
 }
 
 /// A copy whose outer share is another point, off the polynomial.

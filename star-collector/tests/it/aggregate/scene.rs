@@ -191,8 +191,9 @@ impl Scene {
                     let value = record.get(*name)?.as_str().unwrap();
                     Some(format!("{name}|{value}"))
                 });
-                let total = record["total"].as_u64().unwrap();
-                assert!(record["wos"].as_str().unwrap() >= "2026-12-01");
+                let total = record.get("total").and_then(Value::as_u64).unwrap();
+                let first_day = record.get("wos").and_then(Value::as_str);
+                assert!(first_day.unwrap() >= "2026-12-01");
                 *reports.entry(texts.collect()).or_default() += total;
             }
         }
