@@ -15,7 +15,10 @@ use std::{
 };
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing_subscriber::{
+    Layer as _, filter::Targets, fmt, layer::SubscriberExt as _, registry,
+    util::SubscriberInitExt as _,
+};
 
 pub use alarm::Alarm;
 pub use slow::{COUNTERS_INTERVAL, SlowCounter};
@@ -34,24 +37,24 @@ const QUIET: &str = "hyper=off,hyper_util=off,macaroon=off,reqwest=off,rustls=of
 ///
 /// Called once, by `main`. Also sets the panic hook, which says where and never what.
 pub fn init(level: &str) -> anyhow::Result<()> {
-    let log = fmt()
-        .with_env_filter(filter(level)?)
+    let log = fmt::layer()
         // A line that cannot be written, to a full disk, would be complained of on stderr, which is the log: a panic.
         .log_internal_errors(false)
         .with_writer(std::io::stderr);
-    let started = if std::io::stderr().is_terminal() {
-        log.try_init()
+    let log = if std::io::stderr().is_terminal() {
+        log.boxed()
     } else {
-        log.json().flatten_event(true).try_init()
+        log.json().flatten_event(true).boxed()
     };
+    let started = registry().with(log).with(filter(level)?).try_init();
     started.map_err(|error| anyhow::anyhow!("the log is started already: {error}"))?;
     panic::set_hook(Box::new(|panic| log_panic(panic.location())));
     Ok(())
 }
 
 /// What is written at `level`: our own events, and of dependencies what names no client.
-pub fn filter(level: &str) -> anyhow::Result<EnvFilter> {
-    Ok(EnvFilter::try_new(format!("{level},{QUIET}"))?)
+pub fn filter(level: &str) -> anyhow::Result<Targets> {
+    Ok(format!("{level},{QUIET}").parse()?)
 }
 
 /// Says where a panic was, at most once in the interval.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use service_kit::telemetry;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::{fmt::MakeWriter, layer::SubscriberExt as _};
 
 use crate::world::World;
 
@@ -42,10 +42,9 @@ impl<'a> MakeWriter<'a> for Log {
 #[tokio::test(flavor = "current_thread")]
 async fn at_the_finest_level_nothing_of_a_request_is_logged() {
     let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(telemetry::filter("trace").unwrap())
-        .with_writer(log.clone())
-        .finish();
+    let subscriber = tracing_subscriber::registry()
+        .with(tracing_subscriber::fmt::layer().with_writer(log.clone()))
+        .with(telemetry::filter("trace").unwrap());
     let _quiet_again = telemetry::testing::listen(subscriber);
     let world = World::with(|http| http.rate_limit.burst = 3).await;
     let before = log.text();

@@ -5,6 +5,8 @@ use std::{
     sync::{Arc, Mutex, OnceLock},
 };
 
+use tracing_subscriber::{fmt, layer::SubscriberExt as _, registry, util::SubscriberInitExt as _};
+
 /// More than the tests' services write. What comes after is not kept, and the test that looks fails.
 pub(crate) const LOG_BYTES_MAX: usize = 256 << 20;
 
@@ -31,12 +33,12 @@ pub(crate) fn keep() {
     LOG.get_or_init(|| {
         let kept = Arc::default();
         let writer = Arc::clone(&kept);
-        let log = tracing_subscriber::fmt()
-            .with_env_filter(service_kit::telemetry::filter("debug").unwrap())
+        let log = fmt::layer()
             .with_writer(move || Kept(Arc::clone(&writer)))
             .json()
             .flatten_event(true);
-        log.try_init().unwrap();
+        let filter = service_kit::telemetry::filter("debug").unwrap();
+        registry().with(log).with(filter).init();
         kept
     });
 }
