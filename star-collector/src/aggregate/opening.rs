@@ -141,14 +141,15 @@ impl Round<'_> {
             else {
                 continue;
             };
-            let mut points = HashSet::with_capacity(bodies.len());
+            // A polynomial has one y for each x.
+            let mut known = HashSet::with_capacity(bodies.len());
             bodies.retain(|body| {
-                let point = body.layer().map(|layer| layer.share.point);
-                let is_honest = point.is_ok_and(|point| open.secret.has(point));
-                let is_first = point.is_ok_and(|point| points.insert(point));
+                let point = body.point();
+                let is_honest = open.secret.has(point);
+                let is_first = is_honest && known.insert(point.x);
                 forged += u64::from(!is_honest);
                 duplicate += u64::from(is_honest && !is_first);
-                is_honest && is_first
+                is_first
             });
         }
         self.tally.reject(Rejection::Forged, forged);
@@ -160,7 +161,7 @@ impl Round<'_> {
         let mut of_epochs: BTreeMap<u64, Vec<SeenId>> = BTreeMap::new();
         for (id, bodies) in arrivals.iter() {
             let epoch = self.known.groups.get(id).map_or(0, |group| group.epoch);
-            let ids = bodies.iter().filter_map(|body| seen_id(id, body));
+            let ids = bodies.iter().map(|body| SeenId::of(id, body.point()));
             of_epochs.entry(epoch).or_default().extend(ids);
         }
         let mut seen = HashSet::new();
@@ -174,7 +175,7 @@ impl Round<'_> {
         let mut replays = 0;
         for (id, bodies) in arrivals {
             bodies.retain(|body| {
-                let is_new = seen_id(id, body).is_some_and(|id| !seen.contains(&id));
+                let is_new = !seen.contains(&SeenId::of(id, body.point()));
                 replays += u64::from(!is_new);
                 is_new
             });
@@ -221,8 +222,7 @@ impl Round<'_> {
         place: Place,
         body: &Body,
     ) -> std::result::Result<Option<(GroupId, Body)>, Rejection> {
-        let layer = body.layer().map_err(|_| Rejection::Inner)?;
-        let mut plaintext = layer.ciphertext.to_vec();
+        let mut plaintext = body.ciphertext().to_vec();
         open.opener.open(&mut plaintext);
         let plaintext = Plaintext::read(&plaintext).map_err(|_| Rejection::Unreadable)?;
         let label = self.counted(open, place, plaintext.text);
@@ -290,12 +290,6 @@ struct Place {
     epoch: u64,
     threshold: u32,
     parent: Option<LabelId>,
-}
-
-/// What a message is remembered by, once it is counted.
-fn seen_id(group: &GroupId, body: &Body) -> Option<SeenId> {
-    let layer = body.layer().ok()?;
-    Some(SeenId::of(group, layer.share.point))
 }
 
 fn count(bodies: &[Body]) -> u64 {

@@ -4,28 +4,56 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use super::wire::{self, LAYER_KEY_BYTES, Layer, Malformed, Message};
-use crate::domain::secret::LayerOpener;
+use super::{
+    secret::LayerOpener,
+    wire::{self, LAYER_KEY_BYTES, Layer, Malformed, Message, Point},
+};
 
 /// The open layer and the encrypted others of one message. It shares its bytes with what it was read from.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Body {
     layer: Bytes,
     inner: Bytes,
+    /// The point of the open layer, which is asked for more often than the rest of it.
+    point: Point,
+    /// How many bytes the open layer's ciphertext has, behind its length.
+    ciphertext_bytes: usize,
 }
 
 /// How many bytes a length takes in a packed body.
 const LENGTH_BYTES: usize = 4;
 
+/// Where a layer's ciphertext begins: behind its length.
+const CIPHERTEXT_AT: usize = 8;
+
 impl Body {
     /// The body of a message as it came in, and its epoch modulo 256.
     pub fn read(bytes: &Bytes, layers: usize) -> Result<(Self, u8), Malformed> {
         let message = Message::read(bytes, layers)?;
-        let body = Self {
-            layer: bytes.slice_ref(message.outer_bytes()),
-            inner: bytes.slice_ref(message.inner()),
-        };
+        let layer = bytes.slice_ref(message.outer_bytes());
+        let body = Self::of(&message.outer, layer, bytes.slice_ref(message.inner()));
         Ok((body, message.epoch))
+    }
+
+    /// The body of an open layer that stands in `bytes`.
+    fn of(layer: &Layer<'_>, bytes: Bytes, inner: Bytes) -> Self {
+        Self {
+            point: layer.share.point,
+            ciphertext_bytes: layer.ciphertext.len(),
+            layer: bytes,
+            inner,
+        }
+    }
+
+    /// The point of the open layer's share.
+    pub fn point(&self) -> Point {
+        self.point
+    }
+
+    /// The open layer's ciphertext.
+    pub fn ciphertext(&self) -> &[u8] {
+        let behind = self.layer.get(CIPHERTEXT_AT..).unwrap_or_default();
+        behind.get(..self.ciphertext_bytes).unwrap_or_default()
     }
 
     /// The open layer.
@@ -40,13 +68,14 @@ impl Body {
         key: &[u8; LAYER_KEY_BYTES],
     ) -> Result<Self, Malformed> {
         let (layer, rest) = wire::next_layer(&self.inner).ok_or(Malformed::Layers)?;
-        let mut layer = layer.to_vec();
-        opener.open(key, &mut layer);
-        Layer::read(&layer)?;
-        Ok(Self {
-            layer: layer.into(),
-            inner: self.inner.slice_ref(rest),
-        })
+        let mut bytes = layer.to_vec();
+        opener.open(key, &mut bytes);
+        let bytes = Bytes::from(bytes);
+        Ok(Self::of(
+            &Layer::read(&bytes)?,
+            bytes.clone(),
+            self.inner.slice_ref(rest),
+        ))
     }
 
     /// How long it is when it is packed.
@@ -68,10 +97,10 @@ impl Body {
     pub fn unpack(mut packed: Bytes) -> Option<Vec<Self>> {
         let mut bodies = Vec::new();
         while !packed.is_empty() {
-            bodies.push(Self {
-                layer: unpack_part(&mut packed)?,
-                inner: unpack_part(&mut packed)?,
-            });
+            let bytes = unpack_part(&mut packed)?;
+            let inner = unpack_part(&mut packed)?;
+            let layer = Layer::read(&bytes).ok()?;
+            bodies.push(Self::of(&layer, bytes.clone(), inner));
         }
         Some(bodies)
     }
