@@ -122,6 +122,6 @@ impl fmt::Debug for Body {
         f.debug_struct("Body")
             .field("layer_bytes", &self.layer.len())
             .field("inner_bytes", &self.inner.len())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
