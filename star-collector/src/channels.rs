@@ -76,7 +76,6 @@ fn is_name(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::aggregate::Config;
 
     #[test]

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | What is a message, and what opens it? | [`domain`] |
 //! | How do messages become measurements? | [`aggregate`] |
+//! | How do messages come in? | [`collect`] |
 //! | How is a channel set? | [`channels`] |
 //! | Where do load tests get their messages? | [`factory`] |
 //!
@@ -17,5 +18,6 @@
 
 pub mod aggregate;
 pub mod channels;
+pub mod collect;
 pub mod domain;
 pub mod factory;
