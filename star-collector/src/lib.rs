@@ -7,6 +7,8 @@
 //! |---|---|
 //! | What is a message, and what opens it? | [`domain`] |
 //! | How do messages become measurements? | [`aggregate`] |
+//! | How do messages come in? | [`collect`] |
+//! | How is a channel set? | [`channels`] |
 //! | Where do load tests get their messages? | [`factory`] |
 //!
 //! # What this crate must never do
@@ -15,5 +17,7 @@
 //! (threat T13).
 
 pub mod aggregate;
+pub mod channels;
+pub mod collect;
 pub mod domain;
 pub mod factory;

@@ -20,6 +20,9 @@ enum Part {
     /// Turn the messages of a channel into measurements.
     #[command(disable_help_flag = true)]
     Aggregate(Rest),
+    /// Take messages from clients, and keep each in the topic of its channel.
+    #[command(disable_help_flag = true)]
+    Collect(Rest),
 }
 
 /// What the part's own command line reads, `--help` too.
@@ -33,5 +36,6 @@ struct Rest {
 async fn main() -> anyhow::Result<()> {
     match Cli::parse().part {
         Part::Aggregate(Rest { arguments }) => star_collector::aggregate::program(arguments).await,
+        Part::Collect(Rest { arguments }) => star_collector::collect::program(arguments).await,
     }
 }

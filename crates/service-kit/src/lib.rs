@@ -7,6 +7,7 @@
 //! | Who is at the other end, and how much may they ask? | [`peer`], [`tls`], [`bearer`], [`limits`] |
 //! | Where do settings and secrets come from? | [`config`], [`secret`] |
 //! | Where does heavy arithmetic run? | [`crypto`] |
+//! | How do requests share a wait for the disk? | [`group`] |
 //! | What is written and counted? | [`telemetry`] |
 //! | Where are things kept, and how do they reach other services? | [`db`], [`outbox`], [`event_log`], [`lease`] |
 //! | Is all there that a service needs? | [`doctor`] |
@@ -27,6 +28,7 @@ pub mod engines;
 pub mod event_log;
 pub mod extract;
 pub mod fault;
+pub mod group;
 pub mod jobs;
 pub mod lease;
 pub mod limits;

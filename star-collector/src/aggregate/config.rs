@@ -2,8 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::{Context as _, ensure};
-use chrono::{DateTime, TimeDelta, Utc};
+use anyhow::ensure;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use service_kit::{
@@ -14,7 +13,7 @@ use service_kit::{
 };
 
 use super::worker::Limits;
-use crate::domain::{channel::Channel, epochs::Epochs, wire::LAYERS_MAX};
+use crate::channels::ChannelSettings;
 
 /// The name of this part in settings and logs.
 pub const SERVICE: &str = "star-aggregate";
@@ -56,24 +55,6 @@ pub struct EventLogSettings {
     pub tls: ClientTls,
 }
 
-/// What is measured, and under which rules.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ChannelSettings {
-    name: String,
-    input_topic: String,
-    output_topic: String,
-    k: u32,
-    threshold_min: u32,
-    threshold_max: u32,
-    layers: usize,
-    message_bytes_max: usize,
-    epoch_base_time: DateTime<Utc>,
-    epoch_hours: u32,
-    epochs_alive: u8,
-    date_field: String,
-}
-
 /// The bounds of a run.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -100,41 +81,6 @@ impl Config {
     /// How long a lease lasts.
     pub fn lease_lasts(&self) -> Duration {
         Duration::from_secs(self.event_log.lease_seconds.into())
-    }
-}
-
-impl ChannelSettings {
-    /// The channel, if its rules make sense together.
-    pub fn channel(&self) -> anyhow::Result<Channel> {
-        ensure!(
-            2 <= self.threshold_min && self.threshold_min <= self.k && self.k <= self.threshold_max,
-            "2 <= channel.threshold_min <= channel.k <= channel.threshold_max must hold"
-        );
-        ensure!(
-            (1..=LAYERS_MAX).contains(&self.layers),
-            "channel.layers must be 1 to {LAYERS_MAX}"
-        );
-        ensure!(
-            self.epochs_alive > 0,
-            "channel.epochs_alive must be at least 1"
-        );
-        let length = TimeDelta::try_hours(self.epoch_hours.into());
-        let length = length.filter(|length| !length.is_zero());
-        Ok(Channel {
-            name: self.name.clone(),
-            input_topic: self.input_topic.clone(),
-            output_topic: self.output_topic.clone(),
-            k: self.k,
-            thresholds: self.threshold_min..=self.threshold_max,
-            layers: self.layers,
-            message_bytes_max: self.message_bytes_max,
-            epochs: Epochs {
-                base: self.epoch_base_time,
-                length: length.context("channel.epoch_hours must be at least 1")?,
-                alive: self.epochs_alive,
-            },
-            date_field: self.date_field.clone(),
-        })
     }
 }
 
@@ -171,22 +117,6 @@ mod tests {
     #[test]
     fn misspellings_are_refused() {
         checks::misspellings_are_refused::<Config>(DEFAULTS).unwrap();
-    }
-
-    #[test]
-    fn rules_that_make_no_sense_are_refused() {
-        for (name, value) in [
-            ("channel.threshold_min", "1"),
-            ("channel.threshold_min", "51"),
-            ("channel.threshold_max", "49"),
-            ("channel.layers", "0"),
-            ("channel.layers", "17"),
-            ("channel.epoch_hours", "0"),
-            ("channel.epochs_alive", "0"),
-        ] {
-            let config: Config = Config::sources().set(name, value).load().unwrap();
-            assert!(config.channel.channel().is_err(), "{name} = {value}");
-        }
     }
 
     #[test]

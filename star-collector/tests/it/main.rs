@@ -1,5 +1,10 @@
 //! star-collector as those see it who run it.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
 
 mod aggregate;
+mod collect;
