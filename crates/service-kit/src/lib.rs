@@ -5,7 +5,7 @@
 //! | How is a refusal said? | [`problem`], [`extract`] |
 //! | How does a service start, serve and stop? | [`service`], [`shutdown`], [`jobs`] |
 //! | Who is at the other end, and how much may they ask? | [`peer`], [`tls`], [`bearer`], [`limits`] |
-//! | Where do settings and secrets come from? | [`config`], [`secret`] |
+//! | Where do settings and secrets come from, and how are secrets stored? | [`config`], [`secret`], [`sealing`] |
 //! | Where does heavy arithmetic run? | [`crypto`] |
 //! | What is written and counted? | [`telemetry`] |
 //! | Where are things kept, and how do they reach other services? | [`db`], [`outbox`], [`event_log`], [`lease`] |
@@ -34,6 +34,7 @@ pub mod outbox;
 pub mod peer;
 pub mod problem;
 pub mod runtime;
+pub mod sealing;
 pub mod secret;
 pub mod service;
 pub mod shutdown;
