@@ -1,3 +1,4 @@
 //! The server side of nested STAR.
 
 pub mod domain;
+pub mod randomness;
