@@ -75,9 +75,7 @@ impl Config {
 
     /// The instances with their schedules: one at least, all of different names.
     pub fn schedules(&self) -> anyhow::Result<Vec<(InstanceName, Schedule)>> {
-        let list = |text: &'_ str| text.split(',').map(|one| one.trim().to_owned()).collect();
-        let names: Vec<String> = list(&self.instance_name);
-        let durations: Vec<String> = list(&self.epoch_duration);
+        let (names, durations) = (list(&self.instance_name), list(&self.epoch_duration));
         ensure!(
             names.len() == durations.len(),
             "instance_name has {} names and epoch_duration {} durations: write one for each",
@@ -100,6 +98,11 @@ impl Config {
         }
         Ok(schedules)
     }
+}
+
+/// The texts between commas.
+fn list(text: &str) -> Vec<&str> {
+    text.split(',').map(str::trim).collect()
 }
 
 #[cfg(test)]

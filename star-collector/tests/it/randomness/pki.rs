@@ -1,6 +1,6 @@
 //! Certificates for one test.
 
-use std::path::Path;
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use service_kit::tls::{ClientTls, ServerTls};
@@ -18,7 +18,8 @@ pub(crate) fn server_and_client(folder: &Path) -> (ServerTls, ClientTls) {
 
     let file = |name: &str, text: String| {
         let path = folder.join(name);
-        std::fs::write(&path, text).unwrap();
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         path
     };
     let server = ServerTls {
