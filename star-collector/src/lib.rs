@@ -8,6 +8,7 @@
 //! | What is a message, and what opens it? | [`domain`] |
 //! | How do messages become measurements? | [`aggregate`] |
 //! | How do messages come in? | [`collect`] |
+//! | Where does randomness come from, and how does an epoch's key end? | [`randomness`] |
 //! | How is a channel set? | [`channels`] |
 //! | Where do load tests get their messages? | [`factory`] |
 //!
@@ -21,3 +22,4 @@ pub mod channels;
 pub mod collect;
 pub mod domain;
 pub mod factory;
+pub mod randomness;

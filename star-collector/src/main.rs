@@ -23,6 +23,9 @@ enum Part {
     /// Take messages from clients, and keep each in the topic of its channel.
     #[command(disable_help_flag = true)]
     Collect(Rest),
+    /// Evaluate the PPOPRF for clients, and puncture an epoch's key when it is over.
+    #[command(disable_help_flag = true)]
+    Randomness(Rest),
 }
 
 /// What the part's own command line reads, `--help` too.
@@ -37,5 +40,8 @@ async fn main() -> anyhow::Result<()> {
     match Cli::parse().part {
         Part::Aggregate(Rest { arguments }) => star_collector::aggregate::program(arguments).await,
         Part::Collect(Rest { arguments }) => star_collector::collect::program(arguments).await,
+        Part::Randomness(Rest { arguments }) => {
+            star_collector::randomness::program(arguments).await
+        }
     }
 }

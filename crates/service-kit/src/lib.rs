@@ -5,7 +5,7 @@
 //! | How is a refusal said? | [`problem`], [`extract`] |
 //! | How does a service start, serve and stop? | [`service`], [`shutdown`], [`jobs`] |
 //! | Who is at the other end, and how much may they ask? | [`peer`], [`tls`], [`bearer`], [`limits`] |
-//! | Where do settings and secrets come from? | [`config`], [`secret`] |
+//! | Where do settings and secrets come from, and how are secrets stored? | [`config`], [`secret`], [`sealing`] |
 //! | Where does heavy arithmetic run? | [`crypto`] |
 //! | How do requests share a wait for the disk? | [`group`] |
 //! | What is written and counted? | [`telemetry`] |
@@ -36,6 +36,7 @@ pub mod outbox;
 pub mod peer;
 pub mod problem;
 pub mod runtime;
+pub mod sealing;
 pub mod secret;
 pub mod service;
 pub mod shutdown;

@@ -8,3 +8,4 @@
 
 mod aggregate;
 mod collect;
+mod randomness;
