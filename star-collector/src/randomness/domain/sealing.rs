@@ -92,16 +92,16 @@ pub fn open(sealer: &Sealer, stored: &StoredState) -> Result<EpochKey, OpenError
 
 /// Whether a state's data key is sealed under the current key-encryption key.
 pub fn is_current(sealer: &Sealer, stored: &StoredState) -> bool {
-    let sealed = Sealed::from_bytes(&stored.data_key);
-    sealed.is_some_and(|sealed| sealed.sealing_key == sealer.current())
+    let data_key = Sealed::from_bytes(&stored.data_key);
+    data_key.is_some_and(|data_key| data_key.sealing_key == sealer.current())
 }
 
 fn data_key(
     sealer: &Sealer,
     stored: &StoredState,
 ) -> Result<Zeroizing<Vec<u8>>, sealing::OpenError> {
-    let sealed = Sealed::from_bytes(&stored.data_key).ok_or(sealing::OpenError::Altered)?;
-    sealer.open(&sealed, |id| of_data_key(id, &stored.facts))
+    let data_key = Sealed::from_bytes(&stored.data_key).ok_or(sealing::OpenError::Altered)?;
+    sealer.open(&data_key, |id| of_data_key(id, &stored.facts))
 }
 
 /// What seals under a data key.

@@ -33,7 +33,7 @@ pub(super) struct ApiDoc;
 /// The routes.
 pub(super) fn router(state: AppState) -> Router {
     let limit = body_limit(state.limits.body_bytes_max);
-    let of_default = post(randomness::of_default).layer(limit.clone());
+    let of_default = post(randomness::of_default).layer(limit);
     let of_instance = post(randomness::of_instance).layer(limit);
     Router::new()
         .route("/randomness", of_default)
