@@ -12,7 +12,7 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpSocket,
 };
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::{fmt::MakeWriter, layer::SubscriberExt as _};
 
 use super::app::App;
 
@@ -65,10 +65,9 @@ async fn send_from(host: u8, server: SocketAddr, path: &str, body: &str) -> Stri
 #[tokio::test(flavor = "current_thread")]
 async fn at_the_finest_level_nothing_of_a_request_is_logged_and_nothing_of_its_sender_kept() {
     let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(telemetry::filter("trace").unwrap())
-        .with_writer(log.clone())
-        .finish();
+    let subscriber = tracing_subscriber::registry()
+        .with(tracing_subscriber::fmt::layer().with_writer(log.clone()))
+        .with(telemetry::filter("trace").unwrap());
     let _quiet_again = telemetry::testing::listen(subscriber);
     let mut app = App::start().await;
     let server = app.running.as_ref().unwrap().api_addr;
