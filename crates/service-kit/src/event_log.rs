@@ -182,6 +182,12 @@ pub enum Error {
     /// The database of the embedded log cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The broker takes no record of our time.
+    #[error(
+        "the event log refuses records of today as too late: its clock is far behind ours. Have both set by NTP; \
+         `message.timestamp.after.max.ms` is how far they may be apart"
+    )]
+    OtherClock,
     /// A reader's position is not in the log.
     #[error(
         "position {position} of {topic}/{partition} lies outside the log, which has {start} to {end}"
