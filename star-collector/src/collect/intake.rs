@@ -91,9 +91,8 @@ impl Writer {
             });
         }
         let written = self.write(&records).await;
-        match &written {
-            Ok(()) => EVENT_LOG.clear(),
-            Err(error) => EVENT_LOG.raise(error),
+        if let Err(error) = &written {
+            EVENT_LOG.raise(error);
         }
         let answer = |answer: Result<(), Error>| match answer {
             Ok(()) if written.is_err() => Err(GroupError::Failed),
@@ -116,6 +115,7 @@ impl Writer {
         appender.append(records).await?;
         self.faults.at("star-collect-appended")?;
         *kept = Some(appender);
+        EVENT_LOG.clear();
         Ok(())
     }
 }
