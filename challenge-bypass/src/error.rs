@@ -6,6 +6,7 @@ use service_kit::{
     Problem,
     crypto::PoolError,
     fault::Crashed,
+    group::GroupError,
     problem::{RetryAfter, Slug},
     telemetry::Alarm,
 };
@@ -15,7 +16,6 @@ use crate::{
         BadSignature, InvalidBatch, InvalidPoint, InvalidRedemption, InvalidTerms, IssuerNameError,
         OpenError,
     },
-    group::GroupError,
     store::StoreError,
 };
 

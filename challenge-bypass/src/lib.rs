@@ -34,7 +34,6 @@ pub mod config;
 pub mod doctor;
 pub mod domain;
 pub mod error;
-pub mod group;
 pub mod issuers;
 pub mod jobs;
 pub mod keyring;

@@ -17,13 +17,13 @@ use rand::{SeedableRng as _, rngs::OsRng, rngs::StdRng};
 use service_kit::{
     Shutdown,
     crypto::{Pool, PoolError},
+    group::{Group, GroupError, GroupLimits},
 };
 
 use crate::{
     Error, Rules,
     domain::{BadSignature, Claim, Found, Judgement, RedemptionRequest, Spend, VerifiedRedemption},
     error::all_is_well,
-    group::{Group, GroupError, GroupLimits},
     keyring::OpenKey,
     store::{Counted, Signing, Store, StoreError},
 };

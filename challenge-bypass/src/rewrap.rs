@@ -5,22 +5,18 @@
 //! out of the settings and destroy it.
 
 use rand::rngs::OsRng;
+use service_kit::sealing;
 
 use crate::{
     config::Keys,
-    domain::{SealedKey, Sealer, SealingKey},
+    domain::{SealedKey, Sealer},
     store::Store,
 };
 
 /// The key-encryption keys that the settings name.
 pub fn sealer(keys: &Keys) -> anyhow::Result<Sealer> {
-    let current = SealingKey::new(keys.sealing_key_file.read_key()?.as_slice())?;
-    let older = keys
-        .older_sealing_key_files
-        .iter()
-        .map(|file| Ok(SealingKey::new(file.read_key()?.as_slice())?))
-        .collect::<anyhow::Result<_>>()?;
-    Ok(Sealer::new(current, older))
+    let (current, older) = (&keys.sealing_key_file, &keys.older_sealing_key_files);
+    Ok(Sealer(sealing::Sealer::read(current, older)?))
 }
 
 /// Seals every secret anew that is sealed under an older key: all of them, or none. Says how many.

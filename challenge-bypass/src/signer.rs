@@ -6,12 +6,11 @@ use chrono::{DateTime, Utc};
 use clock::Clock;
 use messages::{KeyId, SigningRequestId, challenge_bypass::SigningResponse};
 use rand::rngs::OsRng;
-use service_kit::crypto::Pool;
+use service_kit::{crypto::Pool, group::GroupError};
 
 use crate::{
     Error, Rules,
     domain::{BlindedBatch, IssuerKey, IssuerName, SignedBatch},
-    group::GroupError,
     keyring::{Keyring, OpenKey},
     registry::Registry,
     store::{Counted, Signing, Store},

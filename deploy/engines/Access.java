@@ -2,6 +2,7 @@ import java.io.FileInputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Properties;
@@ -18,7 +19,7 @@ import org.apache.kafka.common.resource.ResourcePattern;
 import org.apache.kafka.common.resource.ResourceType;
 
 /**
- * Makes the topics and access lists that a file asks for, in one process: {@code Access ADMIN_PROPERTIES FILE ENVIRONMENT}.
+ * Makes the topics and access lists that a file asks for, in one process: {@code Access ADMIN_PROPERTIES FILE ENVIRONMENT…}.
  *
  * <p>Lines are {@code topic NAME PARTITIONS [SETTING=VALUE…]} and {@code allow PRINCIPAL KIND NAME OPERATION[,OPERATION…]}; a name that ends
  * in {@code *} is a prefix; {@code @} stands for the environment. What is there already stays as it is.
@@ -33,13 +34,16 @@ public final class Access {
         }
         var topics = new ArrayList<NewTopic>();
         var access = new ArrayList<AclBinding>();
-        for (String line : Files.readAllLines(Path.of(arguments[1]))) {
-            var words = line.replace("@", arguments[2]).strip().split("\\s+");
-            switch (words[0]) {
-                case "topic" -> topics.add(topic(words));
-                case "allow" -> access.addAll(bindings(words));
-                case "", "#" -> { }
-                default -> throw new IllegalArgumentException("not understood: " + line);
+        var lines = Files.readAllLines(Path.of(arguments[1]));
+        for (String environment : Arrays.asList(arguments).subList(2, arguments.length)) {
+            for (String line : lines) {
+                var words = line.replace("@", environment).strip().split("\\s+");
+                switch (words[0]) {
+                    case "topic" -> topics.add(topic(words));
+                    case "allow" -> access.addAll(bindings(words));
+                    case "", "#" -> { }
+                    default -> throw new IllegalArgumentException("not understood: " + line);
+                }
             }
         }
         try (var admin = Admin.create(settings)) {

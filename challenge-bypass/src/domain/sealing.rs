@@ -1,66 +1,17 @@
-//! Signing keys at rest: sealed with XChaCha20-Poly1305 under a key that is not in the database.
+//! Signing keys at rest: sealed ([`service_kit::sealing`]) under a key that is not in the database.
 //!
 //! Everything public about a key is sealed in as associated data, so a sealed key that is moved to
 //! another row, or whose dates or issuer were changed, does not open (threats T2, T9 and T15).
 
-use std::fmt;
-
-use chacha20poly1305::{
-    KeyInit as _, XChaCha20Poly1305, XNonce,
-    aead::{Aead as _, Payload},
-};
 use challenge_bypass_ristretto::voprf::SigningKey;
 use messages::digest::H;
 use rand::{CryptoRng, RngCore};
+use service_kit::sealing::{self, Sealed};
 use zeroize::Zeroizing;
 
 use super::KeyFacts;
 
-/// Names a key-encryption key: the first 8 bytes of `H("bt/sealing-key/1", key)`.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct SealingKeyId(pub [u8; 8]);
-
-/// A key-encryption key. It is wiped when it is dropped.
-#[derive(Clone)]
-pub struct SealingKey {
-    id: SealingKeyId,
-    cipher: XChaCha20Poly1305,
-}
-
-/// Bytes that are no key-encryption key.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("a key-encryption key has 32 random bytes")]
-pub struct SealingKeyError;
-
-impl SealingKey {
-    /// Takes the 32 bytes of a key-encryption key. 32 times the same byte is a mistake, not a key.
-    pub fn new(bytes: &[u8]) -> Result<Self, SealingKeyError> {
-        let bytes: &[u8; 32] = bytes.try_into().map_err(|_| SealingKeyError)?;
-        if bytes.iter().all(|byte| Some(byte) == bytes.first()) {
-            return Err(SealingKeyError);
-        }
-        let digest = H::new("bt/sealing-key/1").part(bytes).finish();
-        let (id, _) = digest.split_first_chunk::<8>().expect("32 bytes hold 8");
-        Ok(Self {
-            id: SealingKeyId(*id),
-            cipher: XChaCha20Poly1305::new(bytes.into()),
-        })
-    }
-
-    /// Its id.
-    pub fn id(&self) -> SealingKeyId {
-        self.id
-    }
-}
-
-/// Shows the id and never the key.
-impl fmt::Debug for SealingKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SealingKey")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
-    }
-}
+pub use service_kit::sealing::{SealingKey, SealingKeyError, SealingKeyId};
 
 /// A signing key as it is stored.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -74,42 +25,31 @@ pub struct SealedKey {
 }
 
 impl SealedKey {
-    /// What `XChaCha20` takes.
-    pub const NONCE_BYTES: usize = 24;
-    /// A scalar of 32 bytes and a tag of 16.
-    pub const CIPHERTEXT_BYTES: usize = 48;
+    /// What the cipher takes.
+    pub const NONCE_BYTES: usize = Sealed::NONCE_BYTES;
+    /// A scalar and the cipher's tag.
+    pub const CIPHERTEXT_BYTES: usize = 32 + Sealed::TAG_BYTES;
 }
 
 /// Why a sealed key does not open.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum OpenError {
-    /// It, or what stands beside it, is not what was sealed.
-    #[error("the sealed key, or what stands beside it, was altered")]
-    Altered,
     /// It opened, and belongs to another public key.
     #[error("the sealed key does not belong to the public key beside it")]
     OtherKey,
-    /// It is sealed under a key-encryption key that is not configured.
-    #[error("the key-encryption key {} is not configured", hex::encode(.0.0))]
-    UnknownSealingKey(SealingKeyId),
+    /// It was altered, or is sealed under a key-encryption key that is not configured.
+    #[error(transparent)]
+    Sealed(#[from] sealing::OpenError),
 }
 
 /// The key-encryption keys: one seals, and it and the older ones open.
 #[derive(Clone, Debug)]
-pub struct Sealer {
-    current: SealingKey,
-    older: Vec<SealingKey>,
-}
+pub struct Sealer(pub sealing::Sealer);
 
 impl Sealer {
-    /// Seals under `current`, and opens what `older` ones sealed.
-    pub fn new(current: SealingKey, older: Vec<SealingKey>) -> Self {
-        Self { current, older }
-    }
-
     /// Whether `sealed` is sealed under the current key-encryption key.
     pub fn is_current(&self, sealed: &SealedKey) -> bool {
-        sealed.sealing_key == self.current.id
+        sealed.sealing_key == self.0.current()
     }
 
     /// Seals the secret of a key.
@@ -119,43 +59,29 @@ impl Sealer {
         facts: &KeyFacts,
         rng: &mut (impl RngCore + CryptoRng),
     ) -> SealedKey {
-        let mut nonce = [0; SealedKey::NONCE_BYTES];
-        rng.fill_bytes(&mut nonce);
         let scalar = Zeroizing::new(secret.to_bytes());
-        let payload = Payload {
-            msg: scalar.as_slice(),
-            aad: &associated_data(self.current.id, facts),
-        };
-        let ciphertext = self
-            .current
-            .cipher
-            .encrypt(XNonce::from_slice(&nonce), payload)
-            .expect("32 bytes are far below the cipher's limit");
+        let beside = |key| associated_data(key, facts);
+        let sealed = self.0.seal(scalar.as_slice(), beside, rng);
         SealedKey {
-            sealing_key: self.current.id,
-            nonce,
-            ciphertext: ciphertext
+            sealing_key: sealed.sealing_key,
+            nonce: sealed.nonce,
+            ciphertext: sealed
+                .ciphertext
                 .try_into()
-                .expect("the tag of this cipher has 16 bytes"),
+                .expect("a scalar has 32 bytes and the tag of this cipher 16"),
         }
     }
 
     /// Opens a sealed key, if it is the key that `facts` describe.
     pub fn open(&self, sealed: &SealedKey, facts: &KeyFacts) -> Result<SigningKey, OpenError> {
-        let key = std::iter::once(&self.current)
-            .chain(&self.older)
-            .find(|key| key.id == sealed.sealing_key)
-            .ok_or(OpenError::UnknownSealingKey(sealed.sealing_key))?;
-        let payload = Payload {
-            msg: &sealed.ciphertext,
-            aad: &associated_data(key.id, facts),
+        let sealed = Sealed {
+            sealing_key: sealed.sealing_key,
+            nonce: sealed.nonce,
+            ciphertext: sealed.ciphertext.to_vec(),
         };
-        let scalar = key
-            .cipher
-            .decrypt(XNonce::from_slice(&sealed.nonce), payload)
-            .map(Zeroizing::new)
-            .map_err(|_| OpenError::Altered)?;
-        let secret = SigningKey::from_bytes(&scalar).map_err(|_| OpenError::Altered)?;
+        let scalar = self.0.open(&sealed, |key| associated_data(key, facts))?;
+        let altered = |_| sealing::OpenError::Altered;
+        let secret = SigningKey::from_bytes(&scalar).map_err(altered)?;
         // k·G is computed by `from_bytes`; a key that was sealed with the wrong facts stops here.
         if secret.public_key.to_bytes() == *facts.public_key.as_bytes() {
             Ok(secret)

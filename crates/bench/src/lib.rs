@@ -12,6 +12,7 @@
 //! | Where does the CPU time come from? | [`cpu`] |
 //! | What runs as the server? | [`server`] |
 //! | What does it keep its data in? | [`stage`] |
+//! | How fast are measurements opened and counted? | [`star`] |
 //! | What are the relay and tally's intake compared with? | `pipes`, with the feature `engines` |
 
 #[cfg(feature = "engines")]
@@ -27,6 +28,7 @@ pub mod pipes;
 pub mod report;
 pub mod server;
 pub mod stage;
+pub mod star;
 #[cfg(feature = "engines")]
 pub mod tasks;
 pub mod tokens;

@@ -1,9 +1,9 @@
-//! `blindtally-bench issue|redeem|vote|relay|tally`: prints a line for each benchmark. `curve` draws a chart.
+//! `blindtally-bench issue|redeem|vote|relay|tally|star-recover|star-aggregate`: prints a line for each benchmark. `curve` draws a chart.
 
 use std::{io::Write as _, path::PathBuf};
 
 use blindtally::system::ServiceName;
-use blindtally_bench::{cases, curve, machine, report::Report, server, stage::EngineSet};
+use blindtally_bench::{cases, curve, machine, report::Report, server, stage::EngineSet, star};
 #[cfg(feature = "engines")]
 use blindtally_bench::{pipes, tasks};
 use clap::{Parser, Subcommand};
@@ -52,6 +52,20 @@ enum Bench {
         /// Only files, where no real engines run.
         #[arg(long)]
         embedded_only: bool,
+    },
+    /// Recovering the keys of groups, against the reference crate.
+    StarRecover,
+    /// Opening and counting measurements from the log, against the bare opening of the messages.
+    StarAggregate {
+        /// How many messages.
+        #[arg(long, default_value_t = 300_000)]
+        messages: u64,
+    },
+    /// Runs the aggregator once over the log in a folder: what the benchmark starts and measures.
+    #[command(hide = true)]
+    StarRun {
+        /// The folder.
+        dir: PathBuf,
     },
     /// Runs one service with the settings of a file: what the benchmarks start and measure.
     #[command(hide = true)]
@@ -105,6 +119,11 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Bench::Relay => vec![pipes::relay(rounds).await?],
         #[cfg(feature = "engines")]
         Bench::Tally => vec![pipes::tally(rounds).await?],
+        Bench::StarRecover => return lines(&star::recover(rounds, cli.json)?),
+        Bench::StarAggregate { messages } => {
+            return lines(&star::aggregate(messages, rounds, cli.json).await?);
+        }
+        Bench::StarRun { dir } => return star::run_aggregator(&dir).await,
         Bench::Curve {
             file,
             embedded_only,
@@ -114,6 +133,14 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Bench::Task { task, file } => return tasks::run(task, &file).await,
     };
     print(&reports, cli.json)
+}
+
+fn lines(lines: &[String]) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    for line in lines {
+        writeln!(out, "{line}")?;
+    }
+    Ok(())
 }
 
 fn print(reports: &[Report], json: bool) -> anyhow::Result<()> {

@@ -99,7 +99,7 @@ slugs! {
     InvalidChannel = "invalid-channel", 400, "The channel is not a registrable domain or a known kind of account.";
     InvalidHeader = "invalid-header", 400, "A header is not what this route takes.";
     InvalidPath = "invalid-path", 400, "The path is not what this route takes.";
-    InvalidPoint = "invalid-point", 400, "A blinded token is not a canonical, non-identity ristretto255 encoding.";
+    InvalidPoint = "invalid-point", 400, "A blinded token or a point is not a canonical, non-identity ristretto255 encoding.";
     InvalidQuantity = "invalid-quantity", 400, "The quantity is not one of those that are sold.";
     InvalidQuery = "invalid-query", 400, "The query is not what this route takes.";
     InvalidSku = "invalid-sku", 400, "The SKU token is not one that this environment sells.";
@@ -129,12 +129,14 @@ slugs! {
     TransferNotForThisOrder = "transfer-not-for-this-order", 422, "The transfer does not carry a reference of this order.";
     TransferNotFound = "transfer-not-found", 422, "The custodian knows no such transfer.";
     Unauthorized = "unauthorized", 401, "The capability is missing or not valid for this.";
+    UnknownInstance = "unknown-instance", 404, "There is no such instance.";
     UnknownIssuer = "unknown-issuer", 404, "There is no such issuer.";
     UnknownIssuerKey = "unknown-issuer-key", 400, "No issuer has this key.";
     UnsupportedMediaType = "unsupported-media-type", 415, "The body must be application/json.";
     WrongAmount = "wrong-amount", 422, "The transfer's amount is not what is owed.";
     WrongCurrency = "wrong-currency", 422, "The transfer's currency is not the order's.";
     WrongDestination = "wrong-destination", 422, "The transfer went somewhere else.";
+    WrongEpoch = "wrong-epoch", 400, "The epoch is not the current one: it is over, or has not begun.";
     WrongFundingSource = "wrong-funding-source", 422, "The order is not paid this way.";
 }
 

@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 
 use defaults::Defaults;
 pub use error::SettingsError;
-pub use flags::command_line;
+pub use flags::{command_line, command_line_of};
 
 /// Where the settings of one process come from.
 #[derive(Clone)]

@@ -41,6 +41,15 @@ pub type Partition = u32;
 /// Where a record stands in its partition. Offsets have gaps.
 pub type Offset = u64;
 
+/// Something said beside a record's value.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Header {
+    /// What it is called.
+    pub name: String,
+    /// What it says.
+    pub value: Vec<u8>,
+}
+
 /// A record on its way into the log.
 #[derive(Clone, Eq, PartialEq)]
 pub struct NewRecord {
@@ -50,6 +59,8 @@ pub struct NewRecord {
     pub key: Vec<u8>,
     /// What it says.
     pub value: Vec<u8>,
+    /// What is said beside it; mostly nothing.
+    pub headers: Vec<Header>,
     /// When it counts as written. Coarse where a fine time could link people.
     pub timestamp: DateTime<Utc>,
 }
@@ -63,6 +74,8 @@ pub struct Record {
     pub key: Vec<u8>,
     /// What it says.
     pub value: Vec<u8>,
+    /// What is said beside it.
+    pub headers: Vec<Header>,
     /// The time that its writer gave it.
     pub timestamp: DateTime<Utc>,
 }
@@ -169,6 +182,12 @@ pub enum Error {
     /// The database of the embedded log cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The broker takes no record of our time.
+    #[error(
+        "the event log refuses records of today as too late: its clock is far behind ours. Have both set by NTP; \
+         `message.timestamp.after.max.ms` is how far they may be apart"
+    )]
+    OtherClock,
     /// A reader's position is not in the log.
     #[error(
         "position {position} of {topic}/{partition} lies outside the log, which has {start} to {end}"

@@ -5,8 +5,9 @@
 //! | How is a refusal said? | [`problem`], [`extract`] |
 //! | How does a service start, serve and stop? | [`service`], [`shutdown`], [`jobs`] |
 //! | Who is at the other end, and how much may they ask? | [`peer`], [`tls`], [`bearer`], [`limits`] |
-//! | Where do settings and secrets come from? | [`config`], [`secret`] |
+//! | Where do settings and secrets come from, and how are secrets stored? | [`config`], [`secret`], [`sealing`] |
 //! | Where does heavy arithmetic run? | [`crypto`] |
+//! | How do requests share a wait for the disk? | [`group`] |
 //! | What is written and counted? | [`telemetry`] |
 //! | Where are things kept, and how do they reach other services? | [`db`], [`outbox`], [`event_log`], [`lease`] |
 //! | Is all there that a service needs? | [`doctor`] |
@@ -27,6 +28,7 @@ pub mod engines;
 pub mod event_log;
 pub mod extract;
 pub mod fault;
+pub mod group;
 pub mod jobs;
 pub mod lease;
 pub mod limits;
@@ -34,6 +36,7 @@ pub mod outbox;
 pub mod peer;
 pub mod problem;
 pub mod runtime;
+pub mod sealing;
 pub mod secret;
 pub mod service;
 pub mod shutdown;

@@ -34,7 +34,7 @@ pub struct Setup {
     pub copies: usize,
     /// Whether it runs on files, whatever engines there are.
     pub on_files: bool,
-    /// Variables that the services get.
+    /// Variables that our services get.
     pub environment: Vec<(OsString, OsString)>,
     /// Where settings name the first address, the services are told the second.
     pub detours: Vec<(SocketAddr, SocketAddr)>,
@@ -138,7 +138,7 @@ impl Fleet {
             name: service.as_str(),
             path: programs::program(&self.programs, service),
             arguments: vec!["--config".into(), file.clone().into()],
-            environment: setup.environment.clone(),
+            environment: environment(service, setup),
             admin: listen.admin,
             log: self.layout.file(&format!("{service}-{copy}.log")),
         });
@@ -192,6 +192,16 @@ impl Fleet {
             balancer.stop().await;
         }
         Ok(())
+    }
+}
+
+/// The custodian is somebody else, with a machine of its own: it gets none of our services' variables.
+fn environment(service: ServiceName, setup: &Setup) -> Vec<(OsString, OsString)> {
+    match service {
+        ServiceName::SandboxCustodian => Vec::new(),
+        ServiceName::ChallengeBypass | ServiceName::Payments | ServiceName::Tally => {
+            setup.environment.clone()
+        }
     }
 }
 

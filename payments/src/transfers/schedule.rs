@@ -25,13 +25,17 @@ pub struct Schedule(HashMap<Uuid, Turn>);
 #[derive(Clone, Copy, Debug)]
 struct Turn {
     tries: u32,
+    asked: DateTime<Utc>,
     next: DateTime<Utc>,
 }
 
 impl Schedule {
-    /// Whether it is time to ask for a transfer. One that is not known yet is due.
+    /// Whether it is time to ask for a transfer. One that is not known yet is due, and so is one that was last asked for
+    /// later than `now`: the clock was set back, and its next time may be hours away.
     pub fn is_due(&self, transfer: Uuid, now: DateTime<Utc>) -> bool {
-        self.0.get(&transfer).is_none_or(|turn| turn.next <= now)
+        self.0
+            .get(&transfer)
+            .is_none_or(|turn| turn.next <= now || now < turn.asked)
     }
 
     /// Notes that a transfer was asked for and is still pending. `is_late`: it has been for so long that once a day is
@@ -39,9 +43,11 @@ impl Schedule {
     pub fn asked(&mut self, transfer: Uuid, now: DateTime<Utc>, is_late: bool) {
         let turn = self.0.entry(transfer).or_insert(Turn {
             tries: 0,
+            asked: now,
             next: now,
         });
         let pause = pause(turn.tries, is_late);
+        turn.asked = now;
         turn.next = now + jittered(pause, transfer, turn.tries);
         turn.tries = turn.tries.saturating_add(1);
     }
@@ -120,6 +126,21 @@ mod tests {
 
         let times: HashSet<_> = schedule.0.values().map(|turn| turn.next).collect();
         assert!(times.len() > 10, "{times:?}");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_makes_no_look_up_late() {
+        let mut schedule = Schedule::default();
+        let id = Uuid::from_u128(1);
+        let ahead: DateTime<Utc> = "2026-01-01T20:00:00Z".parse().unwrap();
+        schedule.asked(id, ahead, false);
+
+        let right = ahead - TimeDelta::hours(17);
+        assert!(schedule.is_due(id, right));
+        schedule.asked(id, right, false);
+
+        assert!(!schedule.is_due(id, right));
+        assert!(schedule.is_due(id, right + TimeDelta::minutes(10)));
     }
 
     #[test]

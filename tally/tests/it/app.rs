@@ -154,6 +154,7 @@ impl App {
 
     pub(crate) async fn publish(&self, topic: &str, key: &str, value: Vec<u8>) {
         let record = NewRecord {
+            headers: Vec::new(),
             topic: topic.to_owned(),
             key: key.as_bytes().to_vec(),
             value,

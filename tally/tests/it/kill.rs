@@ -67,6 +67,7 @@ async fn killed_at_any_instant_it_counts_every_vote_once() {
             let channel = format!("github#user:u{}", n % 50);
             let source = messages::FundingSource::UserWallet;
             records.push(NewRecord {
+                headers: Vec::new(),
                 topic: app.topics.vote.clone(),
                 key: channel.as_bytes().to_vec(),
                 value: vote(event, today, &channel, 1, source).encode(),
@@ -75,6 +76,7 @@ async fn killed_at_any_instant_it_counts_every_vote_once() {
         }
         // Garbage in between: it must come to the dead letters once.
         records.push(NewRecord {
+            headers: Vec::new(),
             value: life.to_be_bytes().to_vec(),
             ..records[0].clone()
         });

@@ -138,6 +138,7 @@ async fn the_order_to_stop_is_heeded_between_batches_and_the_rest_is_read_afterw
     app.stop().await;
     let day = "2026-01-01".parse().unwrap();
     let votes = (0..1_200).map(|event| NewRecord {
+        headers: Vec::new(),
         topic: app.topics.vote.clone(),
         key: b"one".to_vec(),
         value: vote(event, day, "example.com", 1, FundingSource::UserWallet).encode(),

@@ -93,6 +93,7 @@ async fn writes(world: &World, principal: &str, record: &NewRecord) -> bool {
 
 fn record(world: &World, topic: &str, key: &[u8], value: Vec<u8>) -> NewRecord {
     NewRecord {
+        headers: Vec::new(),
         topic: world.kit.stores().topic(topic),
         key: key.to_vec(),
         value,

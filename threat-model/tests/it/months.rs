@@ -52,6 +52,7 @@ async fn close_with_forged_votes(world: &mut World) {
             ..honest.clone()
         };
         let record = NewRecord {
+            headers: Vec::new(),
             topic: stores.topic("payment.vote"),
             key: forged.channel.clone().into_bytes(),
             value: forged.encode(),

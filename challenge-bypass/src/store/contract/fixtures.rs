@@ -10,6 +10,7 @@ use messages::{
     encoding::Fixed,
 };
 use rand::rngs::OsRng;
+use service_kit::sealing;
 
 use crate::{
     domain::{
@@ -49,7 +50,8 @@ pub(super) fn issuer(name: &str) -> Issuer {
 
 pub(super) fn sealer() -> Sealer {
     let bytes: [u8; 32] = std::array::from_fn(|i| u8::try_from(i).unwrap());
-    Sealer::new(SealingKey::new(&bytes).unwrap(), vec![])
+    let key = SealingKey::new(&bytes).unwrap();
+    Sealer(sealing::Sealer::new(key, vec![]))
 }
 
 pub(super) fn new_key(name: &str, sign_from: DateTime<Utc>) -> NewKey {

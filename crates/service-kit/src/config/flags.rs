@@ -1,6 +1,6 @@
 //! A flag for each setting, made from the file of defaults.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches};
 
@@ -17,8 +17,18 @@ pub fn command_line<Cli: CommandFactory + FromArgMatches>(
     service: &'static str,
     default_toml: &'static str,
 ) -> Result<(Cli, Sources), SettingsError> {
+    command_line_of(service, default_toml, std::env::args_os())
+}
+
+/// [`command_line`] of other arguments than the process's, the first of which is the program's name: for a program of
+/// several parts that have settings of their own.
+pub fn command_line_of<Cli: CommandFactory + FromArgMatches>(
+    service: &'static str,
+    default_toml: &'static str,
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Result<(Cli, Sources), SettingsError> {
     let command = with_flags(Cli::command(), default_toml)?;
-    let matches = command.get_matches();
+    let matches = command.get_matches_from(arguments);
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let sources = sources(service, default_toml, &matches)?.environment(std::env::vars());
     Ok((cli, sources))
@@ -131,6 +141,18 @@ mod tests {
             assert_eq!(settings.votes_database.connections_max, 3, "{line}");
             assert_eq!(settings.listen, "x");
         }
+    }
+
+    #[test]
+    fn a_part_of_a_program_has_a_command_line_of_its_own() {
+        let words = ["program part", "report", "august", "--listen", "y"];
+
+        let (cli, sources) =
+            command_line_of::<Cli>("any", DEFAULTS, words.map(OsString::from)).unwrap();
+
+        let name = "august".to_owned();
+        assert_eq!(cli.command, Some(Task::Report { name }));
+        assert_eq!(sources.load::<Settings>().unwrap().listen, "y");
     }
 
     #[test]

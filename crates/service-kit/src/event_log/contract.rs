@@ -39,6 +39,7 @@ macro_rules! event_log_contract_cases {
             an_unknown_publisher_has_no_position
             another_generation_has_a_position_of_its_own
             one_bad_record_leaves_nothing_of_its_publication
+            headers_come_back_with_their_records
             records_of_one_key_stay_in_order
             two_that_have_it_open_see_each_others_records
         }
@@ -59,7 +60,39 @@ mod cases {
         Engine, PARTITIONS,
         fixtures::{batches, day, from_the_start, id, number, opened, record, records, values},
     };
-    use crate::event_log::{Error, NewRecord, Partition, TopicSettings};
+    use crate::event_log::{Error, Header, NewRecord, Partition, TopicSettings};
+
+    pub async fn headers_come_back_with_their_records(engine: &dyn Engine) {
+        let log = opened(engine).await;
+        let said = vec![
+            Header {
+                name: "threshold".to_owned(),
+                value: vec![50, 0, 0, 255],
+            },
+            Header {
+                name: "empty".to_owned(),
+                value: Vec::new(),
+            },
+        ];
+        let with = NewRecord {
+            headers: said.clone(),
+            ..record(engine, "one key", 1)
+        };
+        let without = record(engine, "one key", 2);
+
+        let mut appender = log.appender().await.expect("opens");
+        appender
+            .append(&[with.clone(), without.clone()])
+            .await
+            .expect("appends");
+        let mut publisher = log.publisher(&id(engine, 1)).await.expect("opens");
+        publisher.publish(0, &[with]).await.expect("publishes");
+
+        let batches = from_the_start(engine, log.as_ref()).await;
+        let records = batches.into_iter().flat_map(|batch| batch.records);
+        let headers: Vec<_> = records.map(|record| record.headers).collect();
+        assert_eq!(headers, [said.clone(), Vec::new(), said]);
+    }
 
     pub async fn an_unknown_publisher_has_no_position(engine: &dyn Engine) {
         let log = opened(engine).await;
@@ -154,6 +187,7 @@ mod cases {
         let mut publisher = log.publisher(&id(engine, 1)).await.expect("opens");
         let mut records = records(engine, 0..3);
         records.push(NewRecord {
+            headers: Vec::new(),
             topic: "test.no-such-topic".to_owned(),
             ..record(engine, "key", 3)
         });

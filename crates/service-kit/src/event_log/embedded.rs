@@ -15,9 +15,10 @@ use crate::db::{Sqlite, migrator};
 mod reader;
 mod writer;
 
-pub(crate) const SCRIPTS: &[&str] = &[include_str!(
-    "../../../../migrations/event-log/sqlite/0001_log.sql"
-)];
+pub(crate) const SCRIPTS: &[&str] = &[
+    include_str!("../../../../migrations/event-log/sqlite/0001_log.sql"),
+    include_str!("../../../../migrations/event-log/sqlite/0002_headers.sql"),
+];
 
 /// The embedded log. Several processes may have the same file open.
 #[derive(Clone, Debug)]
@@ -190,8 +191,8 @@ async fn insert(conn: &mut SqliteConnection, record: &NewRecord) -> Result<()> {
     .fetch_one(&mut *conn)
     .await?;
     sqlx::query(
-        "INSERT INTO record (topic, partition, record_offset, timestamp_ms, key, value)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO record (topic, partition, record_offset, timestamp_ms, key, value, headers)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )
     .bind(&record.topic)
     .bind(partition)
@@ -199,9 +200,20 @@ async fn insert(conn: &mut SqliteConnection, record: &NewRecord) -> Result<()> {
     .bind(record.timestamp.timestamp_millis())
     .bind(&record.key)
     .bind(&record.value)
+    .bind(headers(record))
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// The record's headers as they are stored.
+fn headers(record: &NewRecord) -> Option<Vec<u8>> {
+    let said = record
+        .headers
+        .iter()
+        .map(|header| (&header.name, &header.value));
+    let said: Vec<_> = said.collect();
+    (!said.is_empty()).then(|| serde_json::to_vec(&said).expect("names and bytes are plain data"))
 }
 
 /// SQLite's integers are signed; offsets and positions are counted up from zero.

@@ -290,6 +290,7 @@ fn at(topic: &str, partition: i32, offset: u64) -> Result<TopicPartitionList> {
 fn failed(error: KafkaError, context: Option<&Context>) -> Error {
     match error.rdkafka_error_code() {
         Some(RDKafkaErrorCode::Fenced | RDKafkaErrorCode::InvalidProducerEpoch) => Error::Fenced,
+        Some(RDKafkaErrorCode::InvalidTimestamp) => Error::OtherClock,
         Some(RDKafkaErrorCode::GroupAuthorizationFailed) => Error::NotAllowed {
             what: "use",
             name: "the groups <environment>.<service>.*".to_owned(),

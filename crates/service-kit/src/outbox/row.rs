@@ -29,6 +29,7 @@ pub type Stamp = Arc<dyn Fn(Row, NaiveDate) -> anyhow::Result<NewRecord> + Send 
 pub fn as_it_stands() -> Stamp {
     Arc::new(|row, today| {
         Ok(NewRecord {
+            headers: Vec::new(),
             topic: row.topic,
             key: row.key,
             value: row.value,

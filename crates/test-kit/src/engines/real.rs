@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use anyhow::Context as _;
 use blindtally::system::Engines;
 use rdkafka::{
     ClientConfig,
@@ -13,8 +14,15 @@ use rdkafka::{
     client::DefaultClientContext,
 };
 use service_kit::{db::testing::make_schema, engines, tls::ClientTls};
+use tokio::sync::Mutex;
 
 use super::hurt::script;
+
+/// Environments that have their topics, and no world yet.
+static READY: Mutex<Vec<String>> = Mutex::const_new(Vec::new());
+
+/// So many are made at once: it takes little longer than one, since most of it is to start a program.
+const READY_AT_ONCE: usize = 6;
 
 /// What a new world runs on: `None` is files.
 pub async fn of_a_new_world() -> anyhow::Result<Option<Engines>> {
@@ -22,7 +30,7 @@ pub async fn of_a_new_world() -> anyhow::Result<Option<Engines>> {
         return Ok(None);
     };
     let id = uuid::Uuid::new_v4().simple().to_string();
-    let (schema, environment) = (format!("test_{id}"), format!("test-{id}"));
+    let schema = format!("test_{id}");
     for (cluster, database) in [
         ("registry", "challenge_bypass"),
         ("main", "payments_orders"),
@@ -31,15 +39,31 @@ pub async fn of_a_new_world() -> anyhow::Result<Option<Engines>> {
     ] {
         make_schema(cluster, database, &schema).await;
     }
+    let environment = new_environment().await?;
     let engines = Engines::read(&folder.join("engines.toml"))?.apart(&schema, &environment);
-    make_topics(&engines).await?;
     engines.migrate().await?;
     Ok(Some(engines))
 }
 
-async fn make_topics(engines: &Engines) -> anyhow::Result<()> {
-    let (folder, environment) = (engines::folder(), engines.environment());
-    let arguments = [folder.as_os_str(), environment.as_ref(), "forever".as_ref()];
+/// An environment that has its topics.
+async fn new_environment() -> anyhow::Result<String> {
+    let mut ready = READY.lock().await;
+    if ready.is_empty() {
+        let made = (0..READY_AT_ONCE).map(|_| format!("test-{}", uuid::Uuid::new_v4().simple()));
+        let made: Vec<_> = made.collect();
+        make_topics(&made.join(",")).await?;
+        *ready = made;
+    }
+    ready.pop().context("there is none left")
+}
+
+async fn make_topics(environments: &str) -> anyhow::Result<()> {
+    let folder = engines::folder();
+    let arguments = [
+        folder.as_os_str(),
+        environments.as_ref(),
+        "forever".as_ref(),
+    ];
     script("topics", &arguments).await
 }
 
@@ -63,7 +87,7 @@ pub(crate) async fn make_topics_anew(engines: &Engines) -> anyhow::Result<()> {
     for deleted in admin.delete_topics(&topics, &AdminOptions::new()).await? {
         deleted.map_err(|(topic, error)| anyhow::anyhow!("{topic} stays: {error}"))?;
     }
-    make_topics(engines).await
+    make_topics(engines.environment()).await
 }
 
 /// The topics of a world.

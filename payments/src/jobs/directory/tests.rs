@@ -215,6 +215,7 @@ async fn debug_shows_no_key() {
 /// Puts a head on the topic, as the relay does.
 async fn publish(bench: &Bench, head: &Head) {
     let record = NewRecord {
+        headers: Vec::new(),
         topic: HEADS.to_owned(),
         key: heads::RECORD_KEY.to_vec(),
         value: DirectoryHead::from(head).encode(),

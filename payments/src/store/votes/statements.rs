@@ -77,6 +77,7 @@ fn stamp(row: Row, today: NaiveDate) -> anyhow::Result<NewRecord> {
     let mut event = avro::Vote::decode(&row.value)?;
     event.created_at = midnight.to_rfc3339_opts(SecondsFormat::Secs, true);
     Ok(NewRecord {
+        headers: Vec::new(),
         topic: row.topic,
         key: row.key,
         value: event.encode(),

@@ -31,6 +31,7 @@ pub(super) fn id(engine: &dyn Engine, generation: u128) -> PublisherId {
 
 pub(super) fn record(engine: &dyn Engine, key: &str, value: u64) -> NewRecord {
     NewRecord {
+        headers: Vec::new(),
         topic: engine.topic(),
         key: key.as_bytes().to_vec(),
         value: value.to_be_bytes().to_vec(),

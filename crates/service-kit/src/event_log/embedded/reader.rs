@@ -10,7 +10,8 @@ use super::{bounds, loaded, stored};
 use crate::{
     db::Sqlite,
     event_log::{
-        BATCH_RECORDS_MAX, Batch, Consumer, Offset, Partition, Record, Result, check_position,
+        BATCH_RECORDS_MAX, Batch, Consumer, Header, Offset, Partition, Record, Result,
+        check_position,
     },
 };
 
@@ -44,7 +45,7 @@ impl EmbeddedConsumer {
         let mut tx = self.db.begin_read().await?;
         check(&mut tx, &self.topic, partition, from).await?;
         let rows = sqlx::query(
-            "SELECT record_offset, key, value, timestamp_ms FROM record
+            "SELECT record_offset, key, value, timestamp_ms, headers FROM record
              WHERE topic = ?1 AND partition = ?2 AND record_offset >= ?3
              ORDER BY record_offset LIMIT ?4",
         )
@@ -101,5 +102,15 @@ fn record(row: &SqliteRow) -> Record {
         key: row.get(1),
         value: row.get(2),
         timestamp: DateTime::from_timestamp_millis(row.get(3)).unwrap_or_default(),
+        headers: row
+            .get::<Option<&[u8]>, _>(4)
+            .map_or_else(Vec::new, headers),
     }
+}
+
+/// Headers as `insert` wrote them.
+fn headers(stored: &[u8]) -> Vec<Header> {
+    let said: Vec<(String, Vec<u8>)> = serde_json::from_slice(stored).unwrap_or_default();
+    let headers = said.into_iter().map(|(name, value)| Header { name, value });
+    headers.collect()
 }

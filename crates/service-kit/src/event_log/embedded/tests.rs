@@ -88,6 +88,7 @@ async fn old_records_are_dropped_from_the_front_and_a_reader_left_behind_is_told
     };
     log.ensure_topic("t", settings).await.unwrap();
     let record = |day: &str| NewRecord {
+        headers: Vec::new(),
         topic: "t".to_owned(),
         key: Vec::new(),
         value: day.as_bytes().to_vec(),

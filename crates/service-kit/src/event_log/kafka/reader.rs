@@ -13,12 +13,13 @@ use rdkafka::{
     Message as _, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
     error::{KafkaError, RDKafkaErrorCode},
-    message::BorrowedMessage,
+    message::{BorrowedHeaders, BorrowedMessage, Headers as _},
 };
 
 use super::{CALL_TIMEOUT, Cluster, Context, bounds, failed, signed, stored, unsigned};
 use crate::event_log::{
-    BATCH_RECORDS_MAX, Batch, Consumer, Error, Offset, Partition, Record, Result, check_position,
+    BATCH_RECORDS_MAX, Batch, Consumer, Error, Header, Offset, Partition, Record, Result,
+    check_position,
 };
 
 /// How long one look for records waits before the time in all is looked at.
@@ -220,6 +221,15 @@ fn record(message: &BorrowedMessage<'_>) -> Record {
         offset: unsigned(message.offset()),
         key: message.key().unwrap_or_default().to_vec(),
         value: message.payload().unwrap_or_default().to_vec(),
+        headers: message.headers().map_or_else(Vec::new, headers),
         timestamp: DateTime::from_timestamp_millis(millis).unwrap_or_default(),
     }
+}
+
+fn headers(found: &BorrowedHeaders) -> Vec<Header> {
+    let headers = found.iter().map(|header| Header {
+        name: header.key.to_owned(),
+        value: header.value.unwrap_or_default().to_vec(),
+    });
+    headers.collect()
 }

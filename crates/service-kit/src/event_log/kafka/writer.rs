@@ -13,11 +13,12 @@ use rdkafka::{
     ClientConfig, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
     error::{KafkaError, RDKafkaErrorCode},
+    message::{self, OwnedHeaders},
     producer::{BaseRecord, Producer as _, ThreadedProducer},
 };
 
 use super::{CALL_TIMEOUT, Cluster, Context, at, failed, partitions, signed, unsigned};
-use crate::event_log::{Appender, Error, NewRecord, Publisher, Result, partition_of};
+use crate::event_log::{Appender, Error, Header, NewRecord, Publisher, Result, partition_of};
 
 /// How often the number of records in flight is looked at. librdkafka's own flush looks each 100 ms.
 const DRAIN_POLL: Duration = Duration::from_micros(200);
@@ -249,6 +250,9 @@ impl Writer {
                 .key(&record.key)
                 .payload(&record.value)
                 .timestamp(record.timestamp.timestamp_millis());
+            if !record.headers.is_empty() {
+                message = message.headers(headers(&record.headers));
+            }
             let started = Instant::now();
             while let Err((error, back)) = self.client.send(message) {
                 let full = error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull);
@@ -303,4 +307,13 @@ impl fmt::Debug for Writer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Writer").finish_non_exhaustive()
     }
+}
+
+fn headers(said: &[Header]) -> OwnedHeaders {
+    said.iter().fold(OwnedHeaders::new(), |headers, header| {
+        headers.insert(message::Header {
+            key: &header.name,
+            value: Some(&header.value),
+        })
+    })
 }

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use chrono::{DateTime, TimeDelta, Utc};
+
 use super::{Access, Cluster, EventLog, Kafka, KafkaLog, PublisherId, Result, Uuid, brokers};
 use crate::{
     engines::{self, own::Own},
@@ -44,11 +46,21 @@ fn trouble(result: Result<impl Sized>) -> Trouble {
 
 /// Publishes a record, and answers the position behind it.
 async fn publish(log: &dyn EventLog, topic: &str, first: u64) -> Result<Option<u64>> {
+    publish_of(DateTime::UNIX_EPOCH, log, topic, first).await
+}
+
+async fn publish_of(
+    timestamp: DateTime<Utc>,
+    log: &dyn EventLog,
+    topic: &str,
+    first: u64,
+) -> Result<Option<u64>> {
     let record = NewRecord {
+        headers: Vec::new(),
         topic: topic.to_owned(),
         key: b"key".to_vec(),
         value: b"value".to_vec(),
-        timestamp: chrono::DateTime::UNIX_EPOCH,
+        timestamp,
     };
     let mut publisher = log.publisher(&id("line")).await?;
     publisher.publish(first, &[record]).await?;
@@ -87,6 +99,18 @@ async fn a_lost_broker_is_told_and_found_again_by_itself() {
     log.check(&uses).await.unwrap();
     assert_eq!(log.partitions(&topic).await.unwrap(), 3);
     assert_eq!(publish(&log, &topic, 1).await.unwrap(), Some(2));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_whose_clock_is_far_behind_is_told_and_takes_records_when_it_is_not() {
+    let Kafka { cluster, topic } = Kafka::new().await;
+    let log = log(&cluster);
+    let now = clock::Clock::system().now();
+
+    let refused = publish_of(now + TimeDelta::days(2), &log, &topic, 0).await;
+
+    assert!(matches!(refused, Err(Error::OtherClock)), "{refused:?}");
+    assert_eq!(publish_of(now, &log, &topic, 0).await.unwrap(), Some(1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -15,8 +15,9 @@ use std::{
 
 use clock::Clock;
 use futures_util::FutureExt as _;
-use service_kit::Shutdown;
 use tokio::sync::oneshot;
+
+use crate::shutdown::Shutdown;
 
 type Working<R> = Pin<Box<dyn Future<Output = Vec<Result<R, GroupError>>> + Send>>;
 type Work<T, R> = dyn Fn(Vec<T>) -> Working<R> + Send + Sync;

@@ -1,0 +1,171 @@
+//! `star-recover`: the key of a group from its shares, against `star_constellation`'s `key_recover`, the MAC verified in both.
+
+use std::{hint::black_box, time::Instant};
+
+use anyhow::{Context as _, anyhow, ensure};
+use rand::{SeedableRng as _, rngs::StdRng};
+use serde_json::json;
+use sta_rs::Message as StarMessage;
+use star_collector::{
+    domain::{
+        field::Element,
+        secret::{Opener, Recovered},
+        wire::{Point, Share},
+    },
+    factory::Factory,
+};
+use star_constellation::api::{NestedMessage, SerializableNestedMessage, key_recover};
+
+use super::median;
+
+/// The thresholds that are measured.
+const THRESHOLDS: [usize; 3] = [20, 50, 100];
+
+/// The epoch of all messages.
+const EPOCH: u8 = 7;
+
+/// How often a recovery is repeated in a turn, ours; the reference takes a hundred times as long.
+const REPEATS: u32 = 2_000;
+
+/// See [`REPEATS`].
+const REFERENCE_REPEATS: u32 = 20;
+
+/// The group whose shares are forged in part: how many shares, the threshold, how many of them forged.
+const FORGED: (usize, usize, usize) = (200, 50, 60);
+
+/// Measures in `rounds` turns, and answers with a line for each threshold.
+pub fn recover(rounds: usize, json: bool) -> anyhow::Result<Vec<String>> {
+    let mut lines = Vec::new();
+    for k in THRESHOLDS {
+        let theirs = messages(k, k)?;
+        let shares = shares(&theirs);
+        check(&shares, &theirs)?;
+        let mut ratios = Vec::new();
+        let (mut ours_us, mut theirs_us) = (Vec::new(), Vec::new());
+        for round in 0..=rounds {
+            let measure_ours = || time(REPEATS, || recovered(&shares));
+            let measure_theirs = || {
+                time(REFERENCE_REPEATS, || {
+                    key_recover(&refs(&theirs), EPOCH).ok()
+                })
+            };
+            let (ours, theirs) = if round % 2 == 0 {
+                let ours = measure_ours();
+                (ours, measure_theirs())
+            } else {
+                let theirs = measure_theirs();
+                (measure_ours(), theirs)
+            };
+            // The first turn warms up.
+            if round > 0 {
+                ratios.push(theirs / ours);
+                ours_us.push(ours);
+                theirs_us.push(theirs);
+            }
+        }
+        let (speedup, low, high) = median(ratios);
+        let (ours, theirs) = (median(ours_us).0, median(theirs_us).0);
+        lines.push(if json {
+            json!({"bench": "star-recover", "k": k, "speedup_over_reference": speedup, "ours_us": ours, "reference_us": theirs}).to_string()
+        } else {
+            format!("star-recover k = {k}: {speedup:.0} × the reference [{low:.0}, {high:.0}]; {ours:.1} µs against {theirs:.0} µs")
+        });
+    }
+    lines.push(forged(rounds, json)?);
+    Ok(lines)
+}
+
+/// A group with forged shares: the multiple of the honest recovery that finding its key takes.
+fn forged(rounds: usize, json: bool) -> anyhow::Result<String> {
+    let (n, k, t) = FORGED;
+    let shares = shares(&messages(n, k)?);
+    let read: Vec<Share<'_>> = shares
+        .iter()
+        .map(|share| Share::read(share))
+        .collect::<Result<_, _>>()?;
+    let first = read.first().context("no shares")?;
+    let honest: Vec<Point> = read.iter().map(|share| share.point).collect();
+    let mut mixed = honest.clone();
+    for (i, point) in mixed.iter_mut().enumerate() {
+        if i * t / n != (i + 1) * t / n {
+            point.y += Element::ONE;
+        }
+    }
+    let secret = Recovered::find(&first.sealed, &mixed)
+        .context("the group does not open")?
+        .into_secret();
+    let found = mixed.iter().filter(|point| secret.has(**point)).count();
+    ensure!(
+        found == n - t,
+        "{found} honest shares of {n} were found, with {t} forged"
+    );
+    let mut ratios = Vec::new();
+    for _ in 0..rounds {
+        let plain = time(200, || Recovered::find(&first.sealed, &honest));
+        let robust = time(20, || Recovered::find(&first.sealed, &mixed));
+        ratios.push(robust / plain);
+    }
+    let (multiple, low, high) = median(ratios);
+    Ok(if json {
+        json!({"bench": "star-recover-forged", "shares": n, "k": k, "forged": t, "multiple_of_honest": multiple}).to_string()
+    } else {
+        format!(
+            "star-recover {n} shares, k = {k}, {t} forged: {multiple:.0} × the honest recovery [{low:.0}, {high:.0}], {found} honest shares found"
+        )
+    })
+}
+
+/// Microseconds of one call.
+fn time<T>(repeats: u32, mut call: impl FnMut() -> T) -> f64 {
+    let started = Instant::now();
+    for _ in 0..repeats {
+        black_box(call());
+    }
+    started.elapsed().as_secs_f64() * 1e6 / f64::from(repeats)
+}
+
+/// Messages of `count` clients that measured the same, as the reference takes them.
+fn messages(count: usize, k: usize) -> anyhow::Result<Vec<StarMessage>> {
+    let mut factory = Factory::new(EPOCH, u32::try_from(k)?);
+    let mut random = StdRng::seed_from_u64(1);
+    let made = (0..count).map(|_| {
+        let message = factory.message(&["platform|linux"], &mut random);
+        let message: SerializableNestedMessage = bincode::deserialize(&message)?;
+        let message = NestedMessage::try_from(message).map_err(|error| anyhow!("{error}"))?;
+        Ok(message.unencrypted_layer)
+    });
+    made.collect()
+}
+
+/// Their shares, as they stand in messages.
+fn shares(messages: &[StarMessage]) -> Vec<Vec<u8>> {
+    let shares = messages.iter().map(|message| message.share.to_bytes());
+    shares.collect()
+}
+
+/// From the bytes of shares to what opens their group.
+fn recovered(shares: &[Vec<u8>]) -> Option<Opener> {
+    let read: Vec<Share<'_>> = shares
+        .iter()
+        .map(|share| Share::read(share).ok())
+        .collect::<Option<_>>()?;
+    let points: Vec<Point> = read.iter().map(|share| share.point).collect();
+    let recovered = Recovered::from_points(&read.first()?.sealed, &points)?;
+    Some(recovered.opener(EPOCH))
+}
+
+fn refs(messages: &[StarMessage]) -> Vec<&StarMessage> {
+    messages.iter().collect()
+}
+
+/// Both open the same.
+fn check(shares: &[Vec<u8>], theirs: &[StarMessage]) -> anyhow::Result<()> {
+    let key = key_recover(&refs(theirs), EPOCH).map_err(|error| anyhow!("{error}"))?;
+    let mut ours = b"any ciphertext".to_vec();
+    let expected = sta_rs::Ciphertext::from(ours.clone()).decrypt(&key, "star_encrypt");
+    recovered(shares)
+        .context("we do not recover")?
+        .open(&mut ours);
+    ensure!(ours == expected, "ours opens otherwise than the reference");
+    Ok(())
+}

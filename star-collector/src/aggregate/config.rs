@@ -1,0 +1,128 @@
+//! The settings. `aggregate.default.toml` names each of them and says what it does.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::ensure;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use service_kit::{
+    config::Sources,
+    db::DatabaseSettings,
+    event_log::{self, EventLog},
+    tls::ClientTls,
+};
+
+use super::worker::Limits;
+use crate::channels::ChannelSettings;
+
+/// The name of this part in settings and logs.
+pub const SERVICE: &str = "star-aggregate";
+
+/// The file of defaults.
+pub const DEFAULTS: &str = include_str!("../../aggregate.default.toml");
+
+/// The settings of the aggregator.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// What is logged.
+    pub log_level: String,
+    /// What names in the cluster begin with.
+    pub environment: String,
+    /// The section `[database]`.
+    pub database: DatabaseSettings,
+    /// The section `[event_log]`.
+    pub event_log: EventLogSettings,
+    /// The section `[channel]`.
+    pub channel: ChannelSettings,
+    /// The section `[limits]`.
+    pub limits: LimitSettings,
+}
+
+/// Where the topics are, and how they are read.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventLogSettings {
+    /// The URL of the log, which may hold a password.
+    pub url: SecretString,
+    /// How long a lease lasts.
+    pub lease_seconds: u32,
+    /// How many partitions topics have that are made here.
+    pub partitions: u32,
+    /// How long records stay in topics that are made here.
+    pub retention_days: u32,
+    /// Whom to trust in a cluster, and the certificate to show.
+    pub tls: ClientTls,
+}
+
+/// The bounds of a run.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitSettings {
+    batch_messages: usize,
+    waiting_bytes_per_tag_max: u64,
+}
+
+impl Config {
+    /// The defaults, to which more is added before they are loaded.
+    pub fn sources() -> Sources {
+        Sources::defaults(SERVICE, DEFAULTS)
+    }
+
+    /// Opens the log of the topics.
+    pub async fn open_log(&self) -> event_log::Result<Arc<dyn EventLog>> {
+        let access = event_log::Access {
+            tls: self.event_log.tls.clone(),
+            prefix: format!("{}.{SERVICE}", self.environment),
+        };
+        event_log::open(self.event_log.url.expose_secret(), &access).await
+    }
+
+    /// How long a lease lasts.
+    pub fn lease_lasts(&self) -> Duration {
+        Duration::from_secs(self.event_log.lease_seconds.into())
+    }
+}
+
+impl LimitSettings {
+    /// The bounds of a run.
+    pub fn limits(&self) -> anyhow::Result<Limits> {
+        ensure!(
+            self.batch_messages > 0,
+            "limits.batch_messages must be at least 1"
+        );
+        Ok(Limits {
+            batch_messages: self.batch_messages,
+            waiting_bytes_per_tag_max: self.waiting_bytes_per_tag_max,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use service_kit::config::checks;
+
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_complete_and_make_a_channel() {
+        checks::defaults_are_complete::<Config>(DEFAULTS).unwrap();
+
+        let config: Config = Config::sources().load().unwrap();
+
+        assert_eq!(config.channel.channel().unwrap().k, 50);
+        config.limits.limits().unwrap();
+    }
+
+    #[test]
+    fn misspellings_are_refused() {
+        checks::misspellings_are_refused::<Config>(DEFAULTS).unwrap();
+    }
+
+    #[test]
+    fn urls_are_not_shown() {
+        for name in ["database.url", "event_log.url"] {
+            checks::secret_is_not_shown::<Config>(DEFAULTS, name).unwrap();
+        }
+    }
+}

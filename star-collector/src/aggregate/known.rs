@@ -1,0 +1,164 @@
+//! What an aggregator remembers of a partition between two batches, so that it need not read it again.
+//!
+//! It is right as long as this process alone moves the partition's position; after any failure it is forgotten.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use crate::{
+    aggregate::store::{Counts, KeptGroup, LabelChange},
+    domain::{
+        group::{GroupId, LabelId},
+        secret::{Opener, Secret},
+    },
+};
+
+/// The most groups that are remembered: about 3 KiB each, once they are open.
+const GROUPS_MAX: usize = 60_000;
+
+/// A group.
+#[derive(Debug)]
+pub(super) struct Group {
+    /// Its epoch.
+    pub(super) epoch: u64,
+    /// How many shares open it.
+    pub(super) threshold: u32,
+    /// The label that it is below; none for the outer ones.
+    pub(super) parent: Option<LabelId>,
+    /// Whether it is open.
+    pub(super) state: State,
+}
+
+/// Whether a group is open.
+#[derive(Debug)]
+pub(super) enum State {
+    /// Nobody has looked.
+    Unknown,
+    /// It is not, and its messages wait.
+    Closed(Waiting),
+    /// It is.
+    Open(Box<Open>),
+}
+
+/// What waits.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Waiting {
+    /// How many messages.
+    pub(super) messages: u64,
+    /// How many bytes they have.
+    pub(super) bytes: u64,
+    /// How many waited when the recovery failed last.
+    pub(super) tried: u64,
+}
+
+/// What an open group has.
+#[derive(Debug)]
+pub(super) struct Open {
+    /// Its secret.
+    pub(super) secret: Secret,
+    /// Decrypts its messages.
+    pub(super) opener: Opener,
+    /// The texts that were found: one, unless somebody altered ciphertexts.
+    pub(super) labels: HashMap<String, LabelId>,
+}
+
+impl Open {
+    pub(super) fn new(secret: Secret, epoch: u64) -> Self {
+        let [number, ..] = epoch.to_le_bytes();
+        Self {
+            opener: secret.opener(number),
+            secret,
+            labels: HashMap::new(),
+        }
+    }
+}
+
+impl State {
+    /// The state of a group that is kept, or of one that was never seen.
+    pub(super) fn of(kept: Option<&KeptGroup>, epoch: u64) -> Option<Self> {
+        let Some(kept) = kept else {
+            return Some(Self::Closed(Waiting::default()));
+        };
+        let Some(secret) = &kept.secret else {
+            return Some(Self::Closed(Waiting {
+                messages: kept.waiting,
+                bytes: kept.waiting_bytes,
+                tried: kept.tried,
+            }));
+        };
+        let secret = Secret::from_bytes(secret)?;
+        Some(Self::Open(Box::new(Open::new(secret, epoch))))
+    }
+}
+
+impl State {
+    /// What is kept of it.
+    pub(super) fn kept(&self) -> KeptGroup {
+        match self {
+            Self::Unknown => KeptGroup::default(),
+            Self::Closed(waiting) => KeptGroup {
+                secret: None,
+                waiting: waiting.messages,
+                waiting_bytes: waiting.bytes,
+                tried: waiting.tried,
+            },
+            Self::Open(open) => KeptGroup {
+                secret: Some(open.secret.to_bytes()),
+                ..KeptGroup::default()
+            },
+        }
+    }
+}
+
+/// A label.
+#[derive(Debug)]
+pub(super) struct Label {
+    /// Its epoch.
+    pub(super) epoch: u64,
+    /// The threshold of its group.
+    pub(super) threshold: u32,
+    /// Its texts, the outermost first.
+    pub(super) texts: Vec<String>,
+    /// What is stored of it; unknown until somebody asks.
+    pub(super) stored: Option<Counts>,
+    /// What the batch adds.
+    pub(super) added: Counts,
+}
+
+impl Label {
+    /// What the batch changes of it.
+    pub(super) fn change(&self, id: LabelId) -> LabelChange {
+        LabelChange {
+            id,
+            epoch: self.epoch,
+            threshold: self.threshold,
+            path: Value::from(self.texts.clone()).to_string(),
+            added: self.added,
+        }
+    }
+}
+
+/// What is remembered.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    pub(super) groups: HashMap<GroupId, Group>,
+    pub(super) labels: HashMap<LabelId, Label>,
+}
+
+impl Known {
+    /// Goes on after a batch that was stored: what it added is stored now.
+    pub(super) fn settle(&mut self) {
+        for label in self.labels.values_mut() {
+            let added = std::mem::take(&mut label.added);
+            if let Some(stored) = &mut label.stored {
+                stored.opened += added.opened;
+                stored.deeper += added.deeper;
+                stored.reported += added.reported;
+            }
+        }
+        if self.groups.len() > GROUPS_MAX {
+            *self = Self::default();
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! Aggregating: from messages to measurements, each counted once, and none below its threshold.
+//!
+//! | Question | Module |
+//! |---|---|
+//! | How does a run go through partitions, batches and epochs? | [`worker`] |
+//! | What becomes of the messages of one batch? | [`round`] |
+//! | What is reported when an epoch is over? | `expiry` |
+//! | What is kept? | [`store`] |
+//! | What can be set? | [`config`] |
+
+pub mod config;
+mod expiry;
+mod known;
+mod opening;
+mod program;
+mod recovery;
+mod reports;
+pub mod round;
+pub mod store;
+mod summary;
+pub mod worker;
+
+pub use config::Config;
+pub use program::program;

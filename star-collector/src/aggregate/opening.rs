@@ -1,0 +1,301 @@
+//! Opening groups, and the messages of those that are open.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::{
+    known::{Label, Open, State, Waiting},
+    recovery::{distinct, recover},
+    round::{Arrivals, Round},
+    store::{Counts, GroupChange, Rejection, Result, StoreError},
+};
+use crate::domain::{
+    body::Body,
+    group::{GroupId, LabelId, SeenId},
+    secret::Secret,
+    wire::{LAYER_KEY_BYTES, Plaintext},
+};
+
+impl Round<'_> {
+    /// Opens the groups that have enough shares now. The messages of the others wait, and are no arrivals any more.
+    pub(super) async fn recover(&mut self, arrivals: &mut Arrivals) -> Result<()> {
+        for (id, bodies) in arrivals {
+            let Some(group) = self.known.groups.get(id) else {
+                continue;
+            };
+            let State::Closed(waiting) = group.state else {
+                continue;
+            };
+            let threshold = group.threshold;
+            let came = self.distinct(std::mem::take(bodies));
+            let total = waiting.messages + count(&came);
+            if total < threshold.into() || total <= waiting.tried {
+                self.keep(*id, waiting, came);
+                continue;
+            }
+            let mut all = self.waiting(*id, waiting).await?;
+            all.extend(came.iter().cloned());
+            let all = self.distinct(all);
+            let secret = if count(&all) < threshold.into() {
+                None
+            } else {
+                recover(&all)
+            };
+            if let Some(secret) = secret {
+                self.open_group(*id, secret, waiting);
+                *bodies = all;
+            } else if count(&all) == total {
+                let tried = Waiting {
+                    tried: total,
+                    ..waiting
+                };
+                self.keep(*id, tried, came);
+            } else {
+                self.replace(*id, &all);
+            }
+        }
+        Ok(())
+    }
+
+    fn distinct(&mut self, bodies: Vec<Body>) -> Vec<Body> {
+        let (bodies, left_out) = distinct(bodies);
+        self.tally.reject(Rejection::Duplicate, left_out);
+        bodies
+    }
+
+    /// The messages of a group that wait.
+    async fn waiting(&self, id: GroupId, waiting: Waiting) -> Result<Vec<Body>> {
+        let mut bodies = Vec::new();
+        if waiting.messages == 0 {
+            return Ok(bodies);
+        }
+        for packed in self.store.waiting(id).await? {
+            bodies.extend(Body::unpack(packed).ok_or(StoreError::Corrupt("waiting messages"))?);
+        }
+        Ok(bodies)
+    }
+
+    /// Has messages wait behind those that do.
+    fn keep(&mut self, id: GroupId, mut waiting: Waiting, came: Vec<Body>) {
+        let mut packed = Vec::new();
+        let (mut kept, mut refused) = (0, 0);
+        for body in came {
+            let bytes = size(body.packed_bytes());
+            if waiting.bytes + bytes > self.waiting_bytes_max {
+                refused += 1;
+                continue;
+            }
+            waiting.bytes += bytes;
+            kept += 1;
+            body.pack(&mut packed);
+        }
+        self.tally.reject(Rejection::Full, refused);
+        waiting.messages += kept;
+        self.change(id, State::Closed(waiting), packed, false);
+    }
+
+    /// Has these messages wait in place of those that did, after their recovery failed.
+    fn replace(&mut self, id: GroupId, all: &[Body]) {
+        let mut packed = Vec::new();
+        for body in all {
+            body.pack(&mut packed);
+        }
+        let waiting = Waiting {
+            messages: count(all),
+            bytes: size(packed.len()),
+            tried: count(all),
+        };
+        self.change(id, State::Closed(waiting), packed, true);
+    }
+
+    fn open_group(&mut self, id: GroupId, secret: Secret, waiting: Waiting) {
+        let epoch = self.known.groups.get(&id).map_or(0, |group| group.epoch);
+        let open = Open::new(secret, epoch);
+        self.change(
+            id,
+            State::Open(Box::new(open)),
+            Vec::new(),
+            waiting.messages > 0,
+        );
+    }
+
+    /// Remembers what a group is like now, and leaves it in the changes.
+    fn change(&mut self, id: GroupId, state: State, waiting: Vec<u8>, drop_older: bool) {
+        let Some(group) = self.known.groups.get_mut(&id) else {
+            return;
+        };
+        self.changes.groups.push(GroupChange {
+            id,
+            epoch: group.epoch,
+            kept: state.kept(),
+            drop_older,
+            waiting,
+        });
+        group.state = state;
+    }
+
+    /// Of the messages of open groups, leaves those whose point is on the polynomial, each point once.
+    pub(super) fn sort_out(&mut self, arrivals: &mut Arrivals) {
+        let (mut forged, mut duplicate) = (0, 0);
+        for (id, bodies) in arrivals {
+            let Some(State::Open(open)) = self.known.groups.get(id).map(|group| &group.state)
+            else {
+                continue;
+            };
+            // A polynomial has one y for each x.
+            let mut known = HashSet::with_capacity(bodies.len());
+            bodies.retain(|body| {
+                let point = body.point();
+                let is_honest = open.secret.has(point);
+                let is_first = is_honest && known.insert(point.x);
+                forged += u64::from(!is_honest);
+                duplicate += u64::from(is_honest && !is_first);
+                is_first
+            });
+        }
+        self.tally.reject(Rejection::Forged, forged);
+        self.tally.reject(Rejection::Duplicate, duplicate);
+    }
+
+    /// Of the messages of open outer groups, leaves those that were not counted before.
+    pub(super) async fn drop_replays(&mut self, arrivals: &mut Arrivals) -> Result<()> {
+        let mut of_epochs: BTreeMap<u64, Vec<SeenId>> = BTreeMap::new();
+        for (id, bodies) in arrivals.iter() {
+            let epoch = self.known.groups.get(id).map_or(0, |group| group.epoch);
+            let ids = bodies.iter().map(|body| SeenId::of(id, body.point()));
+            of_epochs.entry(epoch).or_default().extend(ids);
+        }
+        let mut seen = HashSet::new();
+        for (epoch, mut ids) in of_epochs {
+            // In the order of the table: each page is read once.
+            ids.sort_unstable();
+            seen.extend(self.store.seen(self.slot, epoch, &ids).await?);
+            let new = ids.into_iter().filter(|id| !seen.contains(id));
+            self.changes.seen.extend(new.map(|id| (epoch, id)));
+        }
+        let mut replays = 0;
+        for (id, bodies) in arrivals {
+            bodies.retain(|body| {
+                let is_new = !seen.contains(&SeenId::of(id, body.point()));
+                replays += u64::from(!is_new);
+                is_new
+            });
+        }
+        self.tally.reject(Rejection::Duplicate, replays);
+        Ok(())
+    }
+
+    /// Opens the messages of open groups, counts their texts, and answers with what they have below.
+    pub(super) fn open(&mut self, arrivals: Arrivals) -> Arrivals {
+        let mut below = Arrivals::new();
+        for (id, bodies) in arrivals {
+            let Some(group) = self.known.groups.get_mut(&id) else {
+                continue;
+            };
+            // Taken out while its messages are opened, which makes labels and groups.
+            let State::Open(mut open) = std::mem::replace(&mut group.state, State::Unknown) else {
+                continue;
+            };
+            let place = Place {
+                id,
+                epoch: group.epoch,
+                threshold: group.threshold,
+                parent: group.parent,
+            };
+            for body in &bodies {
+                match self.open_one(&mut open, place, body) {
+                    Ok(Some((id, next))) => below.entry(id).or_default().push(next),
+                    Ok(None) => self.tally.complete += 1,
+                    Err(reason) => self.tally.reject(reason, 1),
+                }
+            }
+            if let Some(group) = self.known.groups.get_mut(&id) {
+                group.state = State::Open(open);
+            }
+        }
+        below
+    }
+
+    /// Opens one message of an open group. What it has below is of the group that is answered.
+    fn open_one(
+        &mut self,
+        open: &mut Open,
+        place: Place,
+        body: &Body,
+    ) -> std::result::Result<Option<(GroupId, Body)>, Rejection> {
+        let mut plaintext = body.ciphertext().to_vec();
+        open.opener.open(&mut plaintext);
+        let plaintext = Plaintext::read(&plaintext).map_err(|_| Rejection::Unreadable)?;
+        let label = self.counted(open, place, plaintext.text);
+        let is_last = self
+            .known
+            .labels
+            .get(&label)
+            .is_some_and(|label| label.texts.len() == self.channel.layers);
+        if is_last {
+            return Ok(None);
+        }
+        let key: &[u8; LAYER_KEY_BYTES] = plaintext.next_key.ok_or(Rejection::Inner)?;
+        let next = body
+            .next(&self.layer_opener, key)
+            .map_err(|_| Rejection::Inner)?;
+        let layer = next.layer().map_err(|_| Rejection::Inner)?;
+        if layer.share.sealed.threshold != place.threshold {
+            return Err(Rejection::Inner);
+        }
+        let group = GroupId::inner(&label, place.epoch, &layer);
+        self.meet(group, place.epoch, place.threshold, Some(label));
+        Ok(Some((group, next)))
+    }
+
+    /// Counts a message of a group with this text, and one more below the label that the group is below.
+    fn counted(&mut self, open: &mut Open, place: Place, text: &str) -> LabelId {
+        let known = open.labels.get(text).copied();
+        let id = known.unwrap_or_else(|| {
+            let id = LabelId::of(&place.id, text);
+            open.labels.insert(text.to_owned(), id);
+            id
+        });
+        let mut texts = Vec::new();
+        if let Some(parent) = place.parent {
+            if let Some(label) = self.known.labels.get_mut(&parent) {
+                label.added.deeper += 1;
+                if known.is_none() {
+                    texts.clone_from(&label.texts);
+                }
+            }
+            self.touched.insert(parent);
+        } else {
+            self.tally.opened += 1;
+        }
+        let label = self.known.labels.entry(id).or_insert_with(|| {
+            texts.push(text.to_owned());
+            Label {
+                epoch: place.epoch,
+                threshold: place.threshold,
+                texts,
+                stored: None,
+                added: Counts::default(),
+            }
+        });
+        label.added.opened += 1;
+        self.touched.insert(id);
+        id
+    }
+}
+
+/// Where a message is opened.
+#[derive(Clone, Copy)]
+struct Place {
+    id: GroupId,
+    epoch: u64,
+    threshold: u32,
+    parent: Option<LabelId>,
+}
+
+fn count(bodies: &[Body]) -> u64 {
+    size(bodies.len())
+}
+
+fn size(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,201 @@
+//! The command line of the aggregator.
+
+use std::{
+    ffi::OsString,
+    io::{Write as _, stdout},
+    iter,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use chrono::TimeDelta;
+use clap::{Parser, Subcommand};
+use clock::Clock;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use secrecy::ExposeSecret as _;
+use service_kit::{
+    config::command_line_of,
+    event_log::{EventLog, TopicSettings},
+    fault::FaultPoints,
+    outbox::{BATCH_ROWS_MAX, Relay, RelayParts, Schedule, Shuffle},
+    shutdown::{self, Shutdown},
+    telemetry,
+};
+
+use super::{
+    config::{self, Config},
+    store, summary,
+    worker::{Parts, Worker},
+};
+use crate::domain::channel::Channel;
+
+/// What the command line is called.
+const NAME: &str = "star-collector aggregate";
+
+/// Names the aggregator's line of publications in the event log.
+const LINE: &str = "star-aggregate";
+
+/// Turn the messages of a channel into measurements.
+///
+/// A run reads the channel's topic to its end, opens what at least k clients agree on, and publishes it. Several
+/// processes share the partitions. Whatever dies, each message counts once.
+#[derive(Debug, Parser)]
+#[command(name = NAME, version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// Run again so often, until the order to stop comes: 90s, 15m, 1h. Without it, there is one run.
+    #[arg(long, value_name = "TIME", value_parser = interval)]
+    every: Option<Duration>,
+    /// Print what a run did as one line of JSON, not as a table.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+enum Command {
+    /// Make the tables, or bring them up to date, as the role of `database.owner_url`.
+    Migrate,
+}
+
+/// Runs the command line.
+pub async fn program(arguments: Vec<OsString>) -> anyhow::Result<()> {
+    let words = iter::once(NAME.into()).chain(arguments);
+    let (cli, sources) = command_line_of::<Cli>(config::SERVICE, config::DEFAULTS, words)?;
+    let config: Config = sources.load()?;
+    if let Some(Command::Migrate) = cli.command {
+        store::migrate(config.database.migrate_url()).await?;
+        writeln!(stdout(), "the tables are up to date")?;
+        return Ok(());
+    }
+    telemetry::init(&config.log_level)?;
+    let shutdown = Shutdown::default();
+    let told = shutdown.clone();
+    let _signal = shutdown.spawn(async move {
+        // Without a signal handler the process ends at once, which loses nothing either.
+        let _ended = shutdown::signal().await;
+        told.begin();
+    });
+    let store = store::open(config.database.url.expose_secret()).await?;
+    let log = config.open_log().await?;
+    let channel = config.channel.channel()?;
+    ensure_topics(log.as_ref(), &config, &channel).await?;
+    let parts = Parts {
+        channel,
+        store: Arc::clone(&store),
+        log: Arc::clone(&log),
+        clock: Clock::system(),
+        limits: config.limits.limits()?,
+        lease_lasts: config.lease_lasts(),
+        shutdown: shutdown.clone(),
+        faults: FaultPoints::default(),
+    };
+    loop {
+        run(&parts, cli.json).await?;
+        let Some(every) = cli.every else {
+            break;
+        };
+        tokio::select! {
+            () = tokio::time::sleep(every) => {}
+            () = shutdown.begun() => break,
+        }
+    }
+    store.close().await;
+    log.close().await;
+    Ok(())
+}
+
+/// One run, and what it did.
+async fn run(parts: &Parts, json: bool) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let bar = progress();
+    let shown = bar.clone();
+    let worker = Worker::new(
+        parts.clone(),
+        Box::new(move |position, end| {
+            shown.set_length(end);
+            shown.set_position(position);
+        }),
+    );
+    let result = worker.run().await;
+    bar.finish_and_clear();
+    let summary = result?;
+    relay(parts).run_once().await?;
+    let took = started.elapsed();
+    let text = if json {
+        summary::json(&summary, took)
+    } else {
+        summary::table(&summary, took)
+    };
+    writeln!(stdout(), "{text}")?;
+    Ok(())
+}
+
+/// A bar on a terminal, and nothing elsewhere.
+fn progress() -> ProgressBar {
+    let style = ProgressStyle::with_template(
+        "{wide_bar} {human_pos} of {human_len} messages of the partition",
+    );
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+/// Publishes what a run has reported.
+fn relay(parts: &Parts) -> Relay {
+    Relay::new(RelayParts {
+        name: LINE.to_owned(),
+        outbox: parts.store.outbox(),
+        log: Arc::clone(&parts.log),
+        clock: parts.clock.clone(),
+        schedule: Schedule::Every(TimeDelta::minutes(1)),
+        batch_rows_max: BATCH_ROWS_MAX,
+        lease_lasts: parts.lease_lasts,
+        shuffle: Shuffle::Random,
+        faults: parts.faults.clone(),
+    })
+}
+
+/// Makes the topics, where nobody else does.
+async fn ensure_topics(
+    log: &dyn EventLog,
+    config: &Config,
+    channel: &Channel,
+) -> anyhow::Result<()> {
+    let settings = TopicSettings {
+        partitions: config.event_log.partitions,
+        retention: TimeDelta::days(config.event_log.retention_days.into()),
+    };
+    for topic in [&channel.input_topic, &channel.output_topic] {
+        log.ensure_topic(topic, settings).await?;
+    }
+    Ok(())
+}
+
+/// A time as `90s`, `15m` or `1h`.
+fn interval(text: &str) -> Result<Duration, String> {
+    let units = [("s", 1), ("m", 60), ("h", 3_600)];
+    let found = units.iter().find_map(|(unit, seconds)| {
+        let number: u32 = text.strip_suffix(unit)?.parse().ok()?;
+        Some(Duration::from_secs(u64::from(number) * seconds))
+    });
+    let interval = found.unwrap_or_default();
+    if interval.is_zero() {
+        return Err("a time is a number and s, m or h".to_owned());
+    }
+    Ok(interval)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_is_a_number_and_a_unit() {
+        assert_eq!(interval("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(interval("15m"), Ok(Duration::from_mins(15)));
+        assert_eq!(interval("1h"), Ok(Duration::from_hours(1)));
+        for bad in ["", "h", "0s", "1", "-1h", "1d", "1ä"] {
+            assert!(interval(bad).is_err(), "{bad}");
+        }
+    }
+}

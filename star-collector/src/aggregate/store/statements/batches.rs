@@ -1,0 +1,275 @@
+//! Storing a batch.
+
+use service_kit::event_log::Offset;
+
+use super::{Connection, insert_all, int, packed::Packed, text};
+use crate::aggregate::store::{
+    Changes, DeadLetter, GroupChange, KeptGroup, LabelChange, Result, Slot, Span,
+};
+use crate::domain::group::{NAME_BYTES, SeenId};
+
+/// The most dead letters that are kept of a partition.
+const DEAD_LETTERS_MAX: i64 = 10_000;
+
+/// Rows of 16 bytes in `$1`, and of six numbers in `$2`; secrets in `$3`.
+const STORE_GROUPS: &str = concat!(
+    "WITH RECURSIVE
+        n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $4),
+        cut (i, epoch, start, bytes, waiting, waiting_bytes, tried) AS (
+            SELECT i, CAST(", text!("substr($2, 72 * i + 1, 12)"), " AS BIGINT),
+                CAST(", text!("substr($2, 72 * i + 13, 12)"), " AS INTEGER),
+                CAST(", text!("substr($2, 72 * i + 25, 12)"), " AS INTEGER),
+                CAST(", text!("substr($2, 72 * i + 37, 12)"), " AS BIGINT),
+                CAST(", text!("substr($2, 72 * i + 49, 12)"), " AS BIGINT),
+                CAST(", text!("substr($2, 72 * i + 61, 12)"), " AS BIGINT)
+            FROM n)
+    INSERT INTO star_group (id, slot, epoch, secret, waiting, waiting_bytes, tried)
+    SELECT substr($1, 16 * i + 1, 16), $5, epoch,
+        CASE WHEN bytes = 0 THEN NULL ELSE substr($3, start, bytes) END, waiting, waiting_bytes, tried
+    FROM cut WHERE TRUE
+    ON CONFLICT (id) DO UPDATE SET
+        secret = excluded.secret, waiting = excluded.waiting,
+        waiting_bytes = excluded.waiting_bytes, tried = excluded.tried"
+);
+
+/// Drops what waits for the groups of 16 bytes in `$1`.
+const DROP_WAITING: &str = "
+    WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $2)
+    DELETE FROM star_waiting WHERE group_id IN (SELECT substr($1, 16 * i + 1, 16) FROM n)";
+
+/// Rows of 16 bytes in `$1`, and of two numbers in `$2`; messages in `$3`.
+const STORE_WAITING: &str = concat!(
+    "WITH RECURSIVE
+        n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $4),
+        cut (i, start, bytes) AS (
+            SELECT i, CAST(",
+    text!("substr($2, 24 * i + 1, 12)"),
+    " AS INTEGER),
+                CAST(",
+    text!("substr($2, 24 * i + 13, 12)"),
+    " AS INTEGER)
+            FROM n)
+    INSERT INTO star_waiting (group_id, first_offset, bodies)
+    SELECT substr($1, 16 * i + 1, 16), $5, substr($3, start, bytes) FROM cut"
+);
+
+/// Rows of 16 bytes in `$1`, and of seven numbers in `$2`; paths in `$3`.
+const STORE_LABELS: &str = concat!(
+    "WITH RECURSIVE
+        n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $4),
+        cut (i, epoch, threshold, start, bytes, opened, deeper, reported) AS (
+            SELECT i, CAST(",
+    text!("substr($2, 84 * i + 1, 12)"),
+    " AS BIGINT),
+                CAST(",
+    text!("substr($2, 84 * i + 13, 12)"),
+    " AS BIGINT),
+                CAST(",
+    text!("substr($2, 84 * i + 25, 12)"),
+    " AS INTEGER),
+                CAST(",
+    text!("substr($2, 84 * i + 37, 12)"),
+    " AS INTEGER),
+                CAST(",
+    text!("substr($2, 84 * i + 49, 12)"),
+    " AS BIGINT),
+                CAST(",
+    text!("substr($2, 84 * i + 61, 12)"),
+    " AS BIGINT),
+                CAST(",
+    text!("substr($2, 84 * i + 73, 12)"),
+    " AS BIGINT)
+            FROM n),
+        label (i, epoch, threshold, path, opened, deeper, reported) AS (
+            SELECT i, epoch, threshold, ",
+    text!("substr($3, start, bytes)"),
+    ", opened, deeper, reported FROM cut)
+    INSERT INTO star_label (id, slot, epoch, threshold, path, opened, deeper, reported)
+    SELECT substr($1, 16 * i + 1, 16), $5, epoch, threshold, path, opened, deeper, reported
+    FROM label WHERE TRUE
+    ON CONFLICT (id) DO UPDATE SET
+        opened = star_label.opened + excluded.opened, deeper = star_label.deeper + excluded.deeper,
+        reported = star_label.reported + excluded.reported"
+);
+
+/// Rows of 16 bytes in `$1`.
+const STORE_SEEN: &str = "
+    WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $2)
+    INSERT INTO star_seen (slot, epoch, id) SELECT $3, $4, substr($1, 16 * i + 1, 16) FROM n";
+
+/// Moves the position of a partition. `false`: it is not where reading started.
+pub(super) async fn advance(conn: &mut Connection, span: Span) -> Result<bool> {
+    let moved =
+        sqlx::query("UPDATE star_slot SET next_offset = $3 WHERE id = $1 AND next_offset = $2")
+            .bind(span.slot.0)
+            .bind(int(span.from)?)
+            .bind(int(span.to)?)
+            .execute(conn)
+            .await?;
+    Ok(moved.rows_affected() == 1)
+}
+
+/// Stores all that a batch changes but the position.
+pub(super) async fn store(conn: &mut Connection, span: Span, changes: &Changes) -> Result<()> {
+    drop_waiting(conn, &changes.groups).await?;
+    store_groups(conn, span.slot, &changes.groups).await?;
+    store_waiting(conn, span.from, &changes.groups).await?;
+    store_labels(conn, span.slot, &changes.labels).await?;
+    store_seen(conn, span.slot, &changes.seen).await?;
+    if let Some(first) = changes.reports.first() {
+        insert_all(conn, &first.topic, &changes.reports).await?;
+    }
+    store_dead_letters(conn, span.slot, &changes.dead_letters).await
+}
+
+async fn drop_waiting(conn: &mut Connection, groups: &[GroupChange]) -> Result<()> {
+    let dropped = groups.iter().filter(|group| group.drop_older);
+    let ids = names(dropped.map(|group| group.id.0));
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let rows = rows(&ids);
+    sqlx::query(DROP_WAITING)
+        .bind(ids)
+        .bind(rows)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+async fn store_groups(conn: &mut Connection, slot: Slot, groups: &[GroupChange]) -> Result<()> {
+    let ids = names(groups.iter().map(|group| group.id.0));
+    let mut packed = Packed::default();
+    for group in groups {
+        let KeptGroup {
+            secret,
+            waiting,
+            waiting_bytes,
+            tried,
+        } = &group.kept;
+        packed.row();
+        packed.number(group.epoch);
+        packed.bytes(secret.as_deref().unwrap_or_default());
+        packed.number(*waiting);
+        packed.number(*waiting_bytes);
+        packed.number(*tried);
+    }
+    run(conn, STORE_GROUPS, ids, packed, slot.0).await
+}
+
+async fn store_waiting(conn: &mut Connection, from: Offset, groups: &[GroupChange]) -> Result<()> {
+    let groups = || groups.iter().filter(|group| !group.waiting.is_empty());
+    let ids = names(groups().map(|group| group.id.0));
+    let mut packed = Packed::default();
+    for group in groups() {
+        packed.row();
+        packed.bytes(&group.waiting);
+    }
+    run(conn, STORE_WAITING, ids, packed, int(from)?).await
+}
+
+async fn store_labels(conn: &mut Connection, slot: Slot, labels: &[LabelChange]) -> Result<()> {
+    let ids = names(labels.iter().map(|label| label.id.0));
+    let mut packed = Packed::default();
+    for label in labels {
+        packed.row();
+        packed.number(label.epoch);
+        packed.number(label.threshold);
+        packed.bytes(label.path.as_bytes());
+        packed.number(label.added.opened);
+        packed.number(label.added.deeper);
+        packed.number(label.added.reported);
+    }
+    run(conn, STORE_LABELS, ids, packed, slot.0).await
+}
+
+/// Runs a statement that takes names, numbers, bytes, how many rows there are, and one value for all.
+async fn run(
+    conn: &mut Connection,
+    statement: &'static str,
+    ids: Vec<u8>,
+    packed: Packed,
+    value: i64,
+) -> Result<()> {
+    if packed.is_empty() {
+        return Ok(());
+    }
+    let (bytes, cuts, rows) = packed.into_parts();
+    sqlx::query(statement)
+        .bind(ids)
+        .bind(cuts)
+        .bind(bytes)
+        .bind(rows)
+        .bind(value)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+async fn store_seen(conn: &mut Connection, slot: Slot, seen: &[(u64, SeenId)]) -> Result<()> {
+    let mut seen = seen.to_vec();
+    // In the order of the table: each page is written once.
+    seen.sort_unstable();
+    for of_epoch in seen.chunk_by(|a, b| a.0 == b.0) {
+        let Some((epoch, _)) = of_epoch.first() else {
+            continue;
+        };
+        let ids = names(of_epoch.iter().map(|(_, id)| id.0));
+        let rows = rows(&ids);
+        sqlx::query(STORE_SEEN)
+            .bind(ids)
+            .bind(rows)
+            .bind(slot.0)
+            .bind(int(*epoch)?)
+            .execute(&mut *conn)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn store_dead_letters(
+    conn: &mut Connection,
+    slot: Slot,
+    letters: &[DeadLetter],
+) -> Result<()> {
+    // A flood of them costs no more than what is kept.
+    let max = usize::try_from(DEAD_LETTERS_MAX).unwrap_or(usize::MAX);
+    let letters = letters
+        .get(letters.len().saturating_sub(max)..)
+        .unwrap_or_default();
+    for letter in letters {
+        sqlx::query(
+            "INSERT INTO star_dead_letter (slot, record_offset, reason, start)
+             VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        )
+        .bind(slot.0)
+        .bind(int(letter.offset)?)
+        .bind(letter.reason.name())
+        .bind(letter.start.to_vec())
+        .execute(&mut *conn)
+        .await?;
+    }
+    if letters.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "DELETE FROM star_dead_letter WHERE slot = $1 AND record_offset <= (
+             SELECT record_offset FROM star_dead_letter WHERE slot = $1
+             ORDER BY record_offset DESC LIMIT 1 OFFSET $2)",
+    )
+    .bind(slot.0)
+    .bind(DEAD_LETTERS_MAX)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Names, one after the other.
+pub(super) fn names(names: impl Iterator<Item = [u8; NAME_BYTES]>) -> Vec<u8> {
+    names.flatten().collect()
+}
+
+/// How many names there are.
+pub(super) fn rows(names: &[u8]) -> i64 {
+    i64::try_from(names.len() / NAME_BYTES).unwrap_or(i64::MAX)
+}

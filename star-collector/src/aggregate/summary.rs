@@ -1,0 +1,67 @@
+//! What a run did, for people and for programs.
+
+use std::time::Duration;
+
+use comfy_table::{Table, presets::UTF8_HORIZONTAL_ONLY};
+use serde_json::{Map, Value, json};
+
+use super::worker::Summary;
+
+/// A table.
+pub(super) fn table(summary: &Summary, took: Duration) -> String {
+    let mut table = Table::new();
+    table.load_preset(UTF8_HORIZONTAL_ONLY);
+    table.set_header(["", "messages"]);
+    for (what, count) in counts(summary) {
+        table.add_row([what.to_owned(), count.to_string()]);
+    }
+    for (reason, count) in &summary.tally.rejected {
+        table.add_row([format!("rejected: {}", reason.name()), count.to_string()]);
+    }
+    let seconds = |time: Duration| format!("{:.1} s", time.as_secs_f64());
+    let times = summary.times;
+    format!(
+        "{table}\nepochs closed: {}, partitions left to others: {}\nreading {}, opening {}, storing {}, in all {}",
+        summary.epochs_closed,
+        summary.left_to_others,
+        seconds(times.reading),
+        seconds(times.opening),
+        seconds(times.storing),
+        seconds(took),
+    )
+}
+
+/// One line of JSON.
+pub(super) fn json(summary: &Summary, took: Duration) -> String {
+    let rejected = summary.tally.rejected.iter();
+    let rejected: Map<String, Value> = rejected
+        .map(|(reason, count)| (reason.name().to_owned(), (*count).into()))
+        .collect();
+    let mut all: Map<String, Value> = counts(summary)
+        .into_iter()
+        .map(|(what, count)| (what.replace(' ', "_"), count.into()))
+        .collect();
+    all.insert("rejected".to_owned(), rejected.into());
+    all.insert("epochs_closed".to_owned(), summary.epochs_closed.into());
+    all.insert("left_to_others".to_owned(), summary.left_to_others.into());
+    let times = summary.times;
+    let seconds = json!({
+        "reading": times.reading.as_secs_f64(),
+        "opening": times.opening.as_secs_f64(),
+        "storing": times.storing.as_secs_f64(),
+        "all": took.as_secs_f64(),
+    });
+    all.insert("seconds".to_owned(), seconds);
+    Value::Object(all).to_string()
+}
+
+fn counts(summary: &Summary) -> [(&'static str, u64); 6] {
+    [
+        ("consumed", summary.tally.consumed),
+        ("opened", summary.tally.opened),
+        ("opened to the last layer", summary.tally.complete),
+        ("reported in full", summary.tally.reported),
+        ("reported in part", summary.partial),
+        ("below the threshold by label", summary.below_threshold),
+    ]
+}

@@ -1,0 +1,328 @@
+//! A run over a channel: every partition to its end, batch by batch, and the epochs that are over.
+//!
+//! | Dies after | What the next one finds | What it does |
+//! |---|---|---|
+//! | reading a batch | the position before it | reads it again |
+//! | storing it | position and all effects | goes on behind it |
+//! | reporting an epoch | no rows of it | nothing |
+
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use clock::Clock;
+use service_kit::{
+    event_log::{self, Consumer, EventLog, Offset, Partition, Record},
+    fault::{Crashed, FaultPoints},
+    lease::{Claim, Holder, renew_at},
+    shutdown::Shutdown,
+};
+
+use super::{
+    expiry::{self, Unbalanced},
+    known::Known,
+    round::{Round, Tally},
+    store::{Claimed, Span, Store, StoreError, Taken},
+};
+use crate::domain::channel::Channel;
+
+/// What a run works with.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// The channel.
+    pub channel: Channel,
+    /// The database.
+    pub store: Arc<dyn Store>,
+    /// Where messages come from.
+    pub log: Arc<dyn EventLog>,
+    /// The calendar: which epochs are over.
+    pub clock: Clock,
+    /// The bounds.
+    pub limits: Limits,
+    /// How long a lease on a partition lasts, in real time.
+    pub lease_lasts: Duration,
+    /// The order to stop: no batch begins after it.
+    pub shutdown: Shutdown,
+    /// Where the tests let it crash.
+    pub faults: FaultPoints,
+}
+
+/// The bounds of a run.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Limits {
+    /// The most messages of one batch: one transaction.
+    pub batch_messages: usize,
+    /// How many bytes of messages may wait for one group.
+    pub waiting_bytes_per_tag_max: u64,
+}
+
+/// Why a run ended early. The next one goes on where it stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum AggregateError {
+    /// A planted crash.
+    #[error(transparent)]
+    Crashed(#[from] Crashed),
+    /// The log failed, or has lost what was not read yet.
+    #[error(transparent)]
+    Log(#[from] event_log::Error),
+    /// The log is another one than the positions are of.
+    #[error(
+        "the event log is not the one that was read so far: it was made anew in its place. Restore it, or give the \
+         aggregator an empty database"
+    )]
+    OtherLog,
+    /// Another process has moved on; nothing was stored.
+    #[error("another process has taken the batch")]
+    Overtaken,
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The counts of an epoch do not add up.
+    #[error(transparent)]
+    Unbalanced(#[from] Unbalanced),
+}
+
+/// What a run did.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Summary {
+    /// How many messages went which way.
+    pub tally: Tally,
+    /// Epochs that were closed.
+    pub epochs_closed: u64,
+    /// Messages that were reported with their outer layers only.
+    pub partial: u64,
+    /// Opened messages with a text that too few others have.
+    pub below_threshold: u64,
+    /// Partitions that other processes read.
+    pub left_to_others: u64,
+    /// Where the time went.
+    pub times: Times,
+}
+
+/// Where the time of a run went.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Times {
+    /// Reading the log.
+    pub reading: Duration,
+    /// Opening, with what is looked up for it.
+    pub opening: Duration,
+    /// Storing.
+    pub storing: Duration,
+}
+
+/// Told how many messages of how many were read.
+pub type Progress = dyn Fn(u64, u64) + Send + Sync;
+
+/// Runs over a channel.
+pub struct Worker {
+    parts: Parts,
+    holder: Holder,
+    progress: Box<Progress>,
+}
+
+/// A partition that is read now.
+struct Reading {
+    partition: Partition,
+    claimed: Claimed,
+    known: Known,
+    renew_at: Instant,
+}
+
+impl Worker {
+    /// A worker that has done nothing yet, and tells `progress` how far it is.
+    pub fn new(parts: Parts, progress: Box<Progress>) -> Self {
+        Self {
+            parts,
+            holder: Holder::random(),
+            progress,
+        }
+    }
+
+    /// Reads every partition to its end, and closes the epochs that are over.
+    pub async fn run(&self) -> Result<Summary, AggregateError> {
+        let Parts {
+            log,
+            store,
+            channel,
+            ..
+        } = &self.parts;
+        if !store.is_known_log(&log.identity().await?).await? {
+            return Err(AggregateError::OtherLog);
+        }
+        let mut summary = Summary::default();
+        for partition in 0..log.partitions(&channel.input_topic).await? {
+            if self.parts.shutdown.has_begun() {
+                break;
+            }
+            let renew_at = renew_at(self.parts.lease_lasts);
+            let Some(claimed) = self.claim(partition).await? else {
+                summary.left_to_others += 1;
+                continue;
+            };
+            let mut reading = Reading {
+                partition,
+                claimed,
+                known: Known::default(),
+                renew_at,
+            };
+            let read = self.read(&mut reading, &mut summary).await;
+            if !matches!(read, Err(AggregateError::Crashed(_))) {
+                // If this fails, the lease runs out by itself.
+                let _released = store.release(&reading.claimed.lease).await;
+            }
+            read?;
+        }
+        Ok(summary)
+    }
+
+    async fn claim(&self, partition: Partition) -> Result<Option<Claimed>, AggregateError> {
+        let claim = Claim::now(self.holder, self.parts.lease_lasts);
+        let topic = &self.parts.channel.input_topic;
+        Ok(self.parts.store.claim(topic, partition, claim).await?)
+    }
+
+    async fn read(
+        &self,
+        reading: &mut Reading,
+        summary: &mut Summary,
+    ) -> Result<(), AggregateError> {
+        let Parts { log, channel, .. } = &self.parts;
+        let from = vec![(reading.partition, reading.claimed.position)];
+        let mut consumer = log.consumer(&channel.input_topic, from).await?;
+        let end = log.end(&channel.input_topic, reading.partition).await?;
+        while !self.parts.shutdown.has_begun() {
+            let started = Instant::now();
+            let position = reading.claimed.position;
+            let Some((to, records)) = self.batch(consumer.as_mut(), position).await? else {
+                return self.close_epochs(reading, summary).await;
+            };
+            summary.times.reading += started.elapsed();
+            self.parts.faults.at("star-batch-read")?;
+            self.renew(reading).await?;
+            self.take(reading, to, records, summary).await?;
+            (self.progress)(to.min(end), end);
+        }
+        Ok(())
+    }
+
+    /// So many records of the partition as a batch has, and where they end. `None`: it is read to its end.
+    async fn batch(
+        &self,
+        consumer: &mut dyn Consumer,
+        from: Offset,
+    ) -> Result<Option<(Offset, Vec<Record>)>, AggregateError> {
+        let mut records = Vec::new();
+        let mut end = from;
+        while records.len() < self.parts.limits.batch_messages {
+            let Some(batch) = consumer.next().await? else {
+                break;
+            };
+            end = batch.to;
+            records.extend(batch.records);
+        }
+        Ok((end > from).then_some((end, records)))
+    }
+
+    /// A long run must not outlive its lease.
+    async fn renew(&self, reading: &mut Reading) -> Result<(), AggregateError> {
+        if Instant::now() < reading.renew_at {
+            return Ok(());
+        }
+        reading.renew_at = renew_at(self.parts.lease_lasts);
+        let claimed = self.claim(reading.partition).await?;
+        let same = claimed.is_some_and(|claimed| claimed == reading.claimed);
+        if same {
+            Ok(())
+        } else {
+            Err(AggregateError::Overtaken)
+        }
+    }
+
+    async fn take(
+        &self,
+        reading: &mut Reading,
+        to: Offset,
+        records: Vec<Record>,
+        summary: &mut Summary,
+    ) -> Result<(), AggregateError> {
+        let Parts {
+            store,
+            channel,
+            limits,
+            ..
+        } = &self.parts;
+        let span = Span {
+            slot: reading.claimed.slot,
+            from: reading.claimed.position,
+            to,
+        };
+        let started = Instant::now();
+        let round = Round::new(
+            channel,
+            store.as_ref(),
+            &mut reading.known,
+            span.slot,
+            limits.waiting_bytes_per_tag_max,
+        );
+        let (changes, tally) = round.run(records).await?;
+        summary.times.opening += started.elapsed();
+        self.parts.faults.at("star-batch-opened")?;
+        let started = Instant::now();
+        if store.store(span, &changes).await? == Taken::Overtaken {
+            return Err(AggregateError::Overtaken);
+        }
+        summary.times.storing += started.elapsed();
+        self.parts.faults.at("star-batch-stored")?;
+        reading.claimed.position = to;
+        reading.known.settle();
+        tally.publish(&channel.name);
+        summary.tally.add(&tally);
+        Ok(())
+    }
+
+    /// Closes the epochs that are over: the partition is read past their end.
+    async fn close_epochs(
+        &self,
+        reading: &mut Reading,
+        summary: &mut Summary,
+    ) -> Result<(), AggregateError> {
+        let Parts {
+            store,
+            channel,
+            clock,
+            ..
+        } = &self.parts;
+        let Claimed { slot, position, .. } = reading.claimed;
+        for epoch in store.epochs(slot).await? {
+            if clock.now() < channel.epochs.end_of(epoch) {
+                break;
+            }
+            self.renew(reading).await?;
+            let closing = expiry::closing(store.as_ref(), channel, slot, epoch).await?;
+            self.parts.faults.at("star-epoch-read")?;
+            let taken = store
+                .expire(slot, position, epoch, &closing.reports)
+                .await?;
+            if taken == Taken::Overtaken {
+                return Err(AggregateError::Overtaken);
+            }
+            self.parts.faults.at("star-epoch-closed")?;
+            reading.known = Known::default();
+            summary.epochs_closed += 1;
+            summary.tally.reported += closing.full;
+            summary.partial += closing.partial;
+            summary.below_threshold += closing.below_threshold;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker")
+            .field("parts", &self.parts)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,134 @@
+//! The API (contracts §9).
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::State,
+    routing::{get, post},
+};
+use http::{HeaderMap, StatusCode};
+use messages::problem::Problem;
+use service_kit::extract::{Path, Raw, body_limit};
+use utoipa::OpenApi;
+
+use super::{
+    channels::Channels,
+    error::Error,
+    intake::Intake,
+    message::{Checked, Said, base64_bytes},
+};
+
+/// What a visitor reads.
+const WELCOME: &str = "Anonymous measurements are collected here: what fewer clients than a threshold agree on stays \
+                       closed.\n";
+
+/// The description of the routes.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "star-collect",
+        description = "Takes anonymous measurements (nested STAR) and keeps them until enough clients agree"
+    ),
+    paths(welcome, post_default, post_channel)
+)]
+pub(super) struct ApiDoc;
+
+/// What the handlers share.
+#[derive(Clone, Debug)]
+pub(super) struct AppState {
+    pub(super) channels: Arc<Channels>,
+    pub(super) intake: Intake,
+}
+
+/// The routes.
+pub(super) fn router(state: AppState) -> Router {
+    // Each channel has its own bound, too.
+    let limit = body_limit(base64_bytes(state.channels.message_bytes_max()));
+    Router::new()
+        .route("/", get(welcome).post(post_default))
+        .route("/{channel}", post(post_channel))
+        .layer(limit)
+        .with_state(state)
+}
+
+/// Says what this is.
+#[utoipa::path(
+    get,
+    path = "/",
+    operation_id = "welcome",
+    responses((status = 200, body = String, content_type = "text/plain"))
+)]
+async fn welcome() -> &'static str {
+    WELCOME
+}
+
+/// Takes a message for the default channel.
+///
+/// 204: it is durable, or its client is older than those whose messages are kept. Any other answer: it may be sent again;
+/// a message that was kept twice counts once.
+#[utoipa::path(
+    post,
+    path = "/",
+    operation_id = "send",
+    params(
+        ("brave-p3a-version" = Option<String>, Header, description = "The client's version, such as 3"),
+        ("brave-p3a-constellation-threshold" = Option<u32>, Header,
+         description = "The threshold of the message; without it, the channel's")
+    ),
+    request_body(content = String, content_type = "text/plain", description = "The message: bincode, in base64"),
+    responses((status = 204), (status = "default", body = Problem))
+)]
+async fn post_default(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    body: Raw,
+) -> Result<StatusCode, Error> {
+    take(&state, None, &headers, &body).await
+}
+
+/// Takes a message for a channel.
+#[utoipa::path(
+    post,
+    path = "/{channel}",
+    operation_id = "sendTo",
+    params(
+        ("channel" = String, Path, description = "The channel's name"),
+        ("brave-p3a-version" = Option<String>, Header, description = "The client's version, such as 3"),
+        ("brave-p3a-constellation-threshold" = Option<u32>, Header,
+         description = "The threshold of the message; without it, the channel's")
+    ),
+    request_body(content = String, content_type = "text/plain", description = "The message: bincode, in base64"),
+    responses((status = 204), (status = "default", body = Problem))
+)]
+async fn post_channel(
+    State(state): State<AppState>,
+    Path(channel): Path<String>,
+    headers: HeaderMap,
+    body: Raw,
+) -> Result<StatusCode, Error> {
+    take(&state, Some(&channel), &headers, &body).await
+}
+
+async fn take(
+    state: &AppState,
+    channel: Option<&str>,
+    headers: &HeaderMap,
+    Raw(body): &Raw,
+) -> Result<StatusCode, Error> {
+    let found = state.channels.named(channel);
+    let channel = found.ok_or(Error::UnknownChannel)?;
+    let taking = async {
+        let said = Said::read(headers)?;
+        if !channel.entrance.keeps(said.version) {
+            channel.dropped.increment();
+            return Ok(());
+        }
+        let message = Checked::read(&channel.entrance.channel, said.threshold, body)?;
+        state.intake.keep(Arc::clone(&channel), message).await?;
+        channel.kept.increment();
+        Ok(())
+    };
+    let taken = taking.await.inspect_err(|_| channel.refused.increment());
+    taken.map(|()| StatusCode::NO_CONTENT)
+}

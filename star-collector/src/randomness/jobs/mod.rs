@@ -1,0 +1,5 @@
+//! What the service does by itself.
+
+mod puncture;
+
+pub use puncture::PunctureJob;

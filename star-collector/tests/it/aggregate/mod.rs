@@ -1,0 +1,5 @@
+//! The aggregator on a real log and database, against what clients really sent.
+
+mod exactness;
+mod refusals;
+mod scene;

@@ -1,0 +1,202 @@
+//! What is refused: forged, repeated, altered, late and malformed messages. Each costs what it costs and counts nothing
+//! (threat T13).
+
+use star_collector::{
+    aggregate::{store::Rejection, worker::Summary},
+    domain::{field::Element, wire::Message},
+    factory::Factory,
+};
+
+use super::scene::{EPOCH, K, LAYERS, NUMBER, Scene, reports};
+
+const LINUX: [&str; LAYERS] = ["q|yes", "platform|linux", "country|none"];
+
+fn rejected(summary: &Summary, reason: Rejection) -> u64 {
+    summary.tally.rejected.get(&reason).copied().unwrap_or(0)
+}
+
+/// Replaces `old`, which must stand in the message once, by `new`.
+fn replace(message: &mut [u8], old: &[u8], new: &[u8]) {
+    let places = message.windows(old.len()).enumerate();
+    let mut at = places.filter_map(|(at, window)| (window == old).then_some(at));
+    let (first, second) = (at.next().unwrap(), at.next());
+    assert_eq!(second, None);
+    let there = message.iter_mut().skip(first);
+    for (byte, new) in there.zip(new) {
+        *byte = *new;
+    }
+}
+
+/// A copy whose outer share is another point, off the polynomial.
+fn forged(message: &[u8], by: u128) -> Vec<u8> {
+    let mut forged = message.to_vec();
+    let point = Message::read(message, LAYERS).unwrap().outer.share.point;
+    let moved = |coordinate: Element| (coordinate + Element::new(by)).to_bytes();
+    replace(&mut forged, &point.x.to_bytes(), &moved(point.x));
+    replace(&mut forged, &point.y.to_bytes(), &moved(point.y));
+    forged
+}
+
+#[tokio::test]
+async fn forged_shares_among_honest_ones_are_found_and_not_counted() {
+    let mut scene = Scene::start().await;
+    let honest = scene.messages(LINUX, 14);
+    let mut all: Vec<_> = (1..=6).map(|by| forged(&honest[0], by)).collect();
+    all.extend(honest);
+    scene.send(&all).await;
+
+    let summary = scene.run().await;
+
+    // Of 20 shares at k = 5, up to 7 may be forged.
+    assert_eq!(rejected(&summary, Rejection::Forged), 6);
+    assert_eq!(scene.reports().await, reports([(&LINUX, 14)]));
+}
+
+#[tokio::test]
+async fn a_group_with_too_many_forged_shares_opens_when_more_honest_ones_come() {
+    let mut scene = Scene::start().await;
+    let honest = scene.messages(LINUX, 8);
+    let mut all = Vec::new();
+    for (i, message) in honest.iter().enumerate() {
+        all.push(message.clone());
+        all.push(forged(&honest[0], i as u128 + 1));
+    }
+    scene.send(&all).await;
+    let summary = scene.run().await;
+    assert_eq!(summary.tally.opened, 0);
+
+    let more = scene.messages(LINUX, 14);
+    scene.send(&more).await;
+    let summary = scene.run().await;
+
+    assert_eq!(rejected(&summary, Rejection::Forged), 8);
+    assert_eq!(scene.reports().await, reports([(&LINUX, 22)]));
+}
+
+#[tokio::test]
+async fn a_repeated_message_counts_once_in_a_batch_waiting_and_across_runs() {
+    let mut scene = Scene::start().await;
+    let messages = scene.messages(LINUX, 5);
+    let four = messages[..4].to_vec();
+    scene.send(&[four.clone(), four.clone()].concat()).await;
+    let summary = scene.run().await;
+    assert_eq!(rejected(&summary, Rejection::Duplicate), 4);
+    assert_eq!(summary.tally.opened, 0);
+    scene.send(&four).await;
+    scene.run().await;
+    assert_eq!(scene.reports().await, reports([]));
+
+    scene.send(&messages).await;
+    scene.run().await;
+    scene.send(&messages).await;
+    let summary = scene.run().await;
+
+    assert_eq!(rejected(&summary, Rejection::Duplicate), 5);
+    assert_eq!(scene.reports().await, reports([(&LINUX, 5)]));
+}
+
+#[tokio::test]
+async fn one_share_that_says_a_threshold_of_one_opens_nothing() {
+    let mut scene = Scene::start().await;
+    let honest = scene.messages(LINUX, 4);
+    let low = Factory::new(NUMBER, 1).message(&LINUX, &mut scene.random);
+    let mut lying = honest[0].clone();
+    let share = K.to_le_bytes();
+    let at = lying
+        .windows(8)
+        .position(|window| window == [share, 48_u32.to_le_bytes()].concat());
+    lying[at.unwrap()] = 1;
+    scene.send(&honest).await;
+    scene.send(&[low.clone(), lying]).await;
+    scene.send_with(EPOCH, &[low], &1_u32.to_le_bytes()).await;
+
+    let summary = scene.run().await;
+
+    assert_eq!(rejected(&summary, Rejection::Threshold), 3);
+    assert_eq!(summary.tally.opened, 0);
+}
+
+#[tokio::test]
+async fn a_header_gives_a_message_another_threshold_of_the_channels_range() {
+    let mut scene = Scene::start().await;
+    let mut seven = Factory::new(NUMBER, 7);
+    let messages: Vec<_> = (0..7)
+        .map(|_| seven.message(&LINUX, &mut scene.random))
+        .collect();
+    scene.send(&messages).await;
+    let refused = scene.run().await;
+    assert_eq!(rejected(&refused, Rejection::Threshold), 7);
+
+    scene
+        .send_with(EPOCH, &messages, &7_u32.to_le_bytes())
+        .await;
+    scene.send_with(EPOCH, &messages[..1], &[7]).await;
+    let summary = scene.run().await;
+
+    assert_eq!(rejected(&summary, Rejection::Threshold), 1);
+    assert_eq!(scene.reports().await, reports([(&LINUX, 7)]));
+}
+
+#[tokio::test]
+async fn an_altered_ciphertext_changes_no_total_of_the_others() {
+    let mut scene = Scene::start().await;
+    let mut messages = scene.messages(LINUX, 9);
+    // The third byte of the text: `q|yes` becomes another text with a right share.
+    let ciphertext = Message::read(&messages[0], LAYERS)
+        .unwrap()
+        .outer
+        .ciphertext
+        .to_vec();
+    let mut altered = ciphertext.clone();
+    altered[4 + 2] ^= 1;
+    replace(&mut messages[0], &ciphertext, &altered);
+    // The last byte of the text's length: no measurement at all.
+    let ciphertext = Message::read(&messages[1], LAYERS)
+        .unwrap()
+        .outer
+        .ciphertext
+        .to_vec();
+    let mut altered = ciphertext.clone();
+    altered[3] ^= 1;
+    replace(&mut messages[1], &ciphertext, &altered);
+    scene.send(&messages).await;
+
+    let summary = scene.run().await;
+    assert_eq!(rejected(&summary, Rejection::Unreadable), 1);
+    let closed = scene.run_in(EPOCH + 3).await;
+
+    assert_eq!(closed.below_threshold, 1);
+    assert_eq!(scene.reports().await, reports([(&LINUX, 7)]));
+}
+
+#[tokio::test]
+async fn messages_of_epochs_that_are_over_or_have_not_begun_are_refused() {
+    let mut scene = Scene::start().await;
+    let messages = scene.messages(LINUX, 5);
+    scene.send_in(EPOCH + 3, &messages).await;
+    scene.send_in(EPOCH - 1, &messages).await;
+
+    let summary = scene.run_in(EPOCH + 3).await;
+
+    assert_eq!(rejected(&summary, Rejection::Late), 10);
+    // The same number, 256 epochs later, is another epoch.
+    scene.send_in(EPOCH, &messages).await;
+    scene.send_in(EPOCH + 256, &messages[..4]).await;
+    scene.run_in(EPOCH + 256).await;
+    assert_eq!(scene.reports().await, reports([(&LINUX, 5)]));
+}
+
+#[tokio::test]
+async fn what_is_no_message_goes_to_the_dead_letters_and_stops_nothing() {
+    let mut scene = Scene::start().await;
+    let mut all = vec![Vec::new(), vec![0; 10], vec![0; 64], vec![255; 9_000]];
+    let honest = scene.messages(LINUX, 5);
+    all.push(honest[0][..honest[0].len() - 1].to_vec());
+    all.extend(honest);
+    scene.send(&all).await;
+
+    let summary = scene.run().await;
+
+    assert_eq!(rejected(&summary, Rejection::Malformed), 5);
+    assert_eq!(scene.reports().await, reports([(&LINUX, 5)]));
+}

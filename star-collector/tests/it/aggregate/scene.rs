@@ -1,0 +1,223 @@
+//! An aggregator on engines of its own, and what its clients sent.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use clock::Clock;
+use rand::{SeedableRng as _, rngs::StdRng};
+use serde_json::Value;
+use service_kit::{
+    event_log::{self, Access, EventLog, Header, NewRecord, TopicSettings},
+    fault::FaultPoints,
+    outbox::{BATCH_ROWS_MAX, Relay, RelayParts, Schedule, Shuffle},
+    shutdown::Shutdown,
+};
+use star_collector::{
+    aggregate::{
+        round::THRESHOLD_HEADER,
+        store::{self, Store},
+        worker::{AggregateError, Limits, Parts, Summary, Worker},
+    },
+    domain::{channel::Channel, epochs::Epochs},
+    factory::Factory,
+};
+
+/// The threshold of the scene's channel.
+pub(crate) const K: u32 = 5;
+
+/// The layers of its messages.
+pub(crate) const LAYERS: usize = 3;
+
+/// The epoch that most messages are of, and its number on the wire.
+pub(crate) const EPOCH: u64 = 258;
+pub(crate) const NUMBER: u8 = 2;
+
+/// What was reported: texts, the outermost first, and how often.
+pub(crate) type Reports = BTreeMap<Vec<String>, u64>;
+
+pub(crate) fn channel() -> Channel {
+    Channel {
+        name: "typical".to_owned(),
+        input_topic: "p3a-star-enc".to_owned(),
+        output_topic: "p3a-star-out".to_owned(),
+        k: K,
+        thresholds: K..=20,
+        layers: LAYERS,
+        message_bytes_max: 8 << 10,
+        epochs: Epochs {
+            base: "2022-01-03T00:00:00Z".parse().unwrap(),
+            length: TimeDelta::weeks(1),
+            alive: 3,
+        },
+        date_field: "wos".to_owned(),
+    }
+}
+
+/// A time in an epoch.
+pub(crate) fn during(epoch: u64) -> DateTime<Utc> {
+    let Epochs { base, length, .. } = channel().epochs;
+    base + length * i32::try_from(epoch).unwrap() + TimeDelta::days(2)
+}
+
+pub(crate) struct Scene {
+    dir: tempfile::TempDir,
+    pub(crate) log: Arc<dyn EventLog>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) factory: Factory,
+    pub(crate) random: StdRng,
+    pub(crate) batch_messages: usize,
+}
+
+impl Scene {
+    pub(crate) async fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("embedded:{}", dir.path().join("log.db").display());
+        let log = event_log::open(&url, &Access::default()).await.unwrap();
+        let settings = TopicSettings {
+            partitions: 2,
+            retention: TimeDelta::days(400),
+        };
+        for topic in [channel().input_topic, channel().output_topic] {
+            log.ensure_topic(&topic, settings).await.unwrap();
+        }
+        let url = format!("sqlite:{}", dir.path().join("aggregate.db").display());
+        Self {
+            log,
+            store: store::open(&url).await.unwrap(),
+            dir,
+            factory: Factory::new(NUMBER, K),
+            random: StdRng::seed_from_u64(7),
+            batch_messages: 500,
+        }
+    }
+
+    /// A message that measures `texts`.
+    pub(crate) fn message(&mut self, texts: [&str; LAYERS]) -> Vec<u8> {
+        self.factory.message(&texts, &mut self.random)
+    }
+
+    /// The same several times, each from another client.
+    pub(crate) fn messages(&mut self, texts: [&str; LAYERS], count: usize) -> Vec<Vec<u8>> {
+        (0..count).map(|_| self.message(texts)).collect()
+    }
+
+    /// Has messages appended in the middle of an epoch, as collect does: by outer tag.
+    pub(crate) async fn send_in(&self, epoch: u64, messages: &[Vec<u8>]) {
+        self.send_with(epoch, messages, &[]).await;
+    }
+
+    pub(crate) async fn send(&self, messages: &[Vec<u8>]) {
+        self.send_in(EPOCH, messages).await;
+    }
+
+    /// The same with a threshold in the header.
+    pub(crate) async fn send_with(&self, epoch: u64, messages: &[Vec<u8>], threshold: &[u8]) {
+        let header = (!threshold.is_empty()).then(|| Header {
+            name: THRESHOLD_HEADER.to_owned(),
+            value: threshold.to_vec(),
+        });
+        let records = messages.iter().map(|message| NewRecord {
+            topic: channel().input_topic,
+            key: star_collector::domain::wire::Message::read(message, LAYERS)
+                .map_or_else(|_| Vec::new(), |message| message.outer.tag.to_vec()),
+            value: message.clone(),
+            headers: header.clone().into_iter().collect(),
+            timestamp: during(epoch),
+        });
+        let records: Vec<_> = records.collect();
+        let mut appender = self.log.appender().await.unwrap();
+        appender.append(&records).await.unwrap();
+    }
+
+    pub(crate) fn worker(&self, epoch: u64, faults: FaultPoints) -> Worker {
+        let (clock, _) = Clock::simulated(during(epoch));
+        let parts = Parts {
+            channel: channel(),
+            store: Arc::clone(&self.store),
+            log: Arc::clone(&self.log),
+            clock,
+            limits: Limits {
+                batch_messages: self.batch_messages,
+                waiting_bytes_per_tag_max: 1 << 20,
+            },
+            lease_lasts: Duration::from_millis(300),
+            shutdown: Shutdown::default(),
+            faults,
+        };
+        Worker::new(parts, Box::new(|_, _| {}))
+    }
+
+    /// A run in an epoch.
+    pub(crate) async fn run_in(&self, epoch: u64) -> Summary {
+        self.try_run(epoch, FaultPoints::default()).await.unwrap()
+    }
+
+    pub(crate) async fn run(&self) -> Summary {
+        self.run_in(EPOCH).await
+    }
+
+    pub(crate) async fn try_run(
+        &self,
+        epoch: u64,
+        faults: FaultPoints,
+    ) -> Result<Summary, AggregateError> {
+        self.worker(epoch, faults).run().await
+    }
+
+    /// Publishes what waits, and adds up all that was ever published. Every record must have the day of its epoch.
+    pub(crate) async fn reports(&self) -> Reports {
+        let (clock, _) = Clock::simulated(during(EPOCH));
+        let mut relay = Relay::new(RelayParts {
+            name: "star".to_owned(),
+            outbox: self.store.outbox(),
+            log: Arc::clone(&self.log),
+            clock,
+            schedule: Schedule::Every(TimeDelta::minutes(1)),
+            batch_rows_max: BATCH_ROWS_MAX,
+            lease_lasts: Duration::from_secs(10),
+            shuffle: Shuffle::Random,
+            faults: FaultPoints::default(),
+        });
+        relay.run_once().await.unwrap();
+        let topic = channel().output_topic;
+        let from = vec![(0, 0), (1, 0)];
+        let mut consumer = self.log.consumer(&topic, from).await.unwrap();
+        let mut reports = Reports::new();
+        while let Some(batch) = consumer.next().await.unwrap() {
+            for record in batch.records {
+                let record: BTreeMap<String, Value> =
+                    serde_json::from_slice(&record.value).unwrap();
+                let texts = ["q", "platform", "country"].iter().filter_map(|name| {
+                    let value = record.get(*name)?.as_str().unwrap();
+                    Some(format!("{name}|{value}"))
+                });
+                let total = record.get("total").and_then(Value::as_u64).unwrap();
+                let first_day = record.get("wos").and_then(Value::as_str);
+                assert!(first_day.unwrap() >= "2026-12-01");
+                *reports.entry(texts.collect()).or_default() += total;
+            }
+        }
+        reports
+    }
+
+    /// All bytes of the aggregator's database.
+    pub(crate) async fn stored_bytes(&self) -> Vec<u8> {
+        self.store.close().await;
+        let files = std::fs::read_dir(self.dir.path()).unwrap();
+        let of_store = files.map(|file| file.unwrap().path()).filter(|path| {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            name.starts_with("aggregate.db")
+        });
+        of_store
+            .flat_map(|path| std::fs::read(path).unwrap())
+            .collect()
+    }
+}
+
+pub(crate) fn reports<const N: usize>(expected: [(&[&str], u64); N]) -> Reports {
+    let owned = expected.into_iter().map(|(texts, total)| {
+        let texts = texts.iter().map(|text| (*text).to_owned());
+        (texts.collect(), total)
+    });
+    owned.collect()
+}
