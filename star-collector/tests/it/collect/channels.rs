@@ -34,7 +34,7 @@ minimum_version = "4"
 fn file(text: &str) -> (tempfile::NamedTempFile, String) {
     let file = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
     std::fs::write(file.path(), text).unwrap();
-    let setting = format!("[{:?}]", file.path());
+    let setting = format!("[\"{}\"]", file.path().display());
     (file, setting)
 }
 
