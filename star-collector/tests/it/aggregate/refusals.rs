@@ -96,6 +96,20 @@ async fn a_repeated_message_counts_once_in_a_batch_waiting_and_across_runs() {
 }
 
 #[tokio::test]
+async fn t13_control_a_store_that_forgets_what_was_counted_counts_a_replay_again() {
+    let mut scene = Scene::start().await;
+    let messages = scene.messages(LINUX, 5);
+    scene.send(&messages).await;
+    scene.run().await;
+
+    scene.sql("DELETE FROM star_seen").await;
+    scene.send(&messages).await;
+    scene.run().await;
+
+    assert_eq!(scene.reports().await, reports([(&LINUX, 10)]));
+}
+
+#[tokio::test]
 async fn one_share_that_says_a_threshold_of_one_opens_nothing() {
     let mut scene = Scene::start().await;
     let honest = scene.messages(LINUX, 4);

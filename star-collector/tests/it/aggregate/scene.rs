@@ -12,6 +12,7 @@ use service_kit::{
     outbox::{BATCH_ROWS_MAX, Relay, RelayParts, Schedule, Shuffle},
     shutdown::Shutdown,
 };
+use sqlx::{Connection as _, SqliteConnection};
 use star_collector::{
     aggregate::{
         round::THRESHOLD_HEADER,
@@ -198,6 +199,18 @@ impl Scene {
             }
         }
         reports
+    }
+
+    /// Changes the aggregator's database behind its back.
+    pub(crate) async fn sql(&self, statement: &'static str) {
+        let file = self.dir.path().join("aggregate.db");
+        let url = format!("sqlite:{}", file.display());
+        let mut connection = SqliteConnection::connect(&url).await.unwrap();
+        sqlx::query(statement)
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        connection.close().await.unwrap();
     }
 
     /// All bytes of the aggregator's database.

@@ -1,5 +1,7 @@
 //! Epochs end, and what is over is punctured (threat T14).
 
+use std::sync::Arc;
+
 use messages::problem::Slug;
 use sqlx::Row as _;
 use star_collector::randomness::{
@@ -45,6 +47,31 @@ async fn t14_an_epoch_that_is_over_is_not_evaluated() {
     assert_eq!((first.epoch, second.epoch), (3, 4));
     assert_ne!(first.points, second.points);
     assert_eq!(evaluable(&opened(&app).await), [4, 5, 6]);
+}
+
+/// What refuses is the state that lost the epoch, and not the number in the request.
+#[tokio::test]
+async fn t14_control_with_the_older_state_put_back_an_epoch_that_is_over_is_evaluated() {
+    let mut app = App::start().await;
+    let points = points(2);
+    let first = app.evaluated(&points).await;
+    let place = Arc::clone(&app.place);
+    place
+        .sql("CREATE TABLE older AS SELECT * FROM epoch_keys")
+        .await;
+    app.live_until_hour(1).await;
+    problem(app.evaluate_in(3).await, Slug::WrongEpoch).await;
+    app.stop().await;
+
+    place.sql("DROP TRIGGER epoch_keys_go_forward").await;
+    place.sql("DELETE FROM epoch_keys").await;
+    place
+        .sql("INSERT INTO epoch_keys SELECT * FROM older")
+        .await;
+    app.wake_at(START);
+    app.run().await.unwrap();
+
+    assert_eq!(app.evaluated(&points).await.points, first.points);
 }
 
 /// Nobody asked: the job does it. Otherwise what is over could be evaluated by whoever steals the state until somebody
