@@ -172,6 +172,9 @@ impl Round<'_> {
             let new = ids.into_iter().filter(|id| !seen.contains(id));
             self.changes.seen.extend(new.map(|id| (epoch, id)));
         }
+        if seen.is_empty() {
+            return Ok(());
+        }
         let mut replays = 0;
         for (id, bodies) in arrivals {
             bodies.retain(|body| {

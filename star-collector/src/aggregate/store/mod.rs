@@ -165,18 +165,6 @@ pub enum Rejection {
 }
 
 impl Rejection {
-    /// Every reason.
-    pub const ALL: [Self; 8] = [
-        Self::Duplicate,
-        Self::Forged,
-        Self::Full,
-        Self::Inner,
-        Self::Late,
-        Self::Malformed,
-        Self::Threshold,
-        Self::Unreadable,
-    ];
-
     /// What it is called in tables, metrics and reports.
     pub fn name(self) -> &'static str {
         match self {
@@ -311,9 +299,6 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Reports that wait to be published.
     fn outbox(&self) -> Arc<dyn Outbox>;
-
-    /// Whether the database answers.
-    async fn check(&self) -> anyhow::Result<()>;
 
     /// Lets go of the database.
     async fn close(&self);

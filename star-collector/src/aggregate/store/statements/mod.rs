@@ -281,10 +281,6 @@ impl Store for TableStore {
         Arc::new(TableOutbox::new(self.db.clone(), as_it_stands()))
     }
 
-    async fn check(&self) -> anyhow::Result<()> {
-        Ok(self.db.check().await?)
-    }
-
     async fn close(&self) {
         self.db.close().await;
     }
