@@ -22,7 +22,7 @@ fn build_all() -> anyhow::Result<PathBuf> {
     let test = std::env::current_exe()?;
     let folder = test.ancestors().nth(2).context("a test has a folder")?;
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--bins", "--quiet"]);
+    cargo.args(["build", "--workspace", "--bins", "--quiet"]);
     // What cargo tells a test of its package would look to build scripts like a change, and half of the
     // dependencies would be compiled again.
     for (name, _) in std::env::vars_os() {
@@ -32,13 +32,7 @@ fn build_all() -> anyhow::Result<PathBuf> {
         }
     }
     if cfg!(feature = "engines") {
-        // With this package among them, the dependencies are those of the test, which are built.
-        cargo.args(["--package", "test-kit", "--features", "test-kit/engines"]);
-        for service in ServiceName::ALL {
-            cargo.args(["--package", service.as_str()]);
-        }
-    } else {
-        cargo.arg("--workspace");
+        cargo.arg("--all-features");
     }
     if folder.ends_with("release") {
         cargo.arg("--release");

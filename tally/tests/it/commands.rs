@@ -192,7 +192,7 @@ async fn migrate_makes_the_tables() {
 
 #[cfg(not(feature = "postgres"))]
 #[tokio::test]
-async fn a_build_without_postgresql_says_what_it_lacks() {
+async fn a_program_without_postgresql_says_what_it_lacks() {
     let app = closed().await;
 
     let refused = run(
