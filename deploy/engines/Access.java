@@ -57,6 +57,11 @@ public final class Access {
                     }
                 }
             }
+            // A broker knows a moment later what the controller has made: whoever comes next must find it.
+            var names = topics.stream().map(NewTopic::name).toList();
+            while (!admin.listTopics().names().get().containsAll(names)) {
+                Thread.sleep(20);
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs, io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -12,9 +13,10 @@ use rdkafka::{
     ClientConfig,
     admin::{AdminClient, AdminOptions},
     client::DefaultClientContext,
+    metadata::MetadataTopic,
 };
 use service_kit::{db::testing::make_schema, engines, tls::ClientTls};
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::sleep};
 
 use super::hurt::script;
 
@@ -23,6 +25,12 @@ static READY: Mutex<Vec<String>> = Mutex::const_new(Vec::new());
 
 /// So many are made at once: it takes little longer than one, since most of it is to start a program.
 const READY_AT_ONCE: usize = 6;
+
+/// How long a broker may take to answer.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
+
+/// How soon to ask a broker again whether it has forgotten a topic.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// What a new world runs on: `None` is files.
 pub async fn of_a_new_world() -> anyhow::Result<Option<Engines>> {
@@ -87,7 +95,18 @@ pub(crate) async fn make_topics_anew(engines: &Engines) -> anyhow::Result<()> {
     for deleted in admin.delete_topics(&topics, &AdminOptions::new()).await? {
         deleted.map_err(|(topic, error)| anyhow::anyhow!("{topic} stays: {error}"))?;
     }
+    // The broker shows them a moment longer: what is made anew would be taken for the old, and be gone with it.
+    while are_known(&admin, &topics)? {
+        sleep(LOOK_AGAIN).await;
+    }
     make_topics(engines.environment()).await
+}
+
+/// Whether the broker still shows any of these topics.
+fn are_known(admin: &AdminClient<DefaultClientContext>, topics: &[&str]) -> anyhow::Result<bool> {
+    let known = admin.inner().fetch_metadata(None, ANSWERED_WITHIN)?;
+    let mut names = known.topics().iter().map(MetadataTopic::name);
+    Ok(names.any(|name| topics.contains(&name)))
 }
 
 /// The topics of a world.
