@@ -9,12 +9,12 @@ mod hurt;
 mod real;
 
 #[cfg(not(feature = "engines"))]
-pub use absent::of_a_new_world;
+pub use absent::{are_given, of_a_new_world};
 #[cfg(not(feature = "engines"))]
 pub(crate) use absent::{make_topics_anew, secret_files, segments_of, topics_of};
 #[cfg(feature = "engines")]
 pub use hurt::{Engine, behind_a_proxy, super_user};
 #[cfg(feature = "engines")]
-pub use real::of_a_new_world;
+pub use real::{are_given, of_a_new_world};
 #[cfg(feature = "engines")]
 pub(crate) use real::{make_topics_anew, secret_files, segments_of, topics_of};

@@ -47,6 +47,17 @@ impl Stores {
         }
     }
 
+    /// Opens a database with no more rights than the service itself has there.
+    pub async fn open_as_service(&self, name: &str) -> anyhow::Result<Database> {
+        match &self.engines {
+            None => self.open(name).await,
+            Some(engines) => {
+                let url = database_of(engines, name)?.url_of_service()?;
+                Database::of_url(url.expose_secret()).await
+            }
+        }
+    }
+
     /// Opens the event log, as somebody who may do anything with it.
     pub async fn log(&self) -> anyhow::Result<Arc<dyn EventLog>> {
         let log = match &self.engines {

@@ -106,15 +106,20 @@ async fn recompute(world: &World, kept: &[LedgerHead]) -> Result<Verified, NotVe
     verified
 }
 
+/// Has the ledger book what a buyer paid.
+async fn earn(world: &mut World) {
+    let mut hand = world.hand();
+    world.drive(hand.buy(4)).await.unwrap();
+    drop(hand);
+    world.live(TimeDelta::days(3)).await;
+}
+
 /// A ledger that an insider has set back by some days, and the head that it had before.
 async fn set_back() -> (World, LedgerHead) {
     let mut world = World::start().await;
     let tally = [ServiceName::Tally];
     for is_kept in [true, false] {
-        let mut hand = world.hand();
-        world.drive(hand.buy(4)).await.unwrap();
-        drop(hand);
-        world.live(TimeDelta::days(3)).await;
+        earn(&mut world).await;
         world.stop(&tally).await;
         if is_kept {
             world.kit.stores().back_up(TALLY).await.unwrap();
@@ -150,4 +155,59 @@ async fn t15_control_a_ledger_that_was_set_back_is_missed_by_whoever_kept_no_hea
     let (world, _) = set_back().await;
 
     assert!(recompute(&world, &[]).await.is_ok());
+}
+
+/// What an insider would like to have in the ledger, each with what undoes it.
+const FORGERIES: [(&str, &str); 3] = [
+    (
+        "UPDATE ledger_entry SET debit = credit, credit = debit WHERE position = 0",
+        "UPDATE ledger_entry SET debit = credit, credit = debit WHERE position = 0",
+    ),
+    (
+        "UPDATE ledger_entry SET memo = memo || '!'",
+        "UPDATE ledger_entry SET memo = substr(memo, 1, length(memo) - 1)",
+    ),
+    (
+        "UPDATE ledger_head SET witnessed = witnessed + 1",
+        "UPDATE ledger_head SET witnessed = witnessed - 1",
+    ),
+];
+
+/// Makes each forgery with tally's own rights, and recomputes the ledger with it or after it is undone.
+async fn forge(undone_before: bool) -> Vec<Result<Verified, NotVerified>> {
+    let mut world = World::start().await;
+    earn(&mut world).await;
+    // The ledger gets its entries as months are closed.
+    world.live(TimeDelta::days(35)).await;
+    world.stop(&[ServiceName::Tally]).await;
+    let ledger = world.kit.stores().open_as_service(TALLY).await;
+    let mut ledger = ledger.unwrap();
+    let mut found = Vec::new();
+    for (forgery, undo) in FORGERIES {
+        ledger.run(forgery).await.unwrap();
+        if undone_before {
+            ledger.run(undo).await.unwrap();
+            found.push(recompute(&world, &[]).await);
+        } else {
+            found.push(recompute(&world, &[]).await);
+            ledger.run(undo).await.unwrap();
+        }
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t15_a_ledger_altered_by_tallys_own_role_is_found_also_without_a_kept_head() {
+    let found = forge(false).await;
+
+    assert!(found.iter().all(Result::is_err), "{found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t15_control_a_ledger_that_was_put_right_again_is_whole() {
+    let found = forge(true).await;
+
+    let is_whole =
+        |found: &Result<Verified, _>| found.as_ref().is_ok_and(|found| found.entries > 0);
+    assert!(found.iter().all(is_whole), "{found:?}");
 }

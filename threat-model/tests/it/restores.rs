@@ -5,6 +5,8 @@ use chrono::TimeDelta;
 use client::browser::body_of_vote;
 use messages::avro::{Funds, Record as _};
 
+use payments::commands::{OutboxName, new_generation};
+
 use super::world::{ORDERS, REGISTRY, TALLY, VOTES, World, vote_for};
 
 /// Counts a vote, sets the registry back to before it, and spends one of its tokens again.
@@ -93,6 +95,37 @@ async fn t19_control_an_outbox_that_forgot_its_life_publishes_again() {
     world.live(TimeDelta::days(1)).await;
 
     assert_eq!(world.events().await.len(), 2);
+}
+
+/// Sets an outbox back and puts it into service again, as docs/operations.md says. Answers how many tokens tally counted.
+async fn go_on_after_restore(tally_forgets: bool) -> u64 {
+    let mut world = World::start().await;
+    set_outbox_back(&mut world).await;
+    let name = ServiceName::Payments;
+    let config: payments::Config = world.kit.layout().settings(name).load(name).unwrap();
+    new_generation(&config, OutboxName::Votes).await.unwrap();
+    if tally_forgets {
+        world.tamper(TALLY, "DELETE FROM counted_event").await;
+    }
+
+    world.run(&[name]).await;
+    world.live(TimeDelta::days(1)).await;
+
+    assert!(world.is_ready(name).await);
+    assert_eq!(world.events().await.len(), 2);
+    world
+        .number(TALLY, "SELECT SUM(votes) FROM vote_pile")
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t19_what_an_outbox_publishes_again_after_a_restore_counts_once() {
+    assert_eq!(go_on_after_restore(false).await, 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t19_control_a_tally_that_forgot_what_it_counted_counts_it_again() {
+    assert_eq!(go_on_after_restore(true).await, 8);
 }
 
 /// Publishes a vote, then makes the event log anew.

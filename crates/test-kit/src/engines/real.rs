@@ -16,7 +16,10 @@ use rdkafka::{
     metadata::MetadataTopic,
 };
 use service_kit::{db::testing::make_schema, engines, tls::ClientTls};
-use tokio::{sync::Mutex, time::sleep};
+use tokio::{
+    sync::Mutex,
+    time::{sleep, timeout},
+};
 
 use super::hurt::script;
 
@@ -29,8 +32,16 @@ const READY_AT_ONCE: usize = 6;
 /// How long a broker may take to answer.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
 
+/// How long a broker may show topics that it has deleted.
+const FORGOTTEN_WITHIN: Duration = Duration::from_secs(20);
+
 /// How soon to ask a broker again whether it has forgotten a topic.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// Whether new worlds run on real engines.
+pub fn are_given() -> bool {
+    engines::named().is_some()
+}
 
 /// What a new world runs on: `None` is files.
 pub async fn of_a_new_world() -> anyhow::Result<Option<Engines>> {
@@ -96,9 +107,14 @@ pub(crate) async fn make_topics_anew(engines: &Engines) -> anyhow::Result<()> {
         deleted.map_err(|(topic, error)| anyhow::anyhow!("{topic} stays: {error}"))?;
     }
     // The broker shows them a moment longer: what is made anew would be taken for the old, and be gone with it.
-    while are_known(&admin, &topics)? {
-        sleep(LOOK_AGAIN).await;
-    }
+    let forgotten = async {
+        while are_known(&admin, &topics)? {
+            sleep(LOOK_AGAIN).await;
+        }
+        anyhow::Ok(())
+    };
+    let forgotten = timeout(FORGOTTEN_WITHIN, forgotten).await;
+    forgotten.context("the broker still shows topics that were deleted")??;
     make_topics(engines.environment()).await
 }
 

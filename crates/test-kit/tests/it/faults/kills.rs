@@ -14,6 +14,7 @@ use serde_json::Value;
 use test_kit::{
     Stores,
     books::Books,
+    engines,
     fleet::Setup,
     load::{Done, QUANTITY},
     world,
@@ -109,8 +110,7 @@ fn compare(books: &Books, done: &Done) {
 #[tokio::test(flavor = "multi_thread")]
 async fn killing_any_service_at_any_instant_loses_nothing_and_counts_nothing_twice() {
     // On real engines there are two of each service; SQLite is meant for one.
-    let on_engines = cfg!(feature = "engines") && std::env::var_os("BLINDTALLY_ENGINES").is_some();
-    let copies = if on_engines { 2 } else { 1 };
+    let copies = if engines::are_given() { 2 } else { 1 };
     let setup = Setup {
         copies,
         ..Setup::default()

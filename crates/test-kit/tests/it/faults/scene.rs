@@ -10,12 +10,13 @@ use clock::Clock;
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use tempfile::TempDir;
 use test_kit::{
+    engines,
     fleet::{Fleet, Setup},
     load::{Done, Load},
     totals::Totals,
 };
 use tokio::{
-    sync::{Mutex, MutexGuard},
+    sync::{Semaphore, SemaphorePermit},
     time::{sleep, timeout},
 };
 
@@ -39,8 +40,11 @@ const QUIET: Duration = Duration::from_secs(3);
 /// Chooses the instants and victims of a run; the one of a run that failed repeats them.
 const SEED_VARIABLE: &str = "BLINDTALLY_SEED";
 
-/// One fault at a time: each hurts what others stand on, and wants the machine for itself.
-static ALONE: Mutex<()> = Mutex::const_new(());
+/// So many faults on files at a time: most of their time is waiting. On engines there is one: it hurts what others stand on.
+const AT_ONCE: u32 = 4;
+
+/// The room for faults.
+static ROOM: Semaphore = Semaphore::const_new(AT_ONCE as usize);
 
 /// A fleet under load, to be hurt.
 pub(super) struct Scene {
@@ -49,7 +53,7 @@ pub(super) struct Scene {
     pub(super) random: StdRng,
     load: Load,
     dir: Option<TempDir>,
-    alone: MutexGuard<'static, ()>,
+    room: SemaphorePermit<'static>,
 }
 
 /// What is left when all is quiet.
@@ -59,7 +63,7 @@ pub(super) struct Settled {
     pub(super) totals: Totals,
     pub(super) figures: Figures,
     _dir: Option<TempDir>,
-    _alone: MutexGuard<'static, ()>,
+    _room: SemaphorePermit<'static>,
 }
 
 impl Scene {
@@ -73,7 +77,9 @@ impl Scene {
 
     /// A fleet in the folder `data` of `dir`.
     pub(super) async fn start_in(dir: &Path, setup: Setup) -> Self {
-        let alone = ALONE.lock().await;
+        let on_engines = engines::are_given() && !setup.on_files;
+        let room = ROOM.acquire_many(if on_engines { AT_ONCE } else { 1 });
+        let room = room.await.unwrap();
         let fleet = Fleet::start(&dir.join("data"), setup).await.unwrap();
         let asked = std::env::var_os(SEED_VARIABLE);
         let seed = asked.map_or_else(rand::random, |text| text.to_str().unwrap().parse().unwrap());
@@ -84,7 +90,7 @@ impl Scene {
             figures: Figures::default(),
             random: StdRng::seed_from_u64(seed),
             dir: None,
-            alone,
+            room,
         }
     }
 
@@ -158,7 +164,7 @@ impl Scene {
             totals,
             figures,
             _dir: self.dir,
-            _alone: self.alone,
+            _room: self.room,
         }
     }
 }
