@@ -31,6 +31,10 @@ use crate::{
     topics::Topics,
 };
 
+/// How many records go through one transaction. A record costs about a microsecond, and a transaction some hundred of them: mostly
+/// waits for the database. More would keep other writers waiting for longer than a request may take.
+const BATCH_RECORDS_MAX: u32 = 2_000;
+
 /// What the intake works with.
 #[derive(Clone, Debug)]
 pub struct IntakeParts {
@@ -260,7 +264,7 @@ impl Intake {
             .iter()
             .map(|claimed| (claimed.place.partition, claimed.position));
         let mut consumer = self.parts.log.consumer(topic, from.collect()).await?;
-        while let Some(batch) = consumer.next().await? {
+        while let Some(batch) = consumer.next_up_to(BATCH_RECORDS_MAX).await? {
             if self.parts.shutdown.has_begun() {
                 return Ok(Reached::Stopped);
             }

@@ -12,7 +12,7 @@ use crate::{directory::Head, money::Amount};
 
 mod vote;
 
-pub use vote::Vote;
+pub use vote::{Vote, VoteView};
 
 /// The longest record that is decoded, in bytes: a funds record of some hundred keys is 20 KiB.
 pub const RECORD_BYTES_MAX: usize = 256 * 1024;

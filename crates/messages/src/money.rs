@@ -1,6 +1,6 @@
 //! Amounts of money, exact.
 
-use std::{borrow::Cow, fmt, str::FromStr};
+use std::{borrow::Cow, fmt, iter, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, schema::Type};
@@ -89,8 +89,12 @@ impl FromStr for Amount {
         if !digits(whole, 20) || leading_zero || fraction.is_some_and(|part| !digits(part, 18)) {
             return Err(InvalidAmount);
         }
-        let units = format!("{whole}{:0<18}", fraction.unwrap_or_default());
-        let units = units.parse::<i128>().map_err(|_| InvalidAmount)?;
+        let fraction = fraction.unwrap_or_default().bytes();
+        let fraction = fraction.chain(iter::repeat(b'0')).take(18);
+        // 38 digits at most, which fit.
+        let units = whole.bytes().chain(fraction).fold(0_i128, |units, digit| {
+            10 * units + i128::from(digit.saturating_sub(b'0'))
+        });
         Self::from_base_units(units).ok_or(InvalidAmount)
     }
 }

@@ -32,7 +32,7 @@ pub use embedded::EmbeddedLog;
 #[cfg(feature = "kafka")]
 pub use kafka::KafkaLog;
 
-/// The most records that one [`Batch`] holds.
+/// The most records that one [`Batch`] holds, unless its reader asks for another number.
 pub const BATCH_RECORDS_MAX: u32 = 500;
 
 /// A part of a topic, ordered in itself.
@@ -305,7 +305,7 @@ pub trait Publisher: fmt::Debug + Send {
     /// Writes `records`, which have the positions `first`, `first + 1`, …, and moves the position
     /// behind them: both or neither. What lies below the position was written before and is skipped.
     /// Records above a gap are refused. With no records, only the position is set, if there is none.
-    async fn publish(&mut self, first: u64, records: &[NewRecord]) -> Result<()>;
+    async fn publish(&mut self, first: u64, records: Vec<NewRecord>) -> Result<()>;
 }
 
 /// A writer without a position: what it repeats after an error may be there twice.
@@ -321,7 +321,13 @@ pub trait Consumer: fmt::Debug + Send {
     /// The next records of one partition, or `None` when every partition was read to its end.
     ///
     /// It does not wait for records: the caller asks again at a time of the calendar.
-    async fn next(&mut self) -> Result<Option<Batch>>;
+    async fn next(&mut self) -> Result<Option<Batch>> {
+        self.next_up_to(BATCH_RECORDS_MAX).await
+    }
+
+    /// As [`Self::next`], with up to `records_max` records in a batch: for those whose records are small, and whose batch
+    /// costs more than a record.
+    async fn next_up_to(&mut self, records_max: u32) -> Result<Option<Batch>>;
 }
 
 /// Opens the log at `url`: `embedded:/path/to/file`, or `kafka:host:port` with commas between several.

@@ -2,11 +2,7 @@
 
 use chrono::NaiveDate;
 use messages::{
-    FundingSource,
-    avro::{Record as _, Vote},
-    money::Amount,
-    publisher::Publisher,
-    vote_text::VoteType,
+    FundingSource, avro::VoteView, money::Amount, publisher::Publisher, vote_text::VoteType,
 };
 use uuid::Uuid;
 
@@ -44,9 +40,9 @@ pub fn first_counted(today: NaiveDate, id_months: u32) -> Month {
 impl CountedVote {
     /// Reads a record of the topic, as of `today`; event ids are kept for `id_months`.
     pub fn read(bytes: &[u8], today: NaiveDate, id_months: u32) -> Result<Self, Refusal> {
-        let vote = Vote::decode(bytes).map_err(|_| Refusal::NotARecord)?;
-        let event = Uuid::try_parse(&vote.id).map_err(|_| Refusal::BadId)?;
-        if event.to_string() != vote.id {
+        let vote = VoteView::decode(bytes).map_err(|_| Refusal::NotARecord)?;
+        let event = Uuid::try_parse(vote.id).map_err(|_| Refusal::BadId)?;
+        if event.hyphenated().encode_lower(&mut Uuid::encode_buffer()) != vote.id {
             // Another spelling of a counted id would count again.
             return Err(Refusal::BadId);
         }
@@ -78,7 +74,7 @@ impl CountedVote {
                 .parse()
                 .map_err(|_| Refusal::BadSource)?,
             value,
-            channel: Publisher::taken(&vote.channel).map_err(|_| Refusal::BadChannel)?,
+            channel: Publisher::taken(vote.channel).map_err(|_| Refusal::BadChannel)?,
             votes,
         })
     }
@@ -91,6 +87,8 @@ impl CountedVote {
 
 #[cfg(test)]
 mod tests {
+    use messages::avro::{Record as _, Vote};
+
     use super::*;
 
     fn record() -> Vote {

@@ -30,28 +30,82 @@ pub struct Vote {
     pub funding_source: String,
 }
 
+/// A [`Vote`] whose texts stand where they were read, or where they are taken from: none is copied.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct VoteView<'a> {
+    /// [`Vote::id`].
+    pub id: &'a str,
+    /// [`Vote::kind`].
+    pub kind: &'a str,
+    /// [`Vote::channel`].
+    pub channel: &'a str,
+    /// [`Vote::created_at`].
+    pub created_at: &'a str,
+    /// [`Vote::base_vote_value`].
+    pub base_vote_value: &'a str,
+    /// [`Vote::vote_tally`].
+    pub vote_tally: i64,
+    /// [`Vote::funding_source`].
+    pub funding_source: &'a str,
+}
+
 impl Record for Vote {
     fn schema() -> &'static Schema {
         &VOTE
     }
 
     fn encode(&self) -> Vec<u8> {
+        VoteView::from(self).encode()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, NotARecord> {
+        let view = VoteView::decode(bytes)?;
+        Ok(Self {
+            id: view.id.to_owned(),
+            kind: view.kind.to_owned(),
+            channel: view.channel.to_owned(),
+            created_at: view.created_at.to_owned(),
+            base_vote_value: view.base_vote_value.to_owned(),
+            vote_tally: view.vote_tally,
+            funding_source: view.funding_source.to_owned(),
+        })
+    }
+}
+
+impl<'a> From<&'a Vote> for VoteView<'a> {
+    fn from(vote: &'a Vote) -> Self {
+        Self {
+            id: &vote.id,
+            kind: &vote.kind,
+            channel: &vote.channel,
+            created_at: &vote.created_at,
+            base_vote_value: &vote.base_vote_value,
+            vote_tally: vote.vote_tally,
+            funding_source: &vote.funding_source,
+        }
+    }
+}
+
+impl<'a> VoteView<'a> {
+    /// The record as raw Avro binary.
+    pub fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(160);
         for text in [
-            &self.id,
-            &self.kind,
-            &self.channel,
-            &self.created_at,
-            &self.base_vote_value,
+            self.id,
+            self.kind,
+            self.channel,
+            self.created_at,
+            self.base_vote_value,
         ] {
             put_text(&mut bytes, text);
         }
         put_long(&mut bytes, self.vote_tally);
-        put_text(&mut bytes, &self.funding_source);
+        put_text(&mut bytes, self.funding_source);
         bytes
     }
 
-    fn decode(bytes: &[u8]) -> Result<Self, NotARecord> {
+    /// Reads raw Avro binary, all of it.
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, NotARecord> {
         if bytes.len() > RECORD_BYTES_MAX {
             return Err(NotARecord);
         }
@@ -105,12 +159,11 @@ fn long(bytes: &mut &[u8]) -> Result<i64, NotARecord> {
     Err(NotARecord)
 }
 
-fn text(bytes: &mut &[u8]) -> Result<String, NotARecord> {
+fn text<'a>(bytes: &mut &'a [u8]) -> Result<&'a str, NotARecord> {
     let len = usize::try_from(long(bytes)?).map_err(|_| NotARecord)?;
     let (text, left) = bytes.split_at_checked(len).ok_or(NotARecord)?;
     *bytes = left;
-    let text = std::str::from_utf8(text).map_err(|_| NotARecord)?;
-    Ok(text.to_owned())
+    std::str::from_utf8(text).map_err(|_| NotARecord)
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use sqlx::{
-    Connection as _, PgPool, Row as _,
+    Executor as _, PgPool, Row as _,
     migrate::{MigrateError, Migrator},
     pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -54,9 +54,13 @@ const READERS_MAX: u32 = 10;
 /// How long a caller waits for a connection: below the 15 s that a handler gets.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// How long a connection that is given back may take to answer. One whose server is gone without a word would keep its
+/// How long a connection that lay idle or is given back may take to answer. One whose server is gone without a word would keep its
 /// place in the pool for ever.
-const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A connection that was used within this time is not asked whether it lives before it is used again: that would cost as
+/// much as a statement. If its server was lost meanwhile, its statement fails as that of one in use does.
+const USED_LATELY: Duration = Duration::from_secs(1);
 
 /// How long a check waits for a connection of the pool, and then for one of its own: together less than the 3 s that a
 /// check of readiness gets.
@@ -79,11 +83,14 @@ const SETTINGS: [(&str, &str); 5] = [
     ("timezone", "UTC"),
 ];
 
-/// A transaction that may write. Only one that has the lock of [`WRITERS_LOCK`] does.
-const BEGIN_WRITING: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+/// Begins a transaction that may write.
+const BEGIN_BESIDE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
-/// The lock of the one transaction that writes, released when it ends. Each database has its own.
-const WRITERS_LOCK: &str = "SELECT pg_advisory_xact_lock(0)";
+/// Begins the one transaction that writes, by taking its lock, which is released when it ends: both in one message. Each
+/// database has a lock of its own. Where the wait for it is too long, the server leaves a transaction that has failed:
+/// see [`is_free`].
+const BEGIN_WRITING: &str =
+    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_advisory_xact_lock(0)";
 
 /// Everything in such a transaction sees one state of the database.
 const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
@@ -245,18 +252,13 @@ impl Postgres {
     /// Begins the transaction of a change. It waits for the one before it.
     pub async fn begin(&self) -> sqlx::Result<PostgresTransaction> {
         let writers = self.writers.clone();
-        finish(async move {
-            let mut tx = writers.begin_with(BEGIN_WRITING).await?;
-            sqlx::query(WRITERS_LOCK).execute(&mut *tx).await?;
-            Ok(tx)
-        })
-        .await
+        finish(async move { writers.begin_with(BEGIN_WRITING).await }).await
     }
 
     /// Begins a transaction beside the one that writes: for long work, which takes the locks that it needs itself.
     pub async fn begin_beside(&self) -> sqlx::Result<PostgresTransaction> {
         let readers = self.readers.clone();
-        finish(async move { readers.begin_with(BEGIN_WRITING).await }).await
+        finish(async move { readers.begin_with(BEGIN_BESIDE).await }).await
     }
 
     /// Begins a transaction that reads: everything in it sees one state of the database.
@@ -354,14 +356,29 @@ fn pool(options: PgConnectOptions, connections_max: u32) -> PgPool {
     PgPoolOptions::new()
         .max_connections(connections_max)
         .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        .before_acquire(|connection, used| {
+            Box::pin(async move {
+                if used.idle_for >= USED_LATELY {
+                    is_free(connection).await?;
+                }
+                Ok(true)
+            })
+        })
         .after_release(|connection, _| {
             Box::pin(async move {
-                let answer = tokio::time::timeout(RELEASE_TIMEOUT, connection.ping()).await;
-                answer.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
+                is_free(connection).await?;
                 Ok(true)
             })
         })
         .connect_lazy_with(options)
+}
+
+/// Whether the server answers over a connection, and is in no transaction that has failed: there it refuses each statement, and
+/// answers what the driver asks.
+async fn is_free(connection: &mut Connection) -> sqlx::Result<()> {
+    let answer = timeout(ANSWER_TIMEOUT, connection.execute("SELECT 1")).await;
+    answer.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map(drop)
 }
 
 /// A number of base units as a column `NUMERIC(38,0)` takes it.

@@ -27,6 +27,7 @@ macro_rules! event_log_contract_cases {
     ($run:ident) => {
         $run! {
             a_batch_begins_where_reading_started
+            a_batch_has_no_more_records_than_are_asked_for
             a_gap_is_refused_and_writes_nothing
             a_missing_topic_is_an_error
             a_position_is_read_without_shutting_anybody_out
@@ -60,7 +61,7 @@ mod cases {
         Engine, PARTITIONS,
         fixtures::{batches, day, from_the_start, id, number, opened, record, records, values},
     };
-    use crate::event_log::{Error, Header, NewRecord, Partition, TopicSettings};
+    use crate::event_log::{Error, Header, NewRecord, Partition, TopicSettings, partition_of};
 
     pub async fn headers_come_back_with_their_records(engine: &dyn Engine) {
         let log = opened(engine).await;
@@ -86,7 +87,7 @@ mod cases {
             .await
             .expect("appends");
         let mut publisher = log.publisher(&id(engine, 1)).await.expect("opens");
-        publisher.publish(0, &[with]).await.expect("publishes");
+        publisher.publish(0, vec![with]).await.expect("publishes");
 
         let batches = from_the_start(engine, log.as_ref()).await;
         let records = batches.into_iter().flat_map(|batch| batch.records);
@@ -99,7 +100,10 @@ mod cases {
         let mut publisher = log.publisher(&id(engine, 1)).await.expect("opens");
 
         assert_eq!(publisher.position().await.expect("answers"), None);
-        publisher.publish(0, &[]).await.expect("sets the position");
+        publisher
+            .publish(0, Vec::new())
+            .await
+            .expect("sets the position");
         assert_eq!(publisher.position().await.expect("answers"), Some(0));
     }
 
@@ -109,14 +113,14 @@ mod cases {
         assert_eq!(log.position(&id).await.expect("answers"), None);
         let mut publisher = log.publisher(&id).await.expect("opens");
         publisher
-            .publish(0, &records(engine, 0..10))
+            .publish(0, records(engine, 0..10))
             .await
             .expect("publishes");
 
         assert_eq!(log.position(&id).await.expect("answers"), Some(10));
 
         publisher
-            .publish(10, &records(engine, 10..11))
+            .publish(10, records(engine, 10..11))
             .await
             .expect("it is not shut out");
     }
@@ -125,7 +129,7 @@ mod cases {
         let log = opened(engine).await;
         let mut publisher = log.publisher(&id(engine, 1)).await.expect("opens");
         publisher
-            .publish(0, &records(engine, 0..10))
+            .publish(0, records(engine, 0..10))
             .await
             .expect("publishes");
         drop(publisher);
@@ -134,7 +138,7 @@ mod cases {
         let mut publisher = log.publisher(&id(engine, 1)).await.expect("opens");
         assert_eq!(publisher.position().await.expect("answers"), Some(10));
         publisher
-            .publish(10, &records(engine, 10..12))
+            .publish(10, records(engine, 10..12))
             .await
             .expect("publishes");
 
@@ -145,16 +149,16 @@ mod cases {
         let log = opened(engine).await;
         let mut publisher = log.publisher(&id(engine, 1)).await.expect("opens");
         publisher
-            .publish(0, &records(engine, 0..10))
+            .publish(0, records(engine, 0..10))
             .await
             .expect("publishes");
 
         publisher
-            .publish(5, &records(engine, 5..15))
+            .publish(5, records(engine, 5..15))
             .await
             .expect("skips what is there");
         publisher
-            .publish(0, &records(engine, 0..3))
+            .publish(0, records(engine, 0..3))
             .await
             .expect("skips all of it");
 
@@ -166,11 +170,11 @@ mod cases {
         let log = opened(engine).await;
         let mut publisher = log.publisher(&id(engine, 1)).await.expect("opens");
         publisher
-            .publish(0, &records(engine, 0..2))
+            .publish(0, records(engine, 0..2))
             .await
             .expect("publishes");
 
-        let refused = publisher.publish(3, &records(engine, 3..4)).await;
+        let refused = publisher.publish(3, records(engine, 3..4)).await;
 
         assert!(matches!(
             refused,
@@ -192,7 +196,7 @@ mod cases {
             ..record(engine, "key", 3)
         });
 
-        assert!(publisher.publish(0, &records).await.is_err());
+        assert!(publisher.publish(0, records).await.is_err());
 
         let mut publisher = log.publisher(&id(engine, 1)).await.expect("opens");
         assert_eq!(publisher.position().await.expect("answers"), None);
@@ -203,7 +207,7 @@ mod cases {
         let log = opened(engine).await;
         let mut older = log.publisher(&id(engine, 1)).await.expect("opens");
         older
-            .publish(0, &records(engine, 0..1))
+            .publish(0, records(engine, 0..1))
             .await
             .expect("publishes");
 
@@ -214,15 +218,15 @@ mod cases {
             .expect("opens");
 
         assert!(matches!(
-            older.publish(1, &records(engine, 1..2)).await,
+            older.publish(1, records(engine, 1..2)).await,
             Err(Error::Fenced)
         ));
         newer
-            .publish(1, &records(engine, 1..2))
+            .publish(1, records(engine, 1..2))
             .await
             .expect("publishes");
         assert!(matches!(
-            older.publish(2, &records(engine, 2..3)).await,
+            older.publish(2, records(engine, 2..3)).await,
             Err(Error::Fenced)
         ));
         assert_eq!(values(engine, &*log).await, vec![0, 1]);
@@ -232,7 +236,7 @@ mod cases {
         let log = opened(engine).await;
         let mut first = log.publisher(&id(engine, 1)).await.expect("opens");
         first
-            .publish(0, &records(engine, 0..4))
+            .publish(0, records(engine, 0..4))
             .await
             .expect("publishes");
 
@@ -240,7 +244,7 @@ mod cases {
 
         assert_eq!(second.position().await.expect("answers"), None);
         first
-            .publish(4, &records(engine, 4..5))
+            .publish(4, records(engine, 4..5))
             .await
             .expect("is not shut out");
     }
@@ -295,6 +299,29 @@ mod cases {
             .map(|b| b.records.len())
             .sum();
         assert_eq!(late, 10);
+    }
+
+    pub async fn a_batch_has_no_more_records_than_are_asked_for(engine: &dyn Engine) {
+        let log = opened(engine).await;
+        let mut appender = log.appender().await.expect("opens");
+        let records: Vec<_> = (0..1200).map(|n| record(engine, "key", n)).collect();
+        appender.append(&records).await.expect("appends");
+        let partition = partition_of(b"key", PARTITIONS);
+        let bounds = log.bounds(&engine.topic(), partition).await;
+        let start = bounds.expect("answers").start;
+
+        let mut consumer = log
+            .consumer(&engine.topic(), vec![(partition, start)])
+            .await
+            .expect("opens");
+        let mut sizes = Vec::new();
+        for records_max in [700, 100, 700] {
+            let batch = consumer.next_up_to(records_max).await.expect("answers");
+            sizes.push(batch.map_or(0, |batch| batch.records.len()));
+        }
+
+        assert_eq!(sizes, [700, 100, 400]);
+        assert!(consumer.next().await.expect("answers").is_none());
     }
 
     pub async fn records_of_one_key_stay_in_order(engine: &dyn Engine) {

@@ -270,7 +270,7 @@ impl Relay {
         let position = match line.publisher.position().await? {
             None if state.counter == 0 => {
                 // A fresh outbox. From here on, a log without its position has lost it.
-                line.publisher.publish(0, &[]).await?;
+                line.publisher.publish(0, Vec::new()).await?;
                 Some(0)
             }
             position => position,
@@ -304,9 +304,10 @@ impl Relay {
                 let missing = anyhow::anyhow!("the row of position {from} is missing");
                 return Err(OutboxError::Failed(missing).into());
             }
-            self.line()?.publisher.publish(from, &records).await?;
+            let count = records.len() as u64;
+            self.line()?.publisher.publish(from, records).await?;
             self.parts.faults.at("relay-published")?;
-            from += records.len() as u64;
+            from += count;
             self.delete_published(from).await?;
         }
         Ok(from)

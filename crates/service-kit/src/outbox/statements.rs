@@ -1,6 +1,6 @@
 //! The statements of the outbox, for both engines.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::{Connection, Database, Transaction, leases, text};
 use crate::{
+    db::push_ten_digits,
     event_log::NewRecord,
     lease::{Claim, Lease, LeaseLost},
     outbox::{Outbox, OutboxError, OutboxState, ROW_ID_BYTES, Row, Shuffle, Stamp},
@@ -49,11 +50,11 @@ pub async fn insert_all(conn: &mut Connection, topic: &str, rows: &[Row]) -> sql
     let Some(count) = i64::try_from(rows.len()).ok().filter(|count| *count > 0) else {
         return Ok(());
     };
-    let (mut ids, mut bodies, mut cuts) = (Vec::new(), Vec::new(), String::new());
+    let (mut ids, mut bodies, mut cuts) = (Vec::new(), Vec::new(), Vec::new());
     for row in rows {
-        let (start, key, value) = (bodies.len() + 1, row.key.len(), row.value.len());
-        // Writing to a string cannot fail.
-        let _infallible = write!(cuts, "{start:010}{key:010}{value:010}");
+        for number in [bodies.len() + 1, row.key.len(), row.value.len()] {
+            push_ten_digits(&mut cuts, number as u64);
+        }
         ids.extend_from_slice(&row.id);
         bodies.extend_from_slice(&row.key);
         bodies.extend_from_slice(&row.value);
@@ -62,7 +63,7 @@ pub async fn insert_all(conn: &mut Connection, topic: &str, rows: &[Row]) -> sql
         .bind(ids)
         .bind(topic)
         .bind(bodies)
-        .bind(cuts.into_bytes())
+        .bind(cuts)
         .bind(count)
         .execute(conn)
         .await?;

@@ -74,13 +74,17 @@ impl TableVotes {
 /// Fills in the day of publication, the only time that an event has.
 fn stamp(row: Row, today: NaiveDate) -> anyhow::Result<NewRecord> {
     let midnight = today.and_time(NaiveTime::MIN).and_utc();
-    let mut event = avro::Vote::decode(&row.value)?;
-    event.created_at = midnight.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let created_at = midnight.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let event = avro::VoteView {
+        created_at: &created_at,
+        ..avro::VoteView::decode(&row.value)?
+    };
+    let value = event.encode();
     Ok(NewRecord {
         headers: Vec::new(),
         topic: row.topic,
         key: row.key,
-        value: event.encode(),
+        value,
         timestamp: midnight,
     })
 }

@@ -19,7 +19,7 @@ use crate::{
         funds::FundsTotals,
         head::{WITNESS_START, witness_hash},
     },
-    store::{Effect, Inbox, Place, Raw, Read, Result, Span, Taken},
+    store::{Effect, Inbox, Place, Raw, Read, Result, Span, StoreError, Taken},
 };
 
 #[async_trait]
@@ -82,17 +82,36 @@ impl Inbox for TableStore {
         if !advance(&mut tx, span).await? {
             return Ok(Taken::Overtaken);
         }
-        let mut effect = Effect::default();
-        let mut said_votes = Vec::with_capacity(read.len());
-        for Read { raw, said } in read {
-            match said {
-                Ok(vote) => said_votes.push(vote),
-                Err(refusal) => put_aside(&mut tx, &span.place, raw, *refusal, &mut effect).await?,
+        let said_votes: Vec<_> = read
+            .iter()
+            .filter_map(|read| read.said.as_ref().ok())
+            .collect();
+        let mut new = said_votes.clone();
+        // Mostly all events are new, and the number of rows says so. If it does not, nothing is kept of them, and those that are
+        // known are asked for.
+        if !votes::remember(&mut tx, &said_votes).await? {
+            tx.rollback().await?;
+            tx = self.db.begin().await?;
+            if !advance(&mut tx, span).await? {
+                return Ok(Taken::Overtaken);
+            }
+            new = votes::unknown(&mut tx, &said_votes).await?;
+            if !votes::remember(&mut tx, &new).await? {
+                return Err(StoreError::Corrupt(
+                    "an event that is there and cannot be found",
+                ));
             }
         }
-        let new = votes::remember(&mut tx, &said_votes).await?;
-        effect.applied = new.len() as u64;
-        effect.known = (said_votes.len() - new.len()) as u64;
+        let mut effect = Effect {
+            applied: new.len() as u64,
+            known: (said_votes.len() - new.len()) as u64,
+            ..Effect::default()
+        };
+        for Read { raw, said } in read {
+            if let Err(refusal) = said {
+                put_aside(&mut tx, &span.place, raw, *refusal, &mut effect).await?;
+            }
+        }
         votes::pile_up(&mut tx, &new).await?;
         tx.commit().await?;
         Ok(Taken::Moved(effect))

@@ -1,12 +1,10 @@
 //! Counting votes.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    fmt::Write as _,
-};
+use std::collections::{BTreeMap, HashSet};
 
 use chrono::NaiveDate;
 use messages::publisher::Publisher;
+use service_kit::db::push_ten_digits;
 use sqlx::Row as _;
 use uuid::Uuid;
 
@@ -21,14 +19,12 @@ const KNOWN: &str = "
     WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $2)
     SELECT id FROM n CROSS JOIN counted_event WHERE id = substr($1, 16 * n.i + 1, 16)";
 
-/// Events of 16 bytes in `$1`, and their months of 7 characters in `$2`, each one after the other.
-const REMEMBER: &str = concat!(
-    "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $3)
+/// Remembers the events of the month `$2`, which stand one after the other in `$1`, 16 bytes each, unless they are there.
+const REMEMBER: &str = "
+    WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $3)
     INSERT INTO counted_event (id, month)
-    SELECT substr($1, 16 * n.i + 1, 16), ",
-    text!("substr($2, 7 * n.i + 1, 7)"),
-    " FROM n"
-);
+    SELECT substr($1, 16 * n.i + 1, 16), $2 FROM n WHERE TRUE
+    ON CONFLICT (id) DO NOTHING";
 
 /// Adds votes to piles of the source `$1`, value `$2` and month `$3`. The channels stand one after the other in `$4`; `$5` has for each, in
 /// ten digits, at which byte it begins, how many it has, and how many votes there are.
@@ -52,49 +48,41 @@ const PILE_UP: &str = concat!(
         votes = vote_pile.votes + excluded.votes, waiting = vote_pile.waiting + excluded.votes"
 );
 
-/// Remembers the votes' events, and answers with the votes whose events are new.
-pub(super) async fn remember<'a>(
+/// Remembers the votes' events. `false`: some were counted before, or stand here twice, and the others are remembered.
+pub(super) async fn remember(conn: &mut Connection, votes: &[&CountedVote]) -> Result<bool> {
+    let mut months: BTreeMap<Month, Vec<&CountedVote>> = BTreeMap::new();
+    for vote in votes {
+        months.entry(vote.month()).or_default().push(vote);
+    }
+    let mut remembered = 0;
+    for (month, votes) in months {
+        let written = sqlx::query(REMEMBER)
+            .bind(packed(&votes))
+            .bind(month.to_string())
+            .bind(rows(votes.len()))
+            .execute(&mut *conn)
+            .await?;
+        remembered += written.rows_affected();
+    }
+    Ok(remembered == votes.len() as u64)
+}
+
+/// The votes whose events were not counted before, each event once.
+pub(super) async fn unknown<'a>(
     conn: &mut Connection,
     votes: &[&'a CountedVote],
 ) -> Result<Vec<&'a CountedVote>> {
-    let mut seen = known(conn, votes).await?;
-    let new: Vec<&CountedVote> = votes
-        .iter()
-        .copied()
-        .filter(|vote| seen.insert(vote.event))
-        .collect();
-    if new.is_empty() {
-        return Ok(new);
-    }
-    let mut months = String::with_capacity(7 * new.len());
-    for vote in &new {
-        // Writing to a string cannot fail.
-        let _infallible = write!(months, "{}", vote.month());
-    }
-    sqlx::query(REMEMBER)
-        .bind(packed(&new))
-        .bind(months.into_bytes())
-        .bind(rows(new.len()))
-        .execute(conn)
-        .await?;
-    Ok(new)
-}
-
-/// The events of votes that were counted before: most of the time none.
-async fn known(conn: &mut Connection, votes: &[&CountedVote]) -> Result<HashSet<Uuid>> {
-    let mut known = HashSet::with_capacity(votes.len());
-    if votes.is_empty() {
-        return Ok(known);
-    }
     let found = sqlx::query(KNOWN)
         .bind(packed(votes))
         .bind(rows(votes.len()))
         .fetch_all(conn)
         .await?;
+    let mut seen = HashSet::with_capacity(votes.len());
     for row in &found {
-        known.insert(Uuid::from_bytes(fixed::<16>(row, "id")?.0));
+        seen.insert(Uuid::from_bytes(fixed::<16>(row, "id")?.0));
     }
-    Ok(known)
+    let votes = votes.iter().copied();
+    Ok(votes.filter(|vote| seen.insert(vote.event)).collect())
 }
 
 /// The votes' events, one after the other.
@@ -124,20 +112,20 @@ pub(super) async fn pile_up(conn: &mut Connection, votes: &[&CountedVote]) -> Re
         *days.entry((line, vote.day)).or_default() += i64::from(vote.votes);
     }
     for (((source, value), month), channels) in piles {
-        let (mut names, mut cuts, mut start) = (String::new(), String::new(), 1);
+        let (mut names, mut cuts) = (Vec::new(), Vec::with_capacity(30 * channels.len()));
         for (channel, votes) in &channels {
-            let bytes = channel.as_str().len();
-            // Writing to a string cannot fail.
-            let _infallible = write!(cuts, "{start:010}{bytes:010}{votes:010}");
-            names.push_str(channel.as_str());
-            start += bytes;
+            let channel = channel.as_str().as_bytes();
+            for number in [names.len() as u64 + 1, channel.len() as u64, *votes] {
+                push_ten_digits(&mut cuts, number);
+            }
+            names.extend_from_slice(channel);
         }
         sqlx::query(PILE_UP)
             .bind(source.as_str())
             .bind(stored_units(value.base_units()))
             .bind(month.to_string())
-            .bind(names.into_bytes())
-            .bind(cuts.into_bytes())
+            .bind(names)
+            .bind(cuts)
             .bind(rows(channels.len()))
             .execute(&mut *conn)
             .await?;

@@ -9,10 +9,7 @@ use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
 use super::{bounds, loaded, stored};
 use crate::{
     db::Sqlite,
-    event_log::{
-        BATCH_RECORDS_MAX, Batch, Consumer, Header, Offset, Partition, Record, Result,
-        check_position,
-    },
+    event_log::{Batch, Consumer, Header, Offset, Partition, Record, Result, check_position},
 };
 
 /// A reader. The partition that was read last is asked last.
@@ -41,7 +38,12 @@ impl EmbeddedConsumer {
         })
     }
 
-    async fn read(&self, partition: Partition, from: Offset) -> Result<Vec<Record>> {
+    async fn read(
+        &self,
+        partition: Partition,
+        from: Offset,
+        records_max: u32,
+    ) -> Result<Vec<Record>> {
         let mut tx = self.db.begin_read().await?;
         check(&mut tx, &self.topic, partition, from).await?;
         let rows = sqlx::query(
@@ -52,7 +54,7 @@ impl EmbeddedConsumer {
         .bind(&self.topic)
         .bind(partition)
         .bind(stored(from))
-        .bind(BATCH_RECORDS_MAX)
+        .bind(records_max)
         .fetch_all(&mut *tx)
         .await?;
         Ok(rows.iter().map(record).collect())
@@ -61,14 +63,14 @@ impl EmbeddedConsumer {
 
 #[async_trait]
 impl Consumer for EmbeddedConsumer {
-    async fn next(&mut self) -> Result<Option<Batch>> {
+    async fn next_up_to(&mut self, records_max: u32) -> Result<Option<Batch>> {
         for _ in 0..self.positions.len() {
             let Some((partition, from)) = self.positions.pop_front() else {
                 break;
             };
             // Back in the queue before anything can fail: an error must not lose a partition.
             self.positions.push_back((partition, from));
-            let records = self.read(partition, from).await?;
+            let records = self.read(partition, from, records_max).await?;
             let Some(last) = records.last() else {
                 continue;
             };

@@ -50,7 +50,7 @@ impl Publisher for EmbeddedPublisher {
         self.position_in(&mut tx).await
     }
 
-    async fn publish(&mut self, first: u64, records: &[NewRecord]) -> Result<()> {
+    async fn publish(&mut self, first: u64, records: Vec<NewRecord>) -> Result<()> {
         let mut tx = self.db.begin().await?;
         let expected = self.position_in(&mut tx).await?;
         let next = expected.unwrap_or(first);
@@ -61,7 +61,7 @@ impl Publisher for EmbeddedPublisher {
             });
         }
         let mut position = first;
-        for record in records {
+        for record in &records {
             if position >= next {
                 insert(&mut tx, record).await?;
             }

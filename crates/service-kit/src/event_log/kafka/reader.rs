@@ -1,8 +1,8 @@
 //! Reading: what is committed, partition by partition.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
-    fmt,
+    collections::BTreeMap,
+    fmt, mem,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -18,12 +18,14 @@ use rdkafka::{
 
 use super::{CALL_TIMEOUT, Cluster, Context, bounds, failed, signed, stored, unsigned};
 use crate::event_log::{
-    BATCH_RECORDS_MAX, Batch, Consumer, Error, Header, Offset, Partition, Record, Result,
-    check_position,
+    Batch, Consumer, Error, Header, Offset, Partition, Record, Result, check_position,
 };
 
 /// How long one look for records waits before the time in all is looked at.
 const POLL: Duration = Duration::from_millis(100);
+
+/// A batch is full with so many bytes, too: of the largest records that a broker takes, as many as we ask for would be gigabytes.
+const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// A reader. Its state is behind a lock because calls run on threads for blocking work.
 #[derive(Debug)]
@@ -64,11 +66,14 @@ impl KafkaConsumer {
 
 #[async_trait]
 impl Consumer for KafkaConsumer {
-    async fn next(&mut self) -> Result<Option<Batch>> {
+    async fn next_up_to(&mut self, records_max: u32) -> Result<Option<Batch>> {
         let reader = Arc::clone(&self.reader);
-        self.cluster
-            .blocking(move || reader.lock().unwrap_or_else(PoisonError::into_inner).next())
-            .await
+        let records_max = usize::try_from(records_max).unwrap_or(usize::MAX);
+        let next = move || {
+            let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
+            reader.next(records_max)
+        };
+        self.cluster.blocking(next).await
     }
 }
 
@@ -78,7 +83,9 @@ struct Place {
     /// The `from` of the next batch.
     position: Offset,
     /// What was fetched and not yet handed out.
-    fetched: VecDeque<Record>,
+    fetched: Vec<Record>,
+    /// How large that is.
+    bytes: usize,
     /// The end of the partition when it was last reached.
     ended_at: Option<Offset>,
 }
@@ -87,19 +94,30 @@ impl Place {
     fn new(position: Offset) -> Self {
         Self {
             position,
-            fetched: VecDeque::new(),
+            fetched: Vec::new(),
+            bytes: 0,
             ended_at: None,
         }
     }
 
+    fn put(&mut self, record: Record) {
+        self.bytes += size(&record);
+        self.fetched.push(record);
+    }
+
+    /// Whether there is a full batch of up to `records_max` records.
+    fn is_full(&self, records_max: usize) -> bool {
+        self.fetched.len() >= records_max || self.bytes >= BATCH_BYTES_MAX
+    }
+
     /// The next records, if there are enough of them or no more for now.
-    fn take(&mut self, partition: Partition) -> Option<Batch> {
-        let full = self.fetched.len() >= BATCH_RECORDS_MAX as usize;
-        if self.fetched.is_empty() || !(full || self.ended_at.is_some()) {
+    fn take(&mut self, partition: Partition, records_max: usize) -> Option<Batch> {
+        if self.fetched.is_empty() || !(self.is_full(records_max) || self.ended_at.is_some()) {
             return None;
         }
-        let count = self.fetched.len().min(BATCH_RECORDS_MAX as usize);
-        let records: Vec<_> = self.fetched.drain(..count).collect();
+        let rest = self.fetched.split_off(self.fetched.len().min(records_max));
+        self.bytes = rest.iter().map(size).sum();
+        let records = mem::replace(&mut self.fetched, rest);
         let from = self.position;
         self.position = records.last().map_or(from, |last| last.offset + 1);
         Some(Batch {
@@ -111,6 +129,15 @@ impl Place {
     }
 }
 
+/// What a record takes in memory, about.
+fn size(record: &Record) -> usize {
+    let headers = record.headers.iter();
+    let headers: usize = headers
+        .map(|header| header.name.len() + header.value.len())
+        .sum();
+    record.key.len() + record.value.len() + headers
+}
+
 struct Reader {
     client: BaseConsumer<Context>,
     topic: String,
@@ -118,64 +145,68 @@ struct Reader {
 }
 
 impl Reader {
-    fn next(&mut self) -> Result<Option<Batch>> {
-        self.look_for_more()?;
-        let started = Instant::now();
+    fn next(&mut self, records_max: usize) -> Result<Option<Batch>> {
+        let mut has_looked = false;
         loop {
             for (partition, place) in &mut self.partitions {
-                if let Some(batch) = place.take(*partition) {
+                if let Some(batch) = place.take(*partition, records_max) {
                     return Ok(Some(batch));
                 }
             }
-            if self
-                .partitions
-                .values()
-                .all(|place| place.ended_at.is_some())
+            let mut places = self.partitions.values();
+            if places.all(|place| place.ended_at.is_some())
+                && (has_looked || !self.look_for_more()?)
             {
                 return Ok(None);
             }
-            if started.elapsed() > CALL_TIMEOUT {
-                let error = KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut);
-                return Err(failed(error, Some(self.client.context())));
-            }
-            self.poll()?;
+            self.fetch(records_max)?;
+            has_looked = true;
         }
     }
 
-    /// A partition that was read to its end counts as ended until it has grown.
-    fn look_for_more(&mut self) -> Result<()> {
+    /// Whether a partition has grown that was read to its end: until then it counts as ended. To ask is worth its two
+    /// questions to the broker once nothing else is left to hand out.
+    fn look_for_more(&mut self) -> Result<bool> {
+        let mut found = false;
         for (partition, place) in &mut self.partitions {
             if let Some(end) = place.ended_at
                 && bounds(&self.client, &self.topic, *partition)?.end > end
             {
                 place.ended_at = None;
+                found = true;
             }
         }
-        Ok(())
+        Ok(found)
     }
 
-    /// Takes one record, or the news that a partition has no more.
-    fn poll(&mut self) -> Result<()> {
-        match self.client.poll(POLL) {
-            None => Ok(()),
-            Some(Ok(message)) => {
-                let partition = partition(message.partition());
-                let record = record(&message);
-                drop(message);
-                if let Some(place) = self.partitions.get_mut(&partition) {
-                    place.fetched.push_back(record);
+    /// Takes records until there is a full batch, or the news that a partition has no more.
+    fn fetch(&mut self, records_max: usize) -> Result<()> {
+        let started = Instant::now();
+        loop {
+            match self.client.poll(POLL) {
+                None if started.elapsed() > CALL_TIMEOUT => {
+                    let error = KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut);
+                    return Err(failed(error, Some(self.client.context())));
                 }
-                Ok(())
-            }
-            Some(Err(KafkaError::PartitionEOF(ended))) => {
-                let ended = partition(ended);
-                let end = bounds(&self.client, &self.topic, ended)?.end;
-                if let Some(place) = self.partitions.get_mut(&ended) {
-                    place.ended_at = Some(end);
+                None => {}
+                Some(Ok(message)) => {
+                    if let Some(place) = self.partitions.get_mut(&partition(message.partition())) {
+                        place.put(record(&message));
+                        if place.is_full(records_max) {
+                            return Ok(());
+                        }
+                    }
                 }
-                Ok(())
+                Some(Err(KafkaError::PartitionEOF(ended))) => {
+                    let ended = partition(ended);
+                    let end = bounds(&self.client, &self.topic, ended)?.end;
+                    if let Some(place) = self.partitions.get_mut(&ended) {
+                        place.ended_at = Some(end);
+                    }
+                    return Ok(());
+                }
+                Some(Err(error)) => return Err(self.failed(error)),
             }
-            Some(Err(error)) => Err(self.failed(error)),
         }
     }
 

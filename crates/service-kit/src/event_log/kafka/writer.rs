@@ -20,7 +20,7 @@ use rdkafka::{
 use super::{CALL_TIMEOUT, Cluster, Context, at, failed, partitions, signed, unsigned};
 use crate::event_log::{Appender, Error, Header, NewRecord, Publisher, Result, partition_of};
 
-/// How often the number of records in flight is looked at. librdkafka's own flush looks each 100 ms.
+/// How soon to look again whether the client has room for a record, or has let go of the last one.
 const DRAIN_POLL: Duration = Duration::from_micros(200);
 
 /// How long a broker keeps a transaction open whose publisher is gone.
@@ -69,8 +69,8 @@ impl Publisher for KafkaPublisher {
             .await
     }
 
-    async fn publish(&mut self, first: u64, records: &[NewRecord]) -> Result<()> {
-        let (line, records) = (Arc::clone(&self.line), records.to_vec());
+    async fn publish(&mut self, first: u64, records: Vec<NewRecord>) -> Result<()> {
+        let line = Arc::clone(&self.line);
         // Asked for again after a failure.
         let known = self.next.take();
         let publish = move || line.publish(known, first, &records);
@@ -243,6 +243,7 @@ impl Writer {
 
     /// Hands the records to the client, which sends them in order.
     fn send(&self, records: &[NewRecord]) -> Result<()> {
+        self.client.context().sending(records.len());
         for record in records {
             let partition = partition_of(&record.key, self.partitions(&record.topic)?);
             let mut message = BaseRecord::<[u8], [u8]>::to(&record.topic)
@@ -269,11 +270,14 @@ impl Writer {
     /// Waits until all that was sent is acknowledged.
     fn drain(&self) -> Result<()> {
         let started = Instant::now();
-        while self.client.in_flight_count() > 0 {
-            if started.elapsed() > CALL_TIMEOUT {
-                return Err(self.failed(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut)));
-            }
+        let mut in_time = self.client.context().wait_for_all(CALL_TIMEOUT);
+        // The client lets go of the last ones a moment later. Its own flush, inside a commit, would look again after 100 ms.
+        while in_time && self.client.in_flight_count() > 0 {
             thread::sleep(DRAIN_POLL);
+            in_time = started.elapsed() < CALL_TIMEOUT;
+        }
+        if !in_time {
+            return Err(self.failed(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut)));
         }
         let undelivered = self.client.context().undelivered();
         undelivered.map_or(Ok(()), |error| Err(self.failed(error)))

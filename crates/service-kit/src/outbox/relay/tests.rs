@@ -270,7 +270,7 @@ async fn a_restored_log_stops_the_relay() {
         .publisher(&id)
         .await
         .unwrap()
-        .publish(1, &[])
+        .publish(1, Vec::new())
         .await
         .unwrap();
 

@@ -63,7 +63,7 @@ async fn publish_of(
         timestamp,
     };
     let mut publisher = log.publisher(&id("line")).await?;
-    publisher.publish(first, &[record]).await?;
+    publisher.publish(first, vec![record]).await?;
     publisher.position().await
 }
 
