@@ -1,7 +1,9 @@
 //! What all faults have in common: a fleet under load, and the balance at the end.
 
 use std::{
+    fmt::Debug,
     path::Path,
+    str::FromStr,
     time::{Duration, Instant},
 };
 
@@ -10,12 +12,13 @@ use clock::Clock;
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use tempfile::TempDir;
 use test_kit::{
+    engines,
     fleet::{Fleet, Setup},
     load::{Done, Load},
     totals::Totals,
 };
 use tokio::{
-    sync::{Mutex, MutexGuard},
+    sync::{Semaphore, SemaphorePermit},
     time::{sleep, timeout},
 };
 
@@ -39,8 +42,30 @@ const QUIET: Duration = Duration::from_secs(3);
 /// Chooses the instants and victims of a run; the one of a run that failed repeats them.
 const SEED_VARIABLE: &str = "BLINDTALLY_SEED";
 
-/// One fault at a time: each hurts what others stand on, and wants the machine for itself.
-static ALONE: Mutex<()> = Mutex::const_new(());
+/// So many faults on files at a time: most of their time is waiting. On engines there is one: it hurts what others stand on.
+const AT_ONCE: u32 = 4;
+
+/// The room for faults.
+static ROOM: Semaphore = Semaphore::const_new(AT_ONCE as usize);
+
+/// Waits for a place for one more fault.
+pub(super) async fn room(on_engines: bool) -> SemaphorePermit<'static> {
+    let room = ROOM.acquire_many(if on_engines { AT_ONCE } else { 1 });
+    room.await.unwrap()
+}
+
+/// What chooses the instants and victims of a run.
+pub(super) fn random() -> StdRng {
+    let seed = asked(SEED_VARIABLE, rand::random());
+    println!("{SEED_VARIABLE}={seed}");
+    StdRng::seed_from_u64(seed)
+}
+
+/// The number that a variable asks for.
+pub(super) fn asked<T: FromStr<Err: Debug>>(variable: &str, otherwise: T) -> T {
+    let asked = std::env::var_os(variable);
+    asked.map_or(otherwise, |text| text.to_str().unwrap().parse().unwrap())
+}
 
 /// A fleet under load, to be hurt.
 pub(super) struct Scene {
@@ -49,7 +74,7 @@ pub(super) struct Scene {
     pub(super) random: StdRng,
     load: Load,
     dir: Option<TempDir>,
-    alone: MutexGuard<'static, ()>,
+    room: SemaphorePermit<'static>,
 }
 
 /// What is left when all is quiet.
@@ -59,7 +84,7 @@ pub(super) struct Settled {
     pub(super) totals: Totals,
     pub(super) figures: Figures,
     _dir: Option<TempDir>,
-    _alone: MutexGuard<'static, ()>,
+    _room: SemaphorePermit<'static>,
 }
 
 impl Scene {
@@ -73,18 +98,16 @@ impl Scene {
 
     /// A fleet in the folder `data` of `dir`.
     pub(super) async fn start_in(dir: &Path, setup: Setup) -> Self {
-        let alone = ALONE.lock().await;
+        let on_engines = engines::are_given() && !setup.on_files;
+        let room = room(on_engines).await;
         let fleet = Fleet::start(&dir.join("data"), setup).await.unwrap();
-        let asked = std::env::var_os(SEED_VARIABLE);
-        let seed = asked.map_or_else(rand::random, |text| text.to_str().unwrap().parse().unwrap());
-        println!("{SEED_VARIABLE}={seed}");
         Self {
             load: Load::start(fleet.layout(), dir, BROWSERS, &Clock::system()),
             fleet,
             figures: Figures::default(),
-            random: StdRng::seed_from_u64(seed),
+            random: random(),
             dir: None,
-            alone,
+            room,
         }
     }
 
@@ -158,7 +181,7 @@ impl Scene {
             totals,
             figures,
             _dir: self.dir,
-            _alone: self.alone,
+            _room: self.room,
         }
     }
 }
