@@ -19,7 +19,7 @@ import org.apache.kafka.common.resource.ResourcePattern;
 import org.apache.kafka.common.resource.ResourceType;
 
 /**
- * Makes the topics and access lists that a file asks for, in one process: {@code Access ADMIN_PROPERTIES FILE ENVIRONMENT…}.
+ * Makes the topics and access lists that files ask for, in one process: {@code Access ADMIN_PROPERTIES FILE[,FILE…] ENVIRONMENT…}.
  *
  * <p>Lines are {@code topic NAME PARTITIONS [SETTING=VALUE…]} and {@code allow PRINCIPAL KIND NAME OPERATION[,OPERATION…]}; a name that ends
  * in {@code *} is a prefix; {@code @} stands for the environment. What is there already stays as it is.
@@ -34,7 +34,10 @@ public final class Access {
         }
         var topics = new ArrayList<NewTopic>();
         var access = new ArrayList<AclBinding>();
-        var lines = Files.readAllLines(Path.of(arguments[1]));
+        var lines = new ArrayList<String>();
+        for (String file : arguments[1].split(",")) {
+            lines.addAll(Files.readAllLines(Path.of(file)));
+        }
         for (String environment : Arrays.asList(arguments).subList(2, arguments.length)) {
             for (String line : lines) {
                 var words = line.replace("@", environment).strip().split("\\s+");

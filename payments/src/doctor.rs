@@ -87,6 +87,7 @@ async fn stores(report: &mut Report, config: &Config, clock: &Clock) {
         url: &config.event_log.url,
         access: &config.log_access(),
         uses: &topics.uses(),
+        publishes: true,
     };
     let Some(log) = event_log(report, log, clock).await else {
         return;

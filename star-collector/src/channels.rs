@@ -68,6 +68,20 @@ impl ChannelSettings {
     }
 }
 
+/// A channel's rules at a time in a few words: those of collect and of the aggregator are to be the same.
+pub(crate) fn described(channel: &Channel, now: DateTime<Utc>) -> anyhow::Result<String> {
+    let epoch = channel.epochs.at(now);
+    let epoch =
+        epoch.context("channel.epoch_base_time is yet to come: correct it, or the clock")?;
+    Ok(format!(
+        "{} layers, threshold {} ({} to {}), in epoch {epoch}",
+        channel.layers,
+        channel.k,
+        channel.thresholds.start(),
+        channel.thresholds.end()
+    ))
+}
+
 /// Whether a channel may have this name: it is a part of a path, as it stands.
 fn is_name(name: &str) -> bool {
     let is_plain = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');

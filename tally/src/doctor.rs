@@ -45,6 +45,7 @@ pub async fn examine(config: &Config, clock: &Clock) -> Report {
         url: config.event_log.url.expose_secret(),
         access: &config.log_access(),
         uses: &topics.uses(),
+        publishes: true,
     };
     let log = event_log(&mut report, log, clock).await;
     if let (Some(log), true) = (log, has_database) {

@@ -77,7 +77,7 @@ impl Stage {
     /// This program, called with `arguments` and then a file with the settings of `service`.
     pub fn command(&self, arguments: &[&str], service: ServiceName) -> anyhow::Result<Command> {
         let file = self.layout.file(&format!("{service}.toml"));
-        programs::write_settings(&file, service, &self.layout.settings(service))?;
+        programs::write_settings(&file, service.defaults(), &self.layout.settings(service))?;
         let mut command = Command::new(std::env::current_exe()?);
         command
             .args(arguments)

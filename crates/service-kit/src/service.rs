@@ -22,7 +22,7 @@ use crate::{jobs::Job, limits::RouteLimit, shutdown::Shutdown};
 pub use readiness::Readiness;
 pub use running::Running;
 pub use settings::HttpSettings;
-pub use start::StartError;
+pub use start::{StartError, admin_alone};
 
 /// A service that is built and not yet started. Services make one in their `build`.
 #[derive(Clone)]

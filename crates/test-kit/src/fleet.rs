@@ -133,7 +133,7 @@ impl Fleet {
             .set("http.listen", listen.api)
             .set("http.admin_listen", listen.admin);
         let file = self.layout.file(&format!("{service}-{copy}.toml"));
-        programs::write_settings(&file, service, &settings)?;
+        programs::write_settings(&file, service.defaults(), &settings)?;
         let process = Process::start(Program {
             name: service.as_str(),
             path: programs::program(&self.programs, service),

@@ -5,6 +5,7 @@
 //! | How does a test get a whole system, and time that passes at will? | [`world`] |
 //! | How does it get real processes that it can kill? | [`fleet`], [`process`], [`programs`] |
 //! | Who uses them meanwhile? | [`load`] |
+//! | How does it get star-collector's parts, their clients, and what must be reported of these? | [`measurements`] |
 //! | What did the system store, and what does it say that it did? | [`stores`], [`database`], [`stored`], [`books`], [`totals`] |
 //! | How is a store set back, or lost? | [`Stores`] |
 //! | Where does a service fail inside? | [`faults`] |
@@ -23,6 +24,7 @@ pub mod fleet;
 mod http;
 pub mod jumps;
 pub mod load;
+pub mod measurements;
 pub mod process;
 pub mod programs;
 pub mod proxy;

@@ -146,6 +146,11 @@ impl Process {
         self.restart().await
     }
 
+    /// Where its admin interface listens.
+    pub fn admin(&self) -> SocketAddr {
+        self.program.admin
+    }
+
     /// How much memory the process has, in bytes.
     pub async fn resident_bytes(&self) -> anyhow::Result<u64> {
         let id = self.child.id().context("the process has ended")?;

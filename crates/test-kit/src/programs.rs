@@ -42,13 +42,9 @@ fn build_all() -> anyhow::Result<PathBuf> {
     Ok(folder.to_owned())
 }
 
-/// Writes what a service is told beyond its defaults into `file`, as an operator would.
-pub fn write_settings(
-    file: &Path,
-    service: ServiceName,
-    settings: &Settings,
-) -> anyhow::Result<()> {
-    let defaults: toml::Table = service.defaults().parse()?;
+/// Writes what a service with these defaults is told beyond them into `file`, as an operator would.
+pub fn write_settings(file: &Path, defaults: &str, settings: &Settings) -> anyhow::Result<()> {
+    let defaults: toml::Table = defaults.parse()?;
     let line = |(name, text): (&str, &str)| {
         if is_text(&defaults, name) {
             format!("{name} = {text:?}\n")

@@ -150,7 +150,11 @@ async fn open_in(database: &system::Database) -> anyhow::Result<Database> {
     Database::of_url(database.url_of_owner()?.expose_secret()).await
 }
 
-async fn records(log: &dyn EventLog, topic: &str) -> anyhow::Result<Vec<(Partition, Record)>> {
+/// All records of a topic, with their partitions.
+pub(crate) async fn records(
+    log: &dyn EventLog,
+    topic: &str,
+) -> anyhow::Result<Vec<(Partition, Record)>> {
     let mut records = Vec::new();
     for partition in 0..log.partitions(topic).await? {
         let start = log.bounds(topic, partition).await?.start;

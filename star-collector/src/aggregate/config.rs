@@ -1,6 +1,6 @@
 //! The settings. `aggregate.default.toml` names each of them and says what it does.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::ensure;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -29,6 +29,8 @@ pub struct Config {
     pub log_level: String,
     /// What names in the cluster begin with.
     pub environment: String,
+    /// Where `/livez`, `/readyz` and `/metrics` are served with `--every`.
+    pub admin_listen: SocketAddr,
     /// The section `[database]`.
     pub database: DatabaseSettings,
     /// The section `[event_log]`.
@@ -71,11 +73,15 @@ impl Config {
 
     /// Opens the log of the topics.
     pub async fn open_log(&self) -> event_log::Result<Arc<dyn EventLog>> {
-        let access = event_log::Access {
+        event_log::open(self.event_log.url.expose_secret(), &self.log_access()).await
+    }
+
+    /// As whom the aggregator comes to a cluster.
+    pub fn log_access(&self) -> event_log::Access {
+        event_log::Access {
             tls: self.event_log.tls.clone(),
             prefix: format!("{}.{SERVICE}", self.environment),
-        };
-        event_log::open(self.event_log.url.expose_secret(), &access).await
+        }
     }
 
     /// How long a lease lasts.

@@ -6,9 +6,12 @@
 //! | What becomes of the messages of one batch? | [`round`] |
 //! | What is reported when an epoch is over? | `expiry` |
 //! | What is kept? | [`store`] |
+//! | What does it say of itself while it runs again and again? | `serving` |
+//! | Is all there that it needs? | [`doctor`] |
 //! | What can be set? | [`config`] |
 
 pub mod config;
+pub mod doctor;
 mod expiry;
 mod known;
 mod opening;
@@ -16,9 +19,10 @@ mod program;
 mod recovery;
 mod reports;
 pub mod round;
+mod serving;
 pub mod store;
 mod summary;
 pub mod worker;
 
 pub use config::Config;
-pub use program::program;
+pub use program::{Deps, program, program_with};

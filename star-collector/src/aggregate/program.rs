@@ -17,13 +17,15 @@ use service_kit::{
     config::command_line_of,
     event_log::{EventLog, TopicSettings},
     fault::FaultPoints,
-    outbox::{BATCH_ROWS_MAX, Relay, RelayParts, Schedule, Shuffle},
+    outbox::{self, BATCH_ROWS_MAX, Ran, Relay, RelayParts, Schedule, Shuffle},
     shutdown::{self, Shutdown},
     telemetry,
 };
 
 use super::{
     config::{self, Config},
+    doctor,
+    serving::repeat,
     store, summary,
     worker::{Parts, Worker},
 };
@@ -33,7 +35,29 @@ use crate::domain::channel::Channel;
 const NAME: &str = "star-collector aggregate";
 
 /// Names the aggregator's line of publications in the event log.
-const LINE: &str = "star-aggregate";
+pub(super) const LINE: &str = "star-aggregate";
+
+/// How soon to look again whether another process has published.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// What the program is given from outside.
+#[derive(Clone, Debug)]
+pub struct Deps {
+    /// The calendar: which epochs are over.
+    pub clock: Clock,
+    /// Where tests let it fail.
+    pub faults: FaultPoints,
+}
+
+impl Deps {
+    /// What a program has that runs for real.
+    pub fn system() -> Self {
+        Self {
+            clock: Clock::system(),
+            faults: FaultPoints::default(),
+        }
+    }
+}
 
 /// Turn the messages of a channel into measurements.
 ///
@@ -44,7 +68,7 @@ const LINE: &str = "star-aggregate";
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
-    /// Run again so often, until the order to stop comes: 90s, 15m, 1h. Without it, there is one run.
+    /// Run again so long after each run, until the order to stop comes: 90s, 15m, 1h. Without it, there is one run.
     #[arg(long, value_name = "TIME", value_parser = interval)]
     every: Option<Duration>,
     /// Print what a run did as one line of JSON, not as a table.
@@ -54,20 +78,67 @@ struct Cli {
 
 #[derive(Clone, Copy, Debug, Subcommand)]
 enum Command {
+    /// Look at everything that the aggregator needs, and say in one line each what is right or what to do.
+    ///
+    /// The channel with its current epoch, the database and the role's privileges, tables, the event log's file or
+    /// brokers and what the access list allows, how far was read and published. It changes nothing, may run beside the
+    /// aggregator, and ends with 1 if something is wrong.
+    Doctor {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Make the tables, or bring them up to date, as the role of `database.owner_url`.
     Migrate,
+    /// Measurements that wait to be published.
+    #[command(subcommand)]
+    Outbox(Outbox),
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+enum Outbox {
+    /// Begin a new life of the outbox: mandatory after the database or the event log was restored.
+    ///
+    /// Know before: a database that was set back reads again what it had read since the backup, and reports it again. What
+    /// was published since then of epochs that are still open stands on the topic twice. Stop all aggregators first.
+    NewGeneration,
 }
 
 /// Runs the command line.
 pub async fn program(arguments: Vec<OsString>) -> anyhow::Result<()> {
+    program_with(arguments, Deps::system()).await
+}
+
+/// Runs the command line with another calendar, or with fault points.
+pub async fn program_with(arguments: Vec<OsString>, deps: Deps) -> anyhow::Result<()> {
     let words = iter::once(NAME.into()).chain(arguments);
     let (cli, sources) = command_line_of::<Cli>(config::SERVICE, config::DEFAULTS, words)?;
     let config: Config = sources.load()?;
-    if let Some(Command::Migrate) = cli.command {
-        store::migrate(config.database.migrate_url()).await?;
-        writeln!(stdout(), "the tables are up to date")?;
-        return Ok(());
+    match cli.command {
+        None => work(&cli, &config, deps).await,
+        Some(Command::Doctor { json }) => doctor::examine(&config, &deps.clock).await.print(json),
+        Some(Command::Migrate) => {
+            store::migrate(config.database.migrate_url()).await?;
+            Ok(writeln!(stdout(), "the tables are up to date")?)
+        }
+        Some(Command::Outbox(Outbox::NewGeneration)) => new_generation(&config).await,
     }
+}
+
+async fn new_generation(config: &Config) -> anyhow::Result<()> {
+    let store = store::open(config.database.url.expose_secret()).await?;
+    let log = config.open_log().await?;
+    let published = outbox::new_generation(&*store.outbox(), &*log, LINE).await?;
+    store.close().await;
+    log.close().await;
+    Ok(writeln!(
+        stdout(),
+        "the log has {published} records of the old generation"
+    )?)
+}
+
+/// One run, or one after the other.
+async fn work(cli: &Cli, config: &Config, deps: Deps) -> anyhow::Result<()> {
     telemetry::init(&config.log_level)?;
     let shutdown = Shutdown::default();
     let told = shutdown.clone();
@@ -79,26 +150,21 @@ pub async fn program(arguments: Vec<OsString>) -> anyhow::Result<()> {
     let store = store::open(config.database.url.expose_secret()).await?;
     let log = config.open_log().await?;
     let channel = config.channel.channel()?;
-    ensure_topics(log.as_ref(), &config, &channel).await?;
+    ensure_topics(log.as_ref(), config, &channel).await?;
     let parts = Parts {
         channel,
         store: Arc::clone(&store),
         log: Arc::clone(&log),
-        clock: Clock::system(),
+        clock: deps.clock,
         limits: config.limits.limits()?,
         lease_lasts: config.lease_lasts(),
-        shutdown: shutdown.clone(),
-        faults: FaultPoints::default(),
+        shutdown,
+        faults: deps.faults,
     };
-    loop {
-        run(&parts, cli.json).await?;
-        let Some(every) = cli.every else {
-            break;
-        };
-        tokio::select! {
-            () = tokio::time::sleep(every) => {}
-            () = shutdown.begun() => break,
-        }
+    let one = || run(&parts, cli.json);
+    match cli.every {
+        None => one().await?,
+        Some(every) => repeat(&parts, every, config.admin_listen, one).await?,
     }
     store.close().await;
     log.close().await;
@@ -120,7 +186,7 @@ async fn run(parts: &Parts, json: bool) -> anyhow::Result<()> {
     let result = worker.run().await;
     bar.finish_and_clear();
     let summary = result?;
-    relay(parts).run_once().await?;
+    publish(parts).await?;
     let took = started.elapsed();
     let text = if json {
         summary::json(&summary, took)
@@ -140,7 +206,21 @@ fn progress() -> ProgressBar {
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-/// Publishes what a run has reported.
+/// Publishes what was reported. While another process does, it is waited for: it may have begun before the last reports.
+/// One that died is replaced when its lease is over; one that takes longer publishes the rest, too, or the next run does.
+async fn publish(parts: &Parts) -> anyhow::Result<()> {
+    let mut relay = relay(parts);
+    let end = Instant::now() + 2 * parts.lease_lasts;
+    while relay.run_once().await? == Ran::NotMine && Instant::now() < end {
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_AGAIN) => {}
+            () = parts.shutdown.begun() => break,
+        }
+    }
+    Ok(())
+}
+
+/// What publishes the outbox.
 fn relay(parts: &Parts) -> Relay {
     Relay::new(RelayParts {
         name: LINE.to_owned(),

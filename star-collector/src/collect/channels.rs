@@ -94,20 +94,22 @@ impl Channels {
         self.all.get(name).cloned()
     }
 
+    /// All of them, in the order of their names.
+    pub fn all(&self) -> impl Iterator<Item = &Channel> {
+        self.all.values().map(|one| &one.entrance.channel)
+    }
+
     /// The largest message of any channel, decoded, in bytes.
     pub(super) fn message_bytes_max(&self) -> usize {
-        let bytes = self.all.values();
-        bytes
-            .map(|one| one.entrance.channel.message_bytes_max)
-            .max()
-            .unwrap_or(0)
+        let bytes = self.all().map(|channel| channel.message_bytes_max);
+        bytes.max().unwrap_or(0)
     }
 
     /// What collect does with topics: it writes, and reads none.
     pub fn uses(&self) -> Vec<TopicUse> {
-        let topics = self.all.values();
+        let topics = self.all();
         topics
-            .map(|one| TopicUse::write(&one.entrance.channel.input_topic))
+            .map(|channel| TopicUse::write(&channel.input_topic))
             .collect()
     }
 

@@ -101,11 +101,15 @@ impl Config {
 
     /// Opens the log of the topics.
     pub async fn open_log(&self) -> event_log::Result<Arc<dyn EventLog>> {
-        let access = event_log::Access {
+        event_log::open(self.event_log.url.expose_secret(), &self.log_access()).await
+    }
+
+    /// As whom collect comes to a cluster.
+    pub fn log_access(&self) -> event_log::Access {
+        event_log::Access {
             tls: self.event_log.tls.clone(),
             prefix: format!("{}.{SERVICE}", self.environment),
-        };
-        event_log::open(self.event_log.url.expose_secret(), &access).await
+        }
     }
 
     /// What topics are like that are made here.

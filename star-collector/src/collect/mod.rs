@@ -7,11 +7,13 @@
 //! | Which channels are there? | [`channels`] |
 //! | What is a client told? | [`error`], `routes` |
 //! | What can be set? | [`config`] |
+//! | Is all there that it needs? | [`doctor`] |
 //!
 //! It opens nothing and knows nobody: no address, no version and no time finer than a minute is kept or logged.
 
 pub mod channels;
 pub mod config;
+pub mod doctor;
 pub mod error;
 mod intake;
 mod message;

@@ -3,9 +3,10 @@
 use std::{ffi::OsString, iter};
 
 use clap::{Parser, Subcommand};
+use clock::Clock;
 use service_kit::{config::command_line_of, telemetry};
 
-use super::{Deps, build, config};
+use super::{Deps, build, config, doctor};
 
 /// What the command line is called.
 const NAME: &str = "star-collector collect";
@@ -23,6 +24,16 @@ struct Cli {
 
 #[derive(Clone, Copy, Debug, Subcommand)]
 enum Command {
+    /// Look at everything that collect needs, and say in one line each what is right or what to do.
+    ///
+    /// Certificates and their days left, the channels with their current epochs, the event log's file or brokers, and
+    /// what the access list allows. It changes nothing, may run beside the service, and ends with 1 if something is
+    /// wrong.
+    Doctor {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Serve (the default).
     Serve,
 }
@@ -32,6 +43,10 @@ pub async fn program(arguments: Vec<OsString>) -> anyhow::Result<()> {
     let words = iter::once(NAME.into()).chain(arguments);
     let (cli, sources) = command_line_of::<Cli>(config::SERVICE, config::DEFAULTS, words)?;
     match cli.command.unwrap_or(Command::Serve) {
+        Command::Doctor { json } => {
+            let clock = Clock::system();
+            doctor::examine(&sources.load()?, &clock).await.print(json)
+        }
         Command::Serve => {
             let config: config::Config = sources.load()?;
             telemetry::init(&config.log_level)?;

@@ -26,6 +26,8 @@ pub struct LogOf<'a> {
     pub access: &'a Access,
     /// What it does with topics.
     pub uses: &'a [TopicUse],
+    /// Whether it publishes in transactions, as whoever has an outbox does.
+    pub publishes: bool,
 }
 
 /// Looks at the log, and answers it if it is there.
@@ -54,9 +56,9 @@ pub async fn event_log(
         return None;
     }
     for one in log.uses {
-        topic(report, &*opened, one).await;
+        topic(report, &*opened, one, is_cluster).await;
     }
-    if is_cluster {
+    if is_cluster && log.publishes {
         publishing(report, &*opened, &log.access.prefix).await;
     }
     Some(opened)
@@ -91,22 +93,27 @@ async fn cluster(report: &mut Report, brokers: &str, access: &Access, clock: &Cl
 }
 
 /// Whether a topic is there, and whether we may do with it what we do.
-async fn topic(report: &mut Report, log: &dyn EventLog, one: &TopicUse) {
+async fn topic(report: &mut Report, log: &dyn EventLog, one: &TopicUse, is_cluster: bool) {
     let does = match (one.reads, one.writes) {
         (true, true) => "is read and written",
         (true, false) => "is read",
         (false, true) => "is written",
         (false, false) => "is there",
     };
-    let checked = log.check(std::slice::from_ref(one)).await;
-    let found = checked.map(|()| does.to_owned()).map_err(Into::into);
+    let found = match log.check(std::slice::from_ref(one)).await {
+        Err(event_log::Error::UnknownTopic(_)) if !is_cluster => {
+            Ok("is made at the first start".to_owned())
+        }
+        checked => checked.map(|()| does.to_owned()).map_err(Into::into),
+    };
     report.note(format!("topic {}", one.topic), found);
 }
 
 /// Whether we may publish in transactions, as outboxes do. The id is one that no outbox has.
 async fn publishing(report: &mut Report, log: &dyn EventLog, prefix: &str) {
     // The topic of positions, by which the log keeps them.
-    topic(report, log, &TopicUse::read(format!("{prefix}.positions"))).await;
+    let positions = TopicUse::read(format!("{prefix}.positions"));
+    topic(report, log, &positions, true).await;
     let id = PublisherId {
         name: NAME.to_owned(),
         generation: Uuid::nil(),

@@ -42,7 +42,7 @@ pub struct HttpSettings {
 }
 
 impl HttpSettings {
-    /// Settings for tests and examples: the defaults, on free ports of loopback, without TLS.
+    /// The defaults, on free ports of loopback, without TLS.
     pub fn loopback() -> Self {
         crate::config::Sources::defaults("service", include_str!("../../http.default.toml"))
             .load::<OnlyHttp>()

@@ -2,10 +2,11 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
+use axum::Router;
 use tokio::net::TcpListener;
 
 use super::{
-    Running, Service,
+    HttpSettings, Readiness, Running, Service,
     accept::accept,
     admin::{self, Admin},
     connection::Server,
@@ -53,11 +54,7 @@ pub(super) async fn start(service: Service) -> Result<Running, StartError> {
         shutdown: api_stop.clone(),
     };
     let admin = Server {
-        router: admin::router(Admin {
-            readiness: service.readiness,
-            shutdown: service.shutdown.clone(),
-            page: Arc::default(),
-        }),
+        router: admin_router(service.readiness, service.shutdown.clone()),
         tls: None,
         settings: Arc::clone(&settings),
         shutdown: admin_stop.clone(),
@@ -91,6 +88,34 @@ pub(super) async fn start(service: Service) -> Result<Running, StartError> {
         admin: admin_stop,
         grace: settings.shutdown_grace(),
         at_end: service.at_end,
+    })
+}
+
+/// Serves `/livez`, `/readyz` and `/metrics` until `shutdown`, and nothing else: for a program that answers no clients.
+pub async fn admin_alone(
+    address: SocketAddr,
+    readiness: Readiness,
+    shutdown: &Shutdown,
+) -> Result<SocketAddr, StartError> {
+    telemetry::start_metrics();
+    let (listener, bound) = listen(address).await?;
+    let server = Server {
+        router: admin_router(readiness, shutdown.clone()),
+        tls: None,
+        settings: Arc::new(HttpSettings::loopback()),
+        shutdown: shutdown.clone(),
+    };
+    let connections = Connections::new(ADMIN_CONNECTIONS_MAX, ADMIN_CONNECTIONS_MAX);
+    let accepting = accept(listener, connections, server, shutdown.clone());
+    let _waited_for_by_stop = shutdown.spawn(accepting);
+    Ok(bound)
+}
+
+fn admin_router(readiness: Readiness, shutdown: Shutdown) -> Router {
+    admin::router(Admin {
+        readiness,
+        shutdown,
+        page: Arc::default(),
     })
 }
 

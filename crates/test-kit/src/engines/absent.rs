@@ -8,6 +8,8 @@ use std::{
 use anyhow::bail;
 use blindtally::system::Engines;
 
+use super::Ground;
+
 /// Whether new worlds run on real engines.
 pub const fn are_given() -> bool {
     false
@@ -16,6 +18,19 @@ pub const fn are_given() -> bool {
 /// What a new world runs on: `None` is files.
 pub async fn of_a_new_world() -> anyhow::Result<Option<Engines>> {
     Ok(None)
+}
+
+/// What new parts of star-collector run on: `None` is files.
+pub(crate) async fn of_new_measurements() -> anyhow::Result<Option<Ground>> {
+    Ok(None)
+}
+
+pub(crate) async fn make_topic(
+    _engines: &Engines,
+    _topic: &str,
+    _partitions: u32,
+) -> anyhow::Result<()> {
+    bail!("this build has no Kafka")
 }
 
 pub(crate) async fn make_topics_anew(_engines: &Engines) -> anyhow::Result<()> {

@@ -11,20 +11,30 @@ use anyhow::Context as _;
 use blindtally::system::Engines;
 use rdkafka::{
     ClientConfig,
-    admin::{AdminClient, AdminOptions},
+    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     client::DefaultClientContext,
     metadata::MetadataTopic,
 };
-use service_kit::{db::testing::make_schema, engines, tls::ClientTls};
+use service_kit::{
+    db::testing::{make_schema, url},
+    engines,
+    tls::ClientTls,
+};
 use tokio::{
     sync::Mutex,
     time::{sleep, timeout},
 };
 
-use super::hurt::script;
+use super::{Ground, hurt::script};
 
-/// Environments that have their topics, and no world yet.
-static READY: Mutex<Vec<String>> = Mutex::const_new(Vec::new());
+/// Environments that have their topics, and no world yet, by the file that the topics stand in.
+static READY: Mutex<BTreeMap<&str, Vec<String>>> = Mutex::const_new(BTreeMap::new());
+
+/// The topics of votes.
+const VOTES: &str = "access.txt";
+
+/// The topics of measurements.
+const MEASUREMENTS: &str = "access-star.txt";
 
 /// So many are made at once: it takes little longer than one, since most of it is to start a program.
 const READY_AT_ONCE: usize = 6;
@@ -58,49 +68,61 @@ pub async fn of_a_new_world() -> anyhow::Result<Option<Engines>> {
     ] {
         make_schema(cluster, database, &schema).await;
     }
-    let environment = new_environment().await?;
+    let environment = new_environment(VOTES).await?;
     let engines = Engines::read(&folder.join("engines.toml"))?.apart(&schema, &environment);
     engines.migrate().await?;
     Ok(Some(engines))
 }
 
-/// An environment that has its topics.
-async fn new_environment() -> anyhow::Result<String> {
+/// What new parts of star-collector run on: `None` is files.
+pub(crate) async fn of_new_measurements() -> anyhow::Result<Option<Ground>> {
+    let Some(folder) = engines::named() else {
+        return Ok(None);
+    };
+    let schema = format!("test_{}", uuid::Uuid::new_v4().simple());
+    let (cluster, database) = ("main", "star_aggregate");
+    make_schema(cluster, database, &schema).await;
+    let within = |role: &str| {
+        let url = url(cluster, database, role);
+        format!("{url}&options[search_path]={schema}")
+    };
+    let owner_url = within("star_aggregate_owner");
+    star_collector::aggregate::store::migrate(&owner_url).await?;
+    let environment = new_environment(MEASUREMENTS).await?;
+    Ok(Some(Ground {
+        engines: Engines::read(&folder.join("engines.toml"))?.apart(&schema, &environment),
+        database_url: within(database).into(),
+        owner_url: owner_url.into(),
+    }))
+}
+
+/// An environment that has the topics of `file`.
+async fn new_environment(file: &'static str) -> anyhow::Result<String> {
     let mut ready = READY.lock().await;
+    let ready = ready.entry(file).or_default();
     if ready.is_empty() {
         let made = (0..READY_AT_ONCE).map(|_| format!("test-{}", uuid::Uuid::new_v4().simple()));
         let made: Vec<_> = made.collect();
-        make_topics(&made.join(",")).await?;
+        make_topics(&made.join(","), file).await?;
         *ready = made;
     }
     ready.pop().context("there is none left")
 }
 
-async fn make_topics(environments: &str) -> anyhow::Result<()> {
+async fn make_topics(environments: &str, file: &str) -> anyhow::Result<()> {
     let folder = engines::folder();
     let arguments = [
         folder.as_os_str(),
         environments.as_ref(),
         "forever".as_ref(),
+        file.as_ref(),
     ];
     script("topics", &arguments).await
 }
 
 /// Deletes the topics of a world, and makes them again.
 pub(crate) async fn make_topics_anew(engines: &Engines) -> anyhow::Result<()> {
-    let path = |path: PathBuf| path.to_string_lossy().into_owned();
-    let ClientTls {
-        ca_file,
-        certificate_file,
-        key_file,
-    } = engines.access("admin").tls;
-    let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
-        .set("bootstrap.servers", engines.brokers())
-        .set("security.protocol", "ssl")
-        .set("ssl.ca.location", path(ca_file))
-        .set("ssl.certificate.location", path(certificate_file))
-        .set("ssl.key.location", path(key_file))
-        .create()?;
+    let admin = admin(engines)?;
     let topics = topics_of(engines)?;
     let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
     for deleted in admin.delete_topics(&topics, &AdminOptions::new()).await? {
@@ -115,7 +137,41 @@ pub(crate) async fn make_topics_anew(engines: &Engines) -> anyhow::Result<()> {
     };
     let forgotten = timeout(FORGOTTEN_WITHIN, forgotten).await;
     forgotten.context("the broker still shows topics that were deleted")??;
-    make_topics(engines.environment()).await
+    make_topics(engines.environment(), VOTES).await
+}
+
+/// Makes one more topic, which an operator would for a channel.
+pub(crate) async fn make_topic(
+    engines: &Engines,
+    topic: &str,
+    partitions: u32,
+) -> anyhow::Result<()> {
+    let partitions = i32::try_from(partitions)?;
+    let topic = NewTopic::new(topic, partitions, TopicReplication::Fixed(1))
+        .set("retention.ms", "-1")
+        .set("message.timestamp.after.max.ms", "9223372036854775807");
+    let made = admin(engines)?.create_topics([&topic], &AdminOptions::new());
+    for made in made.await? {
+        made.map_err(|(topic, error)| anyhow::anyhow!("{topic} is not made: {error}"))?;
+    }
+    Ok(())
+}
+
+fn admin(engines: &Engines) -> anyhow::Result<AdminClient<DefaultClientContext>> {
+    let path = |path: PathBuf| path.to_string_lossy().into_owned();
+    let ClientTls {
+        ca_file,
+        certificate_file,
+        key_file,
+    } = engines.access("admin").tls;
+    let admin = ClientConfig::new()
+        .set("bootstrap.servers", engines.brokers())
+        .set("security.protocol", "ssl")
+        .set("ssl.ca.location", path(ca_file))
+        .set("ssl.certificate.location", path(certificate_file))
+        .set("ssl.key.location", path(key_file))
+        .create()?;
+    Ok(admin)
 }
 
 /// Whether the broker still shows any of these topics.

@@ -146,9 +146,28 @@ fn the_broker_has_the_settings_of_the_script_and_the_topics_come_from_the_same_f
     let given = &compose.configs["admin.properties"].content;
     assert_eq!(named(given.lines()), named(admin.lines()));
     let topics = compose.services["topics"].command.join(" ");
-    assert!(
-        topics.contains("/deploy/engines/Access.java /admin.properties /deploy/engines/access.txt")
+    let files: Vec<_> = access_files()
+        .into_iter()
+        .map(|file| format!("/deploy/engines/{file}"))
+        .collect();
+    let wanted = format!(
+        "/deploy/engines/Access.java /admin.properties {} ",
+        files.join(",")
     );
+    assert!(topics.contains(&wanted), "{topics}");
+}
+
+/// The files that an operator's topics come from, as the script takes them.
+fn access_files() -> Vec<String> {
+    let script = script("engines/topics");
+    let line = script
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("cat "));
+    let files = line.unwrap().split_whitespace();
+    files
+        .filter_map(|word| word.strip_prefix("\"$engines/"))
+        .map(|file| file.trim_end_matches('"').to_owned())
+        .collect()
 }
 
 #[test]

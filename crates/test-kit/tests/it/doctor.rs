@@ -2,6 +2,7 @@
 
 #[cfg(feature = "engines")]
 mod engines;
+mod measurements;
 mod running;
 
 use std::{fs, path::Path};

@@ -6,6 +6,8 @@
 //!
 //! With the feature `engines` and `BLINDTALLY_ENGINES` they run on a real PostgreSQL and a real Kafka, which they
 //! hurt: no other test may use those meanwhile. `BLINDTALLY_SEED` repeats the choices of a run.
+//!
+//! Those of [`measurements`] are of star-collector's parts, with clients of whom is known what they measured.
 
 #![expect(clippy::print_stdout, reason = "the figures are for whoever runs this")]
 
@@ -16,5 +18,6 @@ mod disks;
 mod engines;
 mod figures;
 mod kills;
+mod measurements;
 mod scene;
 mod zombies;

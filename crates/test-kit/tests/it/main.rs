@@ -7,6 +7,8 @@
 )]
 
 mod broken;
+#[cfg(feature = "engines")]
+mod brokers;
 mod compose;
 mod doctor;
 mod faults;
@@ -14,4 +16,6 @@ mod flood;
 #[cfg(feature = "engines")]
 mod foreign;
 mod proxy;
+#[cfg(feature = "engines")]
+mod servers;
 mod world;

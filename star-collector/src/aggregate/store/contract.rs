@@ -11,6 +11,7 @@ macro_rules! star_store_contract_cases {
             a_partition_is_read_by_one_process_at_a_time
             an_expired_epoch_leaves_its_reports_and_nothing_else
             another_log_is_noticed
+            an_epoch_that_another_process_has_expired_is_reported_once
             counts_of_a_label_add_up
             dead_letters_are_kept_up_to_their_number
             messages_wait_in_the_order_they_came_until_they_are_dropped
@@ -144,6 +145,9 @@ mod cases {
         store.release(&claimed.lease).await.expect("answers");
         let again = self::claimed(store, 0).await;
         assert_eq!((again.slot, again.position), (claimed.slot, 7));
+        let positions = store.positions(TOPIC).await.expect("answers");
+        assert_eq!(positions, [(0, 7)]);
+        store.check().await.expect("answers");
     }
 
     pub async fn a_batch_that_was_overtaken_stores_nothing(store: &dyn Store) {
@@ -216,6 +220,19 @@ mod cases {
         assert_eq!(expired.expect("answers"), Taken::Stored);
         assert_eq!(kept(store, slot).await, (0, 0, 0, 0, 2));
         assert_eq!(store.epochs(slot).await.expect("answers"), [0_u64; 0]);
+    }
+
+    pub async fn an_epoch_that_another_process_has_expired_is_reported_once(store: &dyn Store) {
+        let slot = claimed(store, 0).await.slot;
+        stored(store, span(slot, 0, 7), &changes()).await;
+        let expired = store.expire(slot, 7, EPOCH, &[row(8)]).await;
+        assert_eq!(expired.expect("answers"), Taken::Stored);
+
+        // It has read the epoch before, was held, and the reports of the other are published and gone meanwhile.
+        let again = store.expire(slot, 7, EPOCH, &[row(9)]).await;
+
+        assert_eq!(again.expect("answers"), Taken::Overtaken);
+        assert_eq!(kept(store, slot).await, (0, 0, 0, 0, 2));
     }
 
     pub async fn another_log_is_noticed(store: &dyn Store) {

@@ -285,7 +285,8 @@ pub trait Store: fmt::Debug + Send + Sync {
         limit: u32,
     ) -> Result<Vec<ExpiredLabel>>;
 
-    /// Leaves the last reports of an epoch in the outbox and drops all its rows, if the position of the partition is still `at`.
+    /// Leaves the last reports of an epoch in the outbox and drops all its rows, if the position of the partition is still `at`
+    /// and nobody else has done so meanwhile, which moves no position.
     async fn expire(
         &self,
         slot: Slot,
@@ -296,6 +297,12 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// How many dead letters of a partition are kept, by reason.
     async fn dead_letters(&self, slot: Slot) -> Result<Vec<(String, u64)>>;
+
+    /// How far each partition of a topic was read, without claiming any.
+    async fn positions(&self, topic: &str) -> Result<Vec<(Partition, Offset)>>;
+
+    /// Whether the database answers, with the tables that this program knows.
+    async fn check(&self) -> anyhow::Result<()>;
 
     /// Reports that wait to be published.
     fn outbox(&self) -> Arc<dyn Outbox>;

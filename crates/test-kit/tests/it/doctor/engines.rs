@@ -1,5 +1,7 @@
 //! What is wrong with real engines only: servers, roles, tables of an owner, topics, permissions.
 
+mod measurements;
+
 use super::{
     CHALLENGE_BYPASS, NOWHERE, PAYMENTS, Report, ServiceName, TALLY, World, execute, now,
     running::is_told_and_over, setting, with, wrong,

@@ -8,7 +8,10 @@ use test_kit::{
     proxy::Proxy,
 };
 
-use super::{disks, scene::Scene};
+use super::{
+    disks,
+    scene::{Scene, asked},
+};
 
 /// How often each kind of engine is killed; `./test long` asks for more.
 const RESTARTS: usize = 10;
@@ -34,8 +37,7 @@ const DATABASES: [(Engine, &str); 4] = [
 ];
 
 fn restarts() -> usize {
-    let asked = std::env::var_os(RESTARTS_VARIABLE);
-    asked.map_or(RESTARTS, |text| text.to_str().unwrap().parse().unwrap())
+    asked(RESTARTS_VARIABLE, RESTARTS)
 }
 
 fn two_of_each() -> Setup {

@@ -1,7 +1,7 @@
-//! What became of the tokens of accepted votes, and through how many faults.
+//! What became of the tokens of accepted votes, and of messages that must be reported, and through how many faults.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{Mutex, PoisonError},
 };
@@ -15,9 +15,9 @@ pub(super) struct Figures {
     pub(super) kills: u64,
     pub(super) broker_restarts: u64,
     pub(super) database_restarts: u64,
-    /// Tokens of votes that were answered 200.
+    /// Tokens of votes that were answered 200, and messages that enough others agree with.
     pub(super) accepted: u64,
-    /// Tokens that tally counted.
+    /// Tokens that tally counted, and messages that were reported.
     pub(super) counted: u64,
     /// Accepted and not counted.
     pub(super) lost: u64,
@@ -32,12 +32,24 @@ impl Figures {
     /// Lays what was counted for each channel next to what its browser was told.
     pub(super) fn balance(&mut self, done: &Done, counted: &BTreeMap<String, u64>, repeats: u64) {
         self.double += repeats;
-        for (channel, accepted) in &done.accepted {
-            let counted = counted.get(channel).copied().unwrap_or(0);
+        let accepted = done.accepted.iter().cloned();
+        self.compare(&accepted.collect(), counted);
+    }
+
+    /// Lays what was counted under each name next to what should be.
+    pub(super) fn compare(
+        &mut self,
+        accepted: &BTreeMap<String, u64>,
+        counted: &BTreeMap<String, u64>,
+    ) {
+        let names: BTreeSet<_> = accepted.keys().chain(counted.keys()).collect();
+        for name in names {
+            let of = |what: &BTreeMap<String, u64>| what.get(name).copied().unwrap_or(0);
+            let (accepted, counted) = (of(accepted), of(counted));
             self.accepted += accepted;
             self.counted += counted;
             self.lost += accepted.saturating_sub(counted);
-            self.double += counted.saturating_sub(*accepted);
+            self.double += counted.saturating_sub(accepted);
         }
     }
 

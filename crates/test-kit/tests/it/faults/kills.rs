@@ -22,14 +22,14 @@ use test_kit::{
 
 use super::{
     figures::Figures,
-    scene::{Scene, Settled, verify_ledger},
+    scene::{Scene, Settled, asked, verify_ledger},
 };
 
 /// How many kills there are; `./test long` asks for more.
 const KILLS: u64 = 30;
 
 /// See [`KILLS`].
-const KILLS_VARIABLE: &str = "BLINDTALLY_KILLS";
+pub(super) const KILLS_VARIABLE: &str = "BLINDTALLY_KILLS";
 
 /// A kill comes at a random instant within so many milliseconds after the restart before it.
 const PAUSE_MILLIS_MAX: u64 = 900;
@@ -39,11 +39,6 @@ const SHOWN_WITHIN: Duration = Duration::from_secs(100);
 
 /// Where a fault is planted, browsers buy and vote so often. The first purchases take them a moment.
 const UNHURT: Duration = Duration::from_secs(4);
-
-fn kills() -> u64 {
-    let asked = std::env::var_os(KILLS_VARIABLE);
-    asked.map_or(KILLS, |text| text.to_str().unwrap().parse().unwrap())
-}
 
 /// All services, in an order that nobody chose.
 fn victims(random: &mut StdRng) -> [ServiceName; 4] {
@@ -116,7 +111,7 @@ async fn killing_any_service_at_any_instant_loses_nothing_and_counts_nothing_twi
         ..Setup::default()
     };
     let mut scene = Scene::start(setup).await;
-    while scene.figures.kills < kills() {
+    while scene.figures.kills < asked(KILLS_VARIABLE, KILLS) {
         for victim in victims(&mut scene.random) {
             scene.pause(PAUSE_MILLIS_MAX).await;
             scene.kill(victim).await;

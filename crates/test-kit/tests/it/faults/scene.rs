@@ -1,7 +1,9 @@
 //! What all faults have in common: a fleet under load, and the balance at the end.
 
 use std::{
+    fmt::Debug,
     path::Path,
+    str::FromStr,
     time::{Duration, Instant},
 };
 
@@ -46,6 +48,25 @@ const AT_ONCE: u32 = 4;
 /// The room for faults.
 static ROOM: Semaphore = Semaphore::const_new(AT_ONCE as usize);
 
+/// Waits for a place for one more fault.
+pub(super) async fn room(on_engines: bool) -> SemaphorePermit<'static> {
+    let room = ROOM.acquire_many(if on_engines { AT_ONCE } else { 1 });
+    room.await.unwrap()
+}
+
+/// What chooses the instants and victims of a run.
+pub(super) fn random() -> StdRng {
+    let seed = asked(SEED_VARIABLE, rand::random());
+    println!("{SEED_VARIABLE}={seed}");
+    StdRng::seed_from_u64(seed)
+}
+
+/// The number that a variable asks for.
+pub(super) fn asked<T: FromStr<Err: Debug>>(variable: &str, otherwise: T) -> T {
+    let asked = std::env::var_os(variable);
+    asked.map_or(otherwise, |text| text.to_str().unwrap().parse().unwrap())
+}
+
 /// A fleet under load, to be hurt.
 pub(super) struct Scene {
     pub(super) fleet: Fleet,
@@ -78,17 +99,13 @@ impl Scene {
     /// A fleet in the folder `data` of `dir`.
     pub(super) async fn start_in(dir: &Path, setup: Setup) -> Self {
         let on_engines = engines::are_given() && !setup.on_files;
-        let room = ROOM.acquire_many(if on_engines { AT_ONCE } else { 1 });
-        let room = room.await.unwrap();
+        let room = room(on_engines).await;
         let fleet = Fleet::start(&dir.join("data"), setup).await.unwrap();
-        let asked = std::env::var_os(SEED_VARIABLE);
-        let seed = asked.map_or_else(rand::random, |text| text.to_str().unwrap().parse().unwrap());
-        println!("{SEED_VARIABLE}={seed}");
         Self {
             load: Load::start(fleet.layout(), dir, BROWSERS, &Clock::system()),
             fleet,
             figures: Figures::default(),
-            random: StdRng::seed_from_u64(seed),
+            random: random(),
             dir: None,
             room,
         }

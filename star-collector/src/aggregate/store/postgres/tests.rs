@@ -4,6 +4,6 @@ use super::{PostgresStore, SCRIPTS};
 
 /// A store in a schema of its own, which stays.
 pub(super) async fn store() -> ((), PostgresStore) {
-    let url = testing::fresh("main", "tally", &migrator(SCRIPTS)).await;
+    let url = testing::fresh("main", "star_aggregate", &migrator(SCRIPTS)).await;
     ((), PostgresStore::open(&url).await.unwrap())
 }

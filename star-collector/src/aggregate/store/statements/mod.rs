@@ -46,6 +46,15 @@ const SEEN: &str = "
     SELECT id FROM n CROSS JOIN star_seen
     WHERE slot = $3 AND epoch = $4 AND id = substr($1, 16 * n.i + 1, 16)";
 
+/// Drops the rows of an epoch of a partition, its groups last: whatever it has rows of, it has groups.
+const DROP_EPOCH: [&str; 4] = [
+    "DELETE FROM star_waiting WHERE group_id IN
+         (SELECT id FROM star_group WHERE slot = $1 AND epoch = $2)",
+    "DELETE FROM star_label WHERE slot = $1 AND epoch = $2",
+    "DELETE FROM star_seen WHERE slot = $1 AND epoch = $2",
+    "DELETE FROM star_group WHERE slot = $1 AND epoch = $2",
+];
+
 /// The store in a database of its engine.
 #[derive(Clone, Debug)]
 pub struct TableStore {
@@ -243,21 +252,20 @@ impl Store for TableStore {
         if !batches::advance(&mut tx, span).await? {
             return Ok(Taken::Overtaken);
         }
-        if let Some(first) = reports.first() {
-            insert_all(&mut tx, &first.topic, reports).await?;
-        }
-        for statement in [
-            "DELETE FROM star_waiting WHERE group_id IN
-                 (SELECT id FROM star_group WHERE slot = $1 AND epoch = $2)",
-            "DELETE FROM star_group WHERE slot = $1 AND epoch = $2",
-            "DELETE FROM star_label WHERE slot = $1 AND epoch = $2",
-            "DELETE FROM star_seen WHERE slot = $1 AND epoch = $2",
-        ] {
-            sqlx::query(statement)
+        let mut groups = 0;
+        for statement in DROP_EPOCH {
+            let dropped = sqlx::query(statement)
                 .bind(slot.0)
                 .bind(int(epoch)?)
                 .execute(&mut *tx)
                 .await?;
+            groups = dropped.rows_affected();
+        }
+        if groups == 0 {
+            return Ok(Taken::Overtaken);
+        }
+        if let Some(first) = reports.first() {
+            insert_all(&mut tx, &first.topic, reports).await?;
         }
         tx.commit().await?;
         Ok(Taken::Stored)
@@ -275,6 +283,25 @@ impl Store for TableStore {
             .iter()
             .map(|row| Ok((row.try_get("reason")?, count(row, "letters")?)));
         letters.collect()
+    }
+
+    async fn positions(&self, topic: &str) -> Result<Vec<(Partition, Offset)>> {
+        let found = sqlx::query(
+            "SELECT partition, next_offset FROM star_slot WHERE topic = $1 ORDER BY partition",
+        )
+        .bind(topic)
+        .fetch_all(self.db.readers())
+        .await?;
+        let positions = found.iter().map(|row| {
+            let partition = u32::try_from(count(row, "partition")?)
+                .map_err(|_| StoreError::Corrupt("a partition"))?;
+            Ok((partition, count(row, "next_offset")?))
+        });
+        positions.collect()
+    }
+
+    async fn check(&self) -> anyhow::Result<()> {
+        Ok(self.db.check().await?)
     }
 
     fn outbox(&self) -> Arc<dyn Outbox> {

@@ -1,0 +1,356 @@
+//! Where star-collector's parts keep what they store, files or engines, and how they are started there.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::Arc,
+};
+
+use anyhow::{Context as _, ensure};
+use blindtally::system::{Layout, Listen, Profile, ServiceName, Settings};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use secrecy::ExposeSecret as _;
+use serde_json::Value;
+use service_kit::event_log::{self, BATCH_RECORDS_MAX, EventLog, NewRecord, TopicSettings};
+use star_collector::{aggregate, collect, domain::channel::Channel};
+use tokio::process::{Child, Command};
+
+use super::Reports;
+use crate::{
+    database::Database,
+    engines::{self, Ground},
+    process::{Process, Program},
+    programs, stores,
+};
+
+/// The channel whose topics an operator's cluster has from the start.
+pub const DEFAULT_CHANNEL: &str = "typical";
+
+/// How many partitions its topics have there.
+const PARTITIONS: u32 = 8;
+
+/// Whoever is killed while it reads a partition or publishes holds up its successor for so long.
+pub const LEASE_SECONDS: u64 = 2;
+
+/// A database, a log, and the programs.
+#[derive(Debug)]
+pub struct Site {
+    dir: PathBuf,
+    ground: Option<Ground>,
+    programs: PathBuf,
+}
+
+/// A channel at a site: its topics are there.
+#[derive(Clone, Debug)]
+pub struct Lane {
+    /// Its rules.
+    pub channel: Channel,
+    /// The settings of its aggregator.
+    pub aggregate: PathBuf,
+    /// The settings of collect for it.
+    pub collect: PathBuf,
+}
+
+/// At which point an aggregator sends itself a signal, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Hurt {
+    /// The fault point.
+    pub point: &'static str,
+    /// When it comes there for this time.
+    pub times: u64,
+    /// `KILL` or `STOP`.
+    pub signal: &'static str,
+}
+
+impl Site {
+    /// A new site with files in `dir`, on the engines that `BLINDTALLY_ENGINES` names, if it names any.
+    pub async fn new(dir: &Path) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(dir)?;
+        Ok(Self {
+            dir: dir.to_owned(),
+            ground: engines::of_new_measurements().await?,
+            programs: programs::build().await?,
+        })
+    }
+
+    /// Whether it is on real engines.
+    pub fn is_on_engines(&self) -> bool {
+        self.ground.is_some()
+    }
+
+    /// Opens a channel with these settings of `[channel]` beside its name and topics.
+    pub async fn lane(&self, name: &str, terms: &Settings) -> anyhow::Result<Lane> {
+        let mut terms = terms.clone();
+        terms
+            .set("channel.name", name)
+            .set("channel.input_topic", self.topic("enc", name))
+            .set("channel.output_topic", self.topic("out", name));
+        let [aggregate, collect] = [Part::Aggregate, Part::Collect].map(|part| {
+            let mut settings = self.settings_of(part);
+            settings.extend(&terms);
+            let file = self.dir.join(format!("{}-{name}.toml", part.principal()));
+            programs::write_settings(&file, part.defaults(), &settings).map(|()| file)
+        });
+        let aggregate = aggregate?;
+        let sources = aggregate::Config::sources().file(Some(aggregate.clone()));
+        let channel = sources.load::<aggregate::Config>()?.channel.channel()?;
+        self.ensure_topics(name, &channel).await?;
+        Ok(Lane {
+            channel,
+            aggregate,
+            collect: collect?,
+        })
+    }
+
+    /// The topic of a channel: in a cluster, tests have environments of their own.
+    fn topic(&self, kind: &str, channel: &str) -> String {
+        let environment = self
+            .ground
+            .as_ref()
+            .map(|ground| ground.engines.environment());
+        let prefix = environment.map_or_else(String::new, |name| format!("{name}."));
+        match channel {
+            DEFAULT_CHANNEL => format!("{prefix}p3a-star-{kind}"),
+            other => format!("{prefix}p3a-star-{kind}-{other}"),
+        }
+    }
+
+    async fn ensure_topics(&self, name: &str, channel: &Channel) -> anyhow::Result<()> {
+        let topics = [&channel.input_topic, &channel.output_topic];
+        if let Some(ground) = &self.ground {
+            for topic in topics.into_iter().filter(|_| name != DEFAULT_CHANNEL) {
+                engines::make_topic(&ground.engines, topic, PARTITIONS).await?;
+            }
+            return Ok(());
+        }
+        let settings = TopicSettings {
+            partitions: PARTITIONS,
+            retention: TimeDelta::days(400),
+        };
+        let log = self.log("admin").await?;
+        for topic in topics {
+            log.ensure_topic(topic, settings).await?;
+        }
+        log.close().await;
+        Ok(())
+    }
+
+    /// What a part is told wherever it runs.
+    fn settings_of(&self, part: Part) -> Settings {
+        let mut settings = Settings::default();
+        settings
+            .set("log_level", "info")
+            .set("event_log.partitions", PARTITIONS);
+        match &self.ground {
+            None => settings.set("event_log.url", self.embedded()),
+            Some(Ground { engines, .. }) => {
+                let tls = engines.access(part.principal()).tls;
+                settings
+                    .set("environment", engines.environment())
+                    .set("event_log.url", engines.event_log())
+                    .set("event_log.tls.ca_file", tls.ca_file.display())
+                    .set(
+                        "event_log.tls.certificate_file",
+                        tls.certificate_file.display(),
+                    )
+                    .set("event_log.tls.key_file", tls.key_file.display())
+            }
+        };
+        match part {
+            Part::Aggregate => settings
+                .set("database.url", self.database_url())
+                .set("event_log.lease_seconds", LEASE_SECONDS),
+            // All clients come from one address.
+            Part::Collect => settings
+                .set("http.connections_per_client_max", 1_000)
+                .set("http.rate_limit.units_per_minute", 0),
+        };
+        settings
+    }
+
+    fn embedded(&self) -> String {
+        format!("embedded:{}", self.dir.join("event-log.db").display())
+    }
+
+    fn database_file(&self) -> PathBuf {
+        self.dir.join("star-aggregate.db")
+    }
+
+    fn database_url(&self) -> String {
+        match &self.ground {
+            None => format!("sqlite:{}", self.database_file().display()),
+            Some(ground) => ground.database_url.expose_secret().to_owned(),
+        }
+    }
+
+    /// Opens the aggregator's database beside it; in PostgreSQL as the role that owns the tables.
+    pub async fn database(&self) -> anyhow::Result<Database> {
+        match &self.ground {
+            None => Database::of_file(&self.database_file()).await,
+            Some(ground) => Database::of_url(ground.owner_url.expose_secret()).await,
+        }
+    }
+
+    /// Opens the event log as somebody.
+    pub async fn log(&self, principal: &str) -> anyhow::Result<Arc<dyn EventLog>> {
+        let log = match &self.ground {
+            None => event_log::open(&self.embedded(), &event_log::Access::default()).await,
+            Some(Ground { engines, .. }) => {
+                event_log::open(engines.event_log(), &engines.access(principal)).await
+            }
+        };
+        Ok(log?)
+    }
+
+    /// Has messages appended, as collect does.
+    pub async fn append(&self, records: &[NewRecord]) -> anyhow::Result<()> {
+        let log = self.log(Part::Collect.principal()).await?;
+        let mut appender = log.appender().await?;
+        for some in records.chunks(BATCH_RECORDS_MAX as usize) {
+            appender.append(some).await?;
+        }
+        drop(appender);
+        log.close().await;
+        Ok(())
+    }
+
+    /// Everything that was ever published of a channel.
+    pub async fn reports(&self, lane: &Lane) -> anyhow::Result<Reports> {
+        let log = self.log("admin").await?;
+        let mut reports = Reports::default();
+        for (_, record) in stores::records(&*log, &lane.channel.output_topic).await? {
+            reports.add(&record.value)?;
+        }
+        log.close().await;
+        Ok(reports)
+    }
+
+    /// Starts a run at a time, which may be hurt. It prints what it did as JSON.
+    pub fn start_run(
+        &self,
+        lane: &Lane,
+        calendar: DateTime<Utc>,
+        hurt: Option<Hurt>,
+    ) -> anyhow::Result<Child> {
+        let (point, times, signal) = hurt.map_or(("none", 0, "KILL"), |hurt| {
+            (hurt.point, hurt.times, hurt.signal)
+        });
+        Command::new(self.programs.join("hurt-aggregate"))
+            .arg(calendar.to_rfc3339_opts(SecondsFormat::Secs, true))
+            .args([point, &times.to_string(), signal])
+            .arg("--config")
+            .arg(&lane.aggregate)
+            .arg("--json")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .context("the aggregator cannot be started")
+    }
+
+    /// Runs at a time, to a good end. What it did.
+    pub async fn run(&self, lane: &Lane, calendar: DateTime<Utc>) -> anyhow::Result<Value> {
+        let run = self.start_run(lane, calendar, None)?;
+        let ended = run.wait_with_output().await?;
+        let said = String::from_utf8_lossy(&ended.stderr);
+        ensure!(ended.status.success(), "a run failed: {said}");
+        Ok(serde_json::from_slice(&ended.stdout)?)
+    }
+
+    /// Runs at a time until there is nothing left to do: what others read when they were killed is free only when their
+    /// leases are over. How many messages that took.
+    pub async fn finish(&self, lane: &Lane, calendar: DateTime<Utc>) -> anyhow::Result<u64> {
+        let mut consumed = 0;
+        loop {
+            let did = self.run(lane, calendar).await?;
+            let count = |what: &str| did.get(what).and_then(Value::as_u64).context("a count");
+            consumed += count("consumed")?;
+            if count("left_to_others")? == 0 && count("consumed")? + count("epochs_closed")? == 0 {
+                return Ok(consumed);
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        }
+    }
+
+    /// Starts the aggregator as operators do, which runs again each second, on the machine's own calendar.
+    pub async fn aggregator(&self, lane: &Lane, copy: usize) -> anyhow::Result<Process> {
+        let listen = self.listen(&format!("{}-{copy}", lane.channel.name))?;
+        let program = Program {
+            name: "star-collector aggregate",
+            path: self.programs.join("star-collector"),
+            arguments: vec![
+                "aggregate".into(),
+                "--config".into(),
+                lane.aggregate.clone().into(),
+                "--every".into(),
+                "1s".into(),
+                "--admin-listen".into(),
+                listen.admin.to_string().into(),
+            ],
+            environment: Vec::new(),
+            admin: listen.admin,
+            log: self
+                .dir
+                .join(format!("aggregate-{}-{copy}.log", lane.channel.name)),
+        };
+        Process::start(program).await
+    }
+
+    /// Starts collect for a channel, and says where clients reach it.
+    pub async fn collector(
+        &self,
+        lane: &Lane,
+        copy: usize,
+    ) -> anyhow::Result<(Process, SocketAddr)> {
+        let listen = self.listen(&format!("collect-{copy}"))?;
+        let program = Program {
+            name: "star-collector collect",
+            path: self.programs.join("star-collector"),
+            arguments: vec![
+                "collect".into(),
+                "--config".into(),
+                lane.collect.clone().into(),
+                "--http-listen".into(),
+                listen.api.to_string().into(),
+                "--http-admin-listen".into(),
+                listen.admin.to_string().into(),
+            ],
+            environment: Vec::new(),
+            admin: listen.admin,
+            log: self.dir.join(format!("collect-{copy}.log")),
+        };
+        Ok((Process::start(program).await?, listen.api))
+    }
+
+    /// Ports that a system of its own would have.
+    fn listen(&self, name: &str) -> anyhow::Result<Listen> {
+        let layout = Layout::open(&self.dir.join(name), Profile::default())?;
+        Ok(layout.listen(ServiceName::Tally))
+    }
+}
+
+/// A part that reads or writes topics.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Part {
+    Aggregate,
+    Collect,
+}
+
+impl Part {
+    /// What its certificate is called.
+    fn principal(self) -> &'static str {
+        match self {
+            Self::Aggregate => aggregate::config::SERVICE,
+            Self::Collect => collect::config::SERVICE,
+        }
+    }
+
+    fn defaults(self) -> &'static str {
+        match self {
+            Self::Aggregate => aggregate::config::DEFAULTS,
+            Self::Collect => collect::config::DEFAULTS,
+        }
+    }
+}
