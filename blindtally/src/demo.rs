@@ -9,6 +9,7 @@ mod books;
 mod cast;
 mod expected;
 mod life;
+mod measured;
 mod print;
 mod progress;
 mod raids;
@@ -31,12 +32,14 @@ use tokio::task::JoinSet;
 
 use crate::{
     attacks::{Attack, Score},
-    system::{Planted, Profile, System},
+    system::{Collector, Planted, Profile, System},
 };
 use expected::{Expected, Turns};
 use life::Life;
+use measured::{Measured, Population};
 use progress::Progress;
 
+pub use measured::Measurements;
 pub use report::{AttackRow, BySource, Report};
 
 /// Where Linux keeps files in memory.
@@ -59,6 +62,10 @@ pub struct DemoArgs {
     #[arg(long, default_value_t = 25, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub publishers: u32,
 
+    /// How many measurements clients send.
+    #[arg(long, default_value_t = 3_000, value_parser = clap::value_parser!(u32).range(0..=30_000))]
+    pub measurements: u32,
+
     /// What everybody's choices are drawn from: the same seed gives the same report.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
@@ -77,6 +84,7 @@ impl Default for DemoArgs {
         Self {
             browsers: 200,
             publishers: 25,
+            measurements: 3_000,
             seed: 1,
             report: None,
             keep: None,
@@ -137,6 +145,7 @@ pub(crate) struct Month {
     left: BySource<Amount>,
     keys: u64,
     turns: Turns,
+    measured: measured::Opened,
 }
 
 impl Month {
@@ -148,16 +157,32 @@ impl Month {
         let (clock, simulation) = Clock::simulated(start);
         let (home, profile) = (folder.join("system"), Profile::month());
         let system = System::start_planted(&home, profile, clock.clone(), planted).await?;
-        let stage = Stage::set(args, folder, &system, &clock, start).await?;
+        let rules = measured::rules(start);
+        let collector = Collector::start(&folder.join("star-collector"), rules, &clock).await?;
+        let population = Population::new(args.measurements, args.seed);
+        let mut stage = Stage::set(args, folder, &system, &clock, start).await?;
+        let clients = folder.join("clients");
+        std::fs::create_dir(&clients)?;
+        let when = (&clock, start);
+        measured::spawn(&mut stage.actors, &collector, &population, when, &clients)?;
 
-        let (expected, scores) = stage.play(simulation).await?;
+        let Played {
+            expected,
+            scores,
+            measured,
+        } = stage.play(simulation).await?;
 
         let books = books::read(&system).await?;
-        let stopped = system.stop().await;
+        let published = collector.published().await?;
+        let stopped = collector.stop().await.and(system.stop().await);
         stopped.context("the system does not stop")?;
         let sheet = reconcile::check(&books, &expected, &scores);
+        let opened = measured::check(&published, &population, &rules, &measured)?;
+        let mut report = books.report(&scores, sheet.agrees());
+        report.measurements = opened.report.clone();
         Ok(Self {
-            report: books.report(&scores, sheet.agrees()),
+            report,
+            measured: opened,
             publishers: books.publishers(),
             keys: books.registry.keys.values().sum(),
             tokens_published: books.tokens_published,
@@ -168,13 +193,20 @@ impl Month {
     }
 }
 
+/// What everybody did.
+#[derive(Default)]
+struct Played {
+    expected: Expected,
+    scores: Scores,
+    measured: Measured,
+}
+
 /// Everybody who takes part, ready to begin.
 struct Stage {
     actors: JoinSet<anyhow::Result<raids::Act>>,
     progress: Progress,
     start: DateTime<Utc>,
-    expected: Expected,
-    scores: Scores,
+    played: Played,
 }
 
 impl Stage {
@@ -223,13 +255,12 @@ impl Stage {
             actors,
             progress,
             start,
-            expected: Expected::default(),
-            scores: BTreeMap::new(),
+            played: Played::default(),
         })
     }
 
     /// Lives through the month and adds up what everybody did.
-    async fn play(mut self, mut simulation: Simulation) -> anyhow::Result<(Expected, Scores)> {
+    async fn play(mut self, mut simulation: Simulation) -> anyhow::Result<Played> {
         for day in 1..=DAYS {
             let end = self.start + TimeDelta::days(day);
             simulation.run_until(end).await;
@@ -237,8 +268,9 @@ impl Stage {
             // An actor that failed fails the demo now, not a month later.
             while let Some(ended) = self.actors.try_join_next() {
                 let act = ended.context("an actor panicked")??;
-                self.expected.add(act.expected);
-                self.scores.extend(act.score);
+                self.played.expected.add(act.expected);
+                self.played.scores.extend(act.score);
+                self.played.measured.add(act.measured);
             }
         }
         self.progress.finish();
@@ -246,6 +278,6 @@ impl Stage {
             self.actors.is_empty(),
             "an actor has not come to its end within the month"
         );
-        Ok((self.expected, self.scores))
+        Ok(self.played)
     }
 }

@@ -19,29 +19,46 @@ use service_kit::secret::SecretFile;
 /// So long the certificates are good: whoever runs a sandbox for ten years makes new ones.
 const VALID_DAYS: i64 = 3_650;
 
-/// The certificates: the name of the files, what they are for, and the name in the certificate,
-/// which is what allow-lists hold.
-const NAMES: [(&str, Usage, &str); 6] = [
-    ("challenge-bypass", Usage::Server, "challenge-bypass"),
-    ("edge-client", Usage::Client, "edge"),
-    ("payments", Usage::Server, "payments"),
-    ("payments-client", Usage::Client, "payments"),
-    ("sandbox-custodian", Usage::Server, "sandbox-custodian"),
-    ("tally", Usage::Server, "tally"),
-];
+/// What a folder holds.
+struct Contents {
+    /// The certificates: the name of the files, what they are for, and the name in the certificate,
+    /// which is what allow-lists hold.
+    names: &'static [(&'static str, Usage, &'static str)],
+    /// The services' keys and the tokens between them: 32 random bytes each.
+    secrets: &'static [&'static str],
+}
 
-/// The services' keys and the tokens between them: 32 random bytes each.
-const SECRETS: [&str; 9] = [
-    "challenge-bypass-sealing",
-    "gemini-api-key",
-    "gemini-api-secret",
-    "payments-directory",
-    "payments-orders",
-    "payments-sku-root",
-    "tally-head",
-    "tally-token",
-    "uphold-token",
-];
+/// For votes.
+const VOTES: Contents = Contents {
+    names: &[
+        ("challenge-bypass", Usage::Server, "challenge-bypass"),
+        ("edge-client", Usage::Client, "edge"),
+        ("payments", Usage::Server, "payments"),
+        ("payments-client", Usage::Client, "payments"),
+        ("sandbox-custodian", Usage::Server, "sandbox-custodian"),
+        ("tally", Usage::Server, "tally"),
+    ],
+    secrets: &[
+        "challenge-bypass-sealing",
+        "gemini-api-key",
+        "gemini-api-secret",
+        "payments-directory",
+        "payments-orders",
+        "payments-sku-root",
+        "tally-head",
+        "tally-token",
+        "uphold-token",
+    ],
+};
+
+/// For measurements, which have a CA of their own: they share nothing with votes.
+const MEASUREMENTS: Contents = Contents {
+    names: &[
+        ("collect", Usage::Server, "star-collect"),
+        ("randomness", Usage::Server, "star-randomness"),
+    ],
+    secrets: &["randomness-sealing"],
+};
 
 /// What a certificate is for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -66,11 +83,19 @@ pub struct Identity {
 }
 
 impl Pki {
-    /// The folder `dir`, which is made if it is not there.
-    ///
+    /// The folder `dir` of what votes need, which is made if it is not there.
+    pub fn open(dir: &Path) -> anyhow::Result<Self> {
+        Self::open_with(dir, &VOTES)
+    }
+
+    /// The same of what measurements need.
+    pub fn open_of_measurements(dir: &Path) -> anyhow::Result<Self> {
+        Self::open_with(dir, &MEASUREMENTS)
+    }
+
     /// It is made under another name and moved into place: a process that dies half-way leaves no
     /// half of it.
-    pub fn open(dir: &Path) -> anyhow::Result<Self> {
+    fn open_with(dir: &Path, contents: &Contents) -> anyhow::Result<Self> {
         let pki = Self {
             dir: dir.to_owned(),
         };
@@ -82,7 +107,7 @@ impl Pki {
             fs::remove_dir_all(&unfinished).context("an unfinished folder cannot be removed")?;
         }
         fs::create_dir_all(&unfinished).context("the folder for certificates cannot be made")?;
-        make(&unfinished)?;
+        make(&unfinished, contents)?;
         fs::rename(&unfinished, dir).context("the folder for certificates cannot be moved")?;
         Ok(pki)
     }
@@ -111,7 +136,7 @@ fn secret_in(dir: &Path, name: &str) -> SecretFile {
 }
 
 /// Makes the CA and what it signs.
-fn make(dir: &Path) -> anyhow::Result<()> {
+fn make(dir: &Path, contents: &Contents) -> anyhow::Result<()> {
     let now = DateTime::from_timestamp_millis(clock::real::unix_millis())
         .context("the machine's clock shows no time")?;
     let mut params = parameters("Blindtally sandbox CA", Vec::new(), now)?;
@@ -120,9 +145,9 @@ fn make(dir: &Path) -> anyhow::Result<()> {
     let ca = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
     fs::write(dir.join("ca.pem"), ca.pem())?;
 
-    for (file, usage, name) in NAMES {
-        let mut names = vec![name.to_owned()];
-        if usage == Usage::Server {
+    for (file, usage, name) in contents.names {
+        let mut names = vec![(*name).to_owned()];
+        if *usage == Usage::Server {
             names.extend(["localhost".to_owned(), "127.0.0.1".to_owned()]);
         }
         let mut params = parameters(name, names, now)?;
@@ -137,7 +162,7 @@ fn make(dir: &Path) -> anyhow::Result<()> {
         fs::write(dir.join(format!("{file}.pem")), certificate.pem())?;
         SecretFile::new(dir.join(format!("{file}.key"))).create_text(&key.serialize_pem())?;
     }
-    for name in SECRETS {
+    for name in contents.secrets {
         secret_in(dir, name).create_key()?;
     }
     Ok(())
@@ -191,7 +216,7 @@ mod tests {
                 private += 1;
             }
         }
-        assert_eq!(private, NAMES.len() + SECRETS.len());
+        assert_eq!(private, VOTES.names.len() + VOTES.secrets.len());
         assert!(!dir.join("ca.key").exists());
     }
 

@@ -5,6 +5,7 @@
 
 mod access;
 mod build;
+mod collector;
 mod engines;
 mod layout;
 mod ports;
@@ -19,6 +20,7 @@ use clock::Clock;
 use sandbox_custodian::Sandbox;
 use service_kit::Running;
 
+pub use collector::{Collector, Part, Rules as CollectorRules};
 pub use engines::{Database, Engines};
 pub use layout::{Layout, settlement};
 pub use ports::Listen;

@@ -1,7 +1,9 @@
 //! Makes many messages of known values fast, for load tests: what all messages of a prefix have in common is computed once.
 //!
-//! The randomness of a layer is drawn from its prefix, as `construct_message_with_local_sampling` of the library does:
-//! whoever knows a value can compute it, so nothing here is fit for real measurements.
+//! Where nothing else is said, the randomness of a layer is drawn from its prefix, as
+//! `construct_message_with_local_sampling` of the library does: whoever knows a value can compute it. With the
+//! randomness service's, messages fall into the groups of real clients. Either way one process knows what all of them
+//! measure, so nothing here is fit for real measurements.
 
 use std::{collections::HashMap, fmt};
 
@@ -18,9 +20,16 @@ use crate::domain::{
 pub struct Factory {
     epoch: u8,
     threshold: u32,
-    prefixes: HashMap<Vec<u8>, Prefix>,
+    prefixes: HashMap<(Vec<u8>, String), Prefix>,
     layers: LayerOpener,
+    randomness: Box<Randomness>,
 }
+
+/// Gives the randomness of a layer: of the texts up to and with it, one behind the other, and of its own text.
+pub type Randomness = dyn Fn(&[u8], &str) -> [u8; RANDOMNESS_BYTES] + Send + Sync;
+
+/// How many bytes the randomness of a layer has.
+pub const RANDOMNESS_BYTES: usize = 32;
 
 /// What all messages have in common that agree up to a layer.
 struct Prefix {
@@ -35,11 +44,21 @@ struct Prefix {
 impl Factory {
     /// A factory for messages of an epoch, modulo 256, that open with `threshold` others.
     pub fn new(epoch: u8, threshold: u32) -> Self {
+        let local = move |prefix: &[u8], _: &str| {
+            let with: [&[u8]; 2] = [&[epoch], &threshold.to_le_bytes()];
+            digest("star_sample_local", prefix, &with)
+        };
+        Self::with_randomness(epoch, threshold, Box::new(local))
+    }
+
+    /// The same with the randomness of somebody else, which is asked for once for each prefix.
+    pub fn with_randomness(epoch: u8, threshold: u32, randomness: Box<Randomness>) -> Self {
         Self {
             epoch,
             threshold,
             prefixes: HashMap::new(),
             layers: LayerOpener::new(),
+            randomness,
         }
     }
 
@@ -74,8 +93,8 @@ impl Factory {
         let (epoch, threshold) = (self.epoch, self.threshold);
         let of = self
             .prefixes
-            .entry(prefix.to_vec())
-            .or_insert_with(|| Prefix::new(prefix, epoch, threshold));
+            .entry((prefix.to_vec(), text.to_owned()))
+            .or_insert_with(|| Prefix::new(&(self.randomness)(prefix, text), epoch, threshold));
         let mut layer = Vec::new();
         let mut plaintext = plaintext(text, next);
         of.opener.seal(&mut plaintext);
@@ -87,14 +106,9 @@ impl Factory {
 }
 
 impl Prefix {
-    fn new(prefix: &[u8], epoch: u8, threshold: u32) -> Self {
-        let randomness = digest(
-            "star_sample_local",
-            prefix,
-            &[&[epoch], &threshold.to_le_bytes()],
-        );
+    fn new(randomness: &[u8; RANDOMNESS_BYTES], epoch: u8, threshold: u32) -> Self {
         let [message, coins, tag] =
-            [0, 1, 2].map(|which| digest("star_derive_randoms", &randomness, &[&[which]]));
+            [0, 1, 2].map(|which| digest("star_derive_randoms", randomness, &[&[which]]));
         let (secret, sealed_message, sealed_coins, mac) = Secret::deal(threshold, &message, &coins);
         Self {
             opener: secret.opener(epoch),
@@ -135,13 +149,13 @@ fn plaintext(text: &str, next: Option<&[u8; LAYER_KEY_BYTES]>) -> Vec<u8> {
 }
 
 /// The crates' hash: a generator keyed with the value.
-fn digest(label: &str, key: &[u8], with: &[&[u8]]) -> [u8; 32] {
+fn digest(label: &str, key: &[u8], with: &[&[u8]]) -> [u8; RANDOMNESS_BYTES] {
     let mut strobe = Strobe::new(label.as_bytes(), SecParam::B128);
     strobe.key(key, false);
     for data in with {
         strobe.ad(data, false);
     }
-    let mut digest = [0; 32];
+    let mut digest = [0; RANDOMNESS_BYTES];
     draw(&mut strobe, &mut digest);
     digest
 }
@@ -173,6 +187,9 @@ impl fmt::Debug for Factory {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use ppoprf::ppoprf::{Client, Server};
     use rand::{SeedableRng as _, rngs::StdRng};
     use star_constellation::api::{client, server};
 
@@ -199,6 +216,41 @@ mod tests {
             (result.num_recovery_errors(), result.num_serde_errors()),
             (0, 0)
         );
+        assert_eq!(outputs.len(), 1);
+        assert_eq!(
+            (outputs[0].occurrences(), outputs[0].value()),
+            (6, vec!["country|none".to_owned()])
+        );
+    }
+
+    #[test]
+    fn with_the_services_randomness_messages_are_of_the_groups_of_the_librarys_clients() {
+        let server = Arc::new(Server::new(vec![7]).unwrap());
+        let of_client = |server: &Server| {
+            let layers = TEXTS.map(|text| text.as_bytes().to_vec());
+            let blinded = client::prepare_measurement(&layers, 7).unwrap();
+            let evaluate = |point| *server.eval(point, 7, false).unwrap().output.as_bytes();
+            let points: Vec<_> = blinded.blinded_points().iter().map(evaluate).collect();
+            let points: Vec<&[u8]> = points.iter().map(<[u8; 32]>::as_slice).collect();
+            client::construct_message(&points, None, &blinded, &None, &[], 6).unwrap()
+        };
+        let theirs: Vec<_> = (0..3).map(|_| of_client(&server)).collect();
+        let randomness = move |prefix: &[u8], text: &str| {
+            let (point, blind) = Client::blind(text.as_bytes());
+            let evaluated = server.eval(&point, 7, false).unwrap().output;
+            let mut randomness = [0; RANDOMNESS_BYTES];
+            let unblinded = Client::unblind(&evaluated, &blind);
+            Client::finalize(prefix, 7, &unblinded, &mut randomness);
+            randomness
+        };
+        let mut random = StdRng::seed_from_u64(1);
+        let mut factory = Factory::with_randomness(7, 6, Box::new(randomness));
+        let made = (0..3).map(|_| factory.message(&TEXTS, &mut random));
+
+        let all: Vec<_> = theirs.into_iter().chain(made).collect();
+        let result = server::aggregate(&all, 6, 7, TEXTS.len());
+
+        let outputs = result.outputs();
         assert_eq!(outputs.len(), 1);
         assert_eq!(
             (outputs[0].occurrences(), outputs[0].value()),

@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use messages::{FundingSource, money::Amount, publisher::Publisher};
 
-use super::{AttackRow, BySource, Report, Scores};
+use super::{AttackRow, BySource, Measurements, Report, Scores};
 use crate::{
     attacks::{Shop, Watch},
     system::{ServiceName, System, settlement},
@@ -122,6 +122,7 @@ impl Books {
             fees: self.tally.fees.clone(),
             attacks: attacks.filter_map(row).collect(),
             reconciled,
+            measurements: Measurements::default(),
         }
     }
 

@@ -4,7 +4,7 @@
 use comfy_table::{CellAlignment, Table, presets};
 use messages::{FundingSource, money::Amount};
 
-use super::{BySource, DemoArgs, Month};
+use super::{BySource, DemoArgs, Measurements, Month};
 
 /// How many publishers the chart shows.
 const CHART_ROWS: usize = 10;
@@ -15,8 +15,8 @@ const CHART_COLUMNS: u64 = 40;
 /// Prints what is about to be lived through, and by which numbers.
 pub(super) fn start(args: &DemoArgs) {
     println!(
-        "One simulated month with {} browsers and {} publishers, seed {}.",
-        args.browsers, args.publishers, args.seed
+        "One simulated month with {} browsers, {} publishers and {} measurements, seed {}.",
+        args.browsers, args.publishers, args.measurements, args.seed
     );
     println!(
         "Browsers go by the demo profile:\n\
@@ -40,13 +40,58 @@ pub(super) fn month(month: &Month) {
     println!("{}\n", flow(month));
     println!("{}", chart(month));
     println!("{}\n", attacks(month));
+    measurements(month);
     for difference in month.sheet.differences() {
         println!("differs: {difference}");
     }
+    for difference in month.measured.sheet.differences() {
+        println!("differs: {difference}");
+    }
+    println!("reconciled: {}", yes_or_no(month.report.reconciled));
     println!(
-        "reconciled: {}",
-        if month.report.reconciled { "yes" } else { "no" }
+        "measurements exact: {}",
+        yes_or_no(month.report.measurements.exact)
     );
+}
+
+fn yes_or_no(answer: bool) -> &'static str {
+    if answer { "yes" } else { "no" }
+}
+
+/// What was opened of measurements, what stayed closed, and what was not counted.
+fn measurements(month: &Month) {
+    let Measurements {
+        sent,
+        opened,
+        partial,
+        closed,
+        rejected,
+        ..
+    } = &month.report.measurements;
+    println!(
+        "{sent} measurements of 6 layers were sent, in three epochs; what 50 agree on opens, layer by layer.\n\
+         Clients died {} times and went on from their files.\n",
+        month.measured.crashes
+    );
+    let mut fates = table(&["measurements", ""]);
+    for (what, count) in [
+        ("opened to the last layer", opened),
+        ("opened in their outer layers", partial),
+        ("closed for everybody", closed),
+    ] {
+        fates.add_row([what.to_owned(), count.to_string()]);
+    }
+    for (reason, count) in rejected {
+        fates.add_row([format!("not counted: {reason}"), count.to_string()]);
+    }
+    println!("{fates}\n");
+    let mut totals: Vec<_> = month.measured.totals.iter().collect();
+    totals.sort_by(|(a, x), (b, y)| y.cmp(x).then_with(|| a.cmp(b)));
+    let mut top = table(&["most frequent", "total"]);
+    for (layers, total) in totals.into_iter().take(CHART_ROWS) {
+        top.add_row([layers.join(" · "), total.to_string()]);
+    }
+    println!("{top}\n");
 }
 
 fn table(header: &[&str]) -> Table {

@@ -10,7 +10,7 @@ use http::Method;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::expected::Expected;
+use super::{expected::Expected, measured::Measured};
 use crate::attacks::{Attack, Hand, Score, Shop, Watch};
 
 /// So many custodian calls in a thousand fail: one in ten.
@@ -29,6 +29,8 @@ pub(super) struct Act {
     pub(super) expected: Expected,
     /// What its attack got, if it was one.
     pub(super) score: Option<(Attack, Score)>,
+    /// What became of its measurements.
+    pub(super) measured: Measured,
 }
 
 impl Act {
@@ -37,6 +39,16 @@ impl Act {
         Self {
             expected,
             score: None,
+            measured: Measured::default(),
+        }
+    }
+
+    /// What somebody did with measurements.
+    pub(super) fn measured(measured: Measured) -> Self {
+        Self {
+            expected: Expected::default(),
+            score: None,
+            measured,
         }
     }
 }
@@ -78,6 +90,7 @@ pub(super) fn spawn(
             Ok(Act {
                 expected,
                 score: Some((attack, score)),
+                measured: Measured::default(),
             })
         });
     }

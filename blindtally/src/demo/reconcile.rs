@@ -32,7 +32,12 @@ impl Sheet {
         different.map(|line| format!("{}: {} is not {}", line.what, line.one, line.other))
     }
 
-    fn equal<T: PartialEq + Debug>(&mut self, what: impl Into<String>, one: &T, other: &T) {
+    pub(super) fn equal<T: PartialEq + Debug>(
+        &mut self,
+        what: impl Into<String>,
+        one: &T,
+        other: &T,
+    ) {
         self.0.push(Line {
             what: what.into(),
             agrees: one == other,

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use messages::{FundingSource, money::Amount};
 use serde::Serialize;
 
+use super::measured::Measurements;
 use crate::attacks::{Attack, Score};
 
 /// By funding source.
@@ -39,6 +40,8 @@ pub struct Report {
     pub attacks: Vec<AttackRow>,
     /// Whether everything agrees to the last base unit.
     pub reconciled: bool,
+    /// What became of measurements.
+    pub measurements: Measurements,
 }
 
 /// What an attack got.
@@ -64,9 +67,9 @@ impl AttackRow {
 }
 
 impl Report {
-    /// What the process ends with: 1 if anything does not agree, to the last base unit.
+    /// What the process ends with: 1 if anything does not agree, to the last base unit and the last measurement.
     pub fn exit_code(&self) -> u8 {
-        u8::from(!self.reconciled)
+        u8::from(!(self.reconciled && self.measurements.exact))
     }
 
     /// Writes the report as JSON.

@@ -13,12 +13,20 @@ use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{Layout, ServiceName};
+use crate::pki::Identity;
 
 /// How often the directory is looked at before the first key stands in it.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Half a minute: a first start takes two or three seconds.
 const LOOKS_MAX: u32 = 300;
+
+/// The pin of a certificate's key.
+pub(super) fn pin_of(identity: &Identity) -> anyhow::Result<Pin> {
+    let pem = fs::read(&identity.certificate).context("a certificate cannot be read")?;
+    let certificate = CertificateDer::from_pem_slice(&pem).context("a file is no certificate")?;
+    Ok(Pin::of_certificate(&certificate)?)
+}
 
 impl Layout {
     /// Waits, in real time, until the first keys stand in the directory: before, payments takes no
@@ -38,11 +46,7 @@ impl Layout {
 
     /// The pin of a service's key.
     pub fn pin(&self, service: ServiceName) -> anyhow::Result<Pin> {
-        let file = self.pki().identity(service.as_str()).certificate;
-        let pem = fs::read(file).context("a certificate cannot be read")?;
-        let certificate =
-            CertificateDer::from_pem_slice(&pem).context("a file is no certificate")?;
-        Ok(Pin::of_certificate(&certificate)?)
+        pin_of(&self.pki().identity(service.as_str()))
     }
 
     /// A transport to a service, pinned, with a connection for each request.

@@ -49,7 +49,7 @@ impl Layout {
         Ok(Self {
             pki,
             directory_key: SigningKey::from_bytes(&directory_seed).verifying_key(),
-            listen: ports::open(&dir.join("ports.json"))?,
+            listen: ports::open(&dir.join("ports.json"), &ServiceName::ALL)?,
             dir,
             profile,
         })

@@ -11,8 +11,6 @@ use std::{
 use anyhow::Context as _;
 use rand::{Rng as _, rngs::OsRng};
 
-use super::ServiceName;
-
 /// Below the ports that systems choose for outgoing connections: one of those could take a port
 /// while its service restarts.
 const RANGE: std::ops::Range<u16> = 20_000..32_000;
@@ -33,23 +31,23 @@ pub struct Listen {
     pub admin: SocketAddr,
 }
 
-/// The ports written down in `file`, or new ones, which are written there.
-pub(super) fn open(file: &Path) -> anyhow::Result<BTreeMap<ServiceName, Listen>> {
+/// The ports of `names` that are written down in `file`, or new ones, which are written there.
+pub(super) fn open<N: Copy + Ord>(file: &Path, names: &[N]) -> anyhow::Result<BTreeMap<N, Listen>> {
     if let Ok(text) = fs::read_to_string(file) {
         let ports: Vec<u16> = serde_json::from_str(&text).context("the file of ports")?;
-        return assign(&ports).context("the file of ports is too short");
+        return assign(&ports, names).context("the file of ports is too short");
     }
     let mut held = Vec::new();
-    for _ in ServiceName::ALL.iter().flat_map(|_| 0..2) {
+    for _ in names.iter().flat_map(|_| 0..2) {
         held.push(free_port()?);
     }
     let ports: Vec<u16> = held.iter().map(|(_, port)| *port).collect();
     drop(held);
     fs::write(file, serde_json::to_string(&ports)?)?;
-    assign(&ports).context("there are two ports for each service")
+    assign(&ports, names).context("there are two ports for each service")
 }
 
-fn assign(ports: &[u16]) -> Option<BTreeMap<ServiceName, Listen>> {
+fn assign<N: Copy + Ord>(ports: &[u16], names: &[N]) -> Option<BTreeMap<N, Listen>> {
     let mut ports = ports
         .iter()
         .map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, *port)));
@@ -59,10 +57,8 @@ fn assign(ports: &[u16]) -> Option<BTreeMap<ServiceName, Listen>> {
             admin: ports.next()?,
         })
     };
-    ServiceName::ALL
-        .into_iter()
-        .map(|service| Some((service, next()?)))
-        .collect()
+    let names = names.iter().copied();
+    names.map(|name| Some((name, next()?))).collect()
 }
 
 /// A port that nobody listens on, held until all are found.

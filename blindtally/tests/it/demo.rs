@@ -14,9 +14,13 @@ use serde_json::Value;
 /// Few enough to be quick, and enough for every kind of wallet.
 const BROWSERS: &str = "8";
 
+/// Enough for measurements of every fate.
+const MEASUREMENTS: &str = "1500";
+
 fn demo(folder: &Path, report: &str) -> Output {
     Command::new(env!("CARGO_BIN_EXE_blindtally"))
         .args(["demo", "--browsers", BROWSERS, "--publishers", "5"])
+        .args(["--measurements", MEASUREMENTS])
         .args(["--seed", "7", "--report", report])
         .current_dir(folder)
         .output()
@@ -40,6 +44,7 @@ fn the_same_seed_gives_the_same_report_byte_for_byte() {
         );
         let said = String::from_utf8_lossy(&output.stdout);
         assert!(said.contains("reconciled: yes"));
+        assert!(said.contains("measurements exact: yes"), "{said}");
         let numbers = "key notice 0, key window 0, anonymity set 0, witnesses 1";
         let head = said.lines().take(3).collect::<String>();
         assert!(
@@ -70,6 +75,7 @@ fn members_are_those_that_were_promised(report: &Value) {
         "fees",
         "attacks",
         "reconciled",
+        "measurements",
     ];
     promised.sort_unstable();
     let mut names_sorted = names;
@@ -77,6 +83,7 @@ fn members_are_those_that_were_promised(report: &Value) {
     assert_eq!(names_sorted, promised);
 
     assert_eq!(report["reconciled"], true);
+    measurements_are_those_that_were_sent(&report["measurements"]);
     assert_eq!(report["votesAccepted"], report["eventsPublished"]);
     assert_eq!(report["tokensRedeemed"], report["votesCounted"]);
     for source in ["anonymous-card", "user-wallet"] {
@@ -88,6 +95,18 @@ fn members_are_those_that_were_promised(report: &Value) {
     for attack in attacks {
         assert!(attack["tried"].as_u64().unwrap() > 0);
         assert_eq!(attack["tried"], attack["refused"], "{attack}");
+    }
+}
+
+fn measurements_are_those_that_were_sent(measurements: &Value) {
+    let count = |name: &str| measurements[name].as_u64().unwrap();
+    assert_eq!(measurements["exact"], true);
+    assert_eq!(count("sent").to_string(), MEASUREMENTS);
+    let fates = ["opened", "partial", "closed"].map(count);
+    assert_eq!(fates.iter().sum::<u64>(), count("sent"));
+    assert!(fates.iter().all(|fate| *fate > 0), "{measurements}");
+    for reason in ["duplicate", "forged", "threshold"] {
+        assert!(measurements["rejected"][reason].as_u64().unwrap() > 0);
     }
 }
 
@@ -119,6 +138,7 @@ fn pay_a_vote_too_few() -> ! {
     let args = DemoArgs {
         browsers: 2,
         publishers: 2,
+        measurements: 0,
         ..DemoArgs::default()
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -134,7 +154,7 @@ fn keep_leaves_the_databases_and_refuses_a_folder_that_is_in_use() {
     std::fs::write(kept.join("a file"), "of somebody").unwrap();
 
     let output = Command::new(env!("CARGO_BIN_EXE_blindtally"))
-        .args(["demo", "--browsers", "1", "--keep"])
+        .args(["demo", "--browsers", "1", "--measurements", "0", "--keep"])
         .arg(&kept)
         .output()
         .unwrap();

@@ -11,7 +11,7 @@ mod voting;
 
 use std::{collections::BTreeSet, fmt, sync::Arc};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use clock::{Busy, Clock};
 use ed25519_dalek::VerifyingKey;
 use serde::de::DeserializeOwned;
@@ -20,6 +20,7 @@ use crate::{
     Error, Profile,
     anonymity::Readiness,
     crash::CrashPoints,
+    patience::{self, PATIENCE, PAUSE_MIN, read},
     payer::Payer,
     transport::{Answer, Request, Transport},
     wallet::Wallet,
@@ -27,15 +28,6 @@ use crate::{
 
 pub use buying::Basket;
 pub use planning::{Held, Interest, body_of_vote};
-
-/// A server that does not answer is asked again for this long on the calendar, then it is a fault.
-const PATIENCE: TimeDelta = TimeDelta::hours(72);
-
-/// The first pause after no answer; each next one is twice as long, up to [`PAUSE_MAX`].
-const PAUSE_MIN: TimeDelta = TimeDelta::seconds(5);
-
-/// See [`PAUSE_MIN`].
-const PAUSE_MAX: TimeDelta = TimeDelta::minutes(30);
 
 /// What a browser is told when it starts.
 #[derive(Clone)]
@@ -113,28 +105,8 @@ impl Browser {
 
     /// Sends a request until it is answered, the same bytes each time.
     async fn answer(&mut self, request: &Request) -> Result<Answer, Error> {
-        let server = Arc::clone(&self.settings.server);
-        self.answer_of(server.as_ref(), request).await
-    }
-
-    async fn answer_of(
-        &mut self,
-        server: &dyn Transport,
-        request: &Request,
-    ) -> Result<Answer, Error> {
-        let give_up = self.now() + PATIENCE;
-        let mut pause = PAUSE_MIN;
-        while self.now() < give_up {
-            let wait = match server.send(request).await {
-                Ok(answer) if !answer.is_temporary() => return Ok(answer),
-                Ok(answer) => answer.retry_after_seconds,
-                Err(_) => None,
-            };
-            let told = wait.map_or(pause, |seconds| TimeDelta::seconds(i64::from(seconds)));
-            self.busy.sleep(told.max(pause).min(PAUSE_MAX)).await;
-            pause = (pause * 2).min(PAUSE_MAX);
-        }
-        Err(Error::Waited("an answer"))
+        let (server, clock) = (&self.settings.server, &self.settings.clock);
+        patience::answer(server.as_ref(), request, clock, &mut self.busy).await
     }
 
     /// Sends a request until it is answered with success, and reads the answer.
@@ -142,14 +114,6 @@ impl Browser {
         let answer = self.answer(request).await?;
         read(&answer)
     }
-}
-
-/// Reads an answer that must be a success.
-fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, Error> {
-    if !answer.status.is_success() {
-        return Err(Error::refused(answer));
-    }
-    serde_json::from_slice(&answer.body).map_err(Error::Answer)
 }
 
 /// The payer of a purchase, as the steps see it.

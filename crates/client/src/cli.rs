@@ -3,6 +3,7 @@
 mod args;
 mod ask;
 mod output;
+mod report;
 mod summary;
 mod work;
 

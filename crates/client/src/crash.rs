@@ -11,6 +11,10 @@ pub enum Step {
     CredentialsStored,
     /// The order was sent, and the answer was not read.
     OrderSent,
+    /// A measurement's message is on disk, and was not sent.
+    ReportKept,
+    /// A measurement's message was sent, and the answer was not read.
+    ReportSent,
     /// payments was told of a transfer, and the answer was not read.
     TransactionSent,
     /// A transfer is on disk, and no money moved.
@@ -24,8 +28,11 @@ pub enum Step {
 }
 
 impl Step {
-    /// All of them.
-    pub const ALL: [Self; 8] = [
+    /// Those of a measurement.
+    pub const OF_MEASUREMENTS: [Self; 2] = [Self::ReportKept, Self::ReportSent];
+
+    /// Those from an order to the last vote.
+    pub const OF_VOTES: [Self; 8] = [
         Self::CredentialsSent,
         Self::CredentialsStored,
         Self::OrderSent,

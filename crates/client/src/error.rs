@@ -6,6 +6,7 @@ use crate::{
     crash::Crashed,
     directory::{DirectoryError, rules::Refusal},
     payer::PayError,
+    report::RandomnessError,
     sku::UnreadableSku,
     tokens::ProofError,
     transport::Answer,
@@ -26,6 +27,9 @@ pub enum Error {
     /// The signatures are under a key that this client does not use.
     #[error("the tokens were signed under a key that is not to be used")]
     Key(#[source] Option<Refusal>),
+    /// The library makes no message of the measurement.
+    #[error("no message can be made of the measurement")]
+    Message(#[source] star_constellation::Error),
     /// The wallet has no such purchase.
     #[error("the wallet has no purchase {0}")]
     NoPurchase(usize),
@@ -38,6 +42,9 @@ pub enum Error {
     /// The signatures are not what they must be.
     #[error(transparent)]
     Proof(#[from] ProofError),
+    /// The randomness is not what it must be.
+    #[error("the randomness service's answer is not to be used")]
+    Randomness(#[from] RandomnessError),
     /// The server refuses for good.
     #[error("the server refuses: {status} {}", slug.as_deref().unwrap_or("without a reason"))]
     Refused {
@@ -49,11 +56,22 @@ pub enum Error {
     /// The SKU token cannot be read.
     #[error(transparent)]
     Sku(#[from] UnreadableSku),
+    /// So many measurements wait already.
+    #[error("{0} measurements wait already: send them first")]
+    TooManyKept(usize),
+    /// The message would be larger than any that is taken.
+    #[error("the measurement makes a message of {found} bytes; at most {max} are taken")]
+    TooLong {
+        /// Its size.
+        found: usize,
+        /// The largest.
+        max: usize,
+    },
     /// It took too long: a key to appear, a transfer to arrive, a server to answer.
     #[error("gave up waiting for {0}")]
     Waited(&'static str),
-    /// The wallet could not be read or written.
-    #[error("the wallet cannot be read or written")]
+    /// The file of the wallet or of the measurements could not be read or written.
+    #[error("the file of what must not be lost cannot be read or written")]
     Wallet(#[from] std::io::Error),
 }
 

@@ -13,14 +13,16 @@
 //! | Which keys are used? | [`directory`] |
 //! | Which votes are sent, and when? | [`plan`] |
 //! | When is the crowd large enough? | [`anonymity`] |
-//! | What is kept on disk? | [`wallet`] |
+//! | What is kept on disk? | [`wallet`], by [`kept`] |
+//! | How is something measured, and reported? | [`report`] |
 //! | By which numbers? | [`Profile`] |
 //! | How is it used from the command line? | [`cli`] |
 //!
 //! # What this crate must never do
 //!
 //! Send a vote over a connection that was used before, in another grouping than at first, or with
-//! anything in it that other clients' votes do not have (threats T7, U3, U4).
+//! anything in it that other clients' votes do not have (threats T7, U3, U4). Send a measurement while its epoch is
+//! open: whoever can ask for randomness then could try values against it (star.md).
 
 pub mod anonymity;
 pub mod browser;
@@ -28,10 +30,13 @@ pub mod cli;
 pub mod crash;
 pub mod directory;
 mod error;
+pub mod kept;
+mod patience;
 pub mod payer;
 pub mod pin;
 pub mod plan;
 mod profile;
+pub mod report;
 pub mod sku;
 pub mod tokens;
 pub mod transport;
@@ -41,3 +46,4 @@ pub use browser::{Browser, Settings};
 pub use error::Error;
 pub use pin::Pin;
 pub use profile::Profile;
+pub use report::Reporter;

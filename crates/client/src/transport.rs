@@ -6,6 +6,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use http::{Method, StatusCode};
+use messages::star::{THRESHOLD_HEADER, VERSION_HEADER};
 use rustls::ClientConfig;
 use url::Url;
 
@@ -28,8 +29,19 @@ pub struct Request {
     pub authorization: Option<String>,
     /// Value of `Idempotency-Key`, where an order is made.
     pub idempotency_key: Option<String>,
-    /// The JSON body.
+    /// What a measurement's message is sent with; `None` for requests of JSON.
+    pub measurement: Option<MeasurementHeaders>,
+    /// The body: JSON, or a measurement's message.
     pub body: Option<Vec<u8>>,
+}
+
+/// The headers of a measurement's message.
+#[derive(Clone, Copy, Debug)]
+pub struct MeasurementHeaders {
+    /// The client's version.
+    pub version: &'static str,
+    /// The message's threshold.
+    pub threshold: u32,
 }
 
 impl Request {
@@ -40,6 +52,7 @@ impl Request {
             path: path.into(),
             authorization: None,
             idempotency_key: None,
+            measurement: None,
             body: None,
         }
     }
@@ -180,9 +193,16 @@ impl Transport for PinnedHttps {
         if let Some(value) = &request.idempotency_key {
             builder = builder.header("Idempotency-Key", value);
         }
+        let mut body_type = "application/json";
+        if let Some(MeasurementHeaders { version, threshold }) = request.measurement {
+            body_type = "text/plain";
+            builder = builder
+                .header(VERSION_HEADER, version)
+                .header(THRESHOLD_HEADER, threshold);
+        }
         if let Some(body) = &request.body {
             builder = builder
-                .header(http::header::CONTENT_TYPE, "application/json")
+                .header(http::header::CONTENT_TYPE, body_type)
                 .body(body.clone());
         }
         let mut response = builder.send().await.map_err(TransportError::Unreachable)?;

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | What does a browser send to payments, and get? | [`payments`] |
 //! | What does payments send to challenge-bypass, and get? | [`challenge_bypass`] |
+//! | What do clients send to star-collector, and get? | [`star`] |
 //! | How is the key directory chained and signed? | [`directory`] |
 //! | What is on the topics? | [`avro`] |
 //! | What can a refusal say? | [`problem`] |
@@ -36,6 +37,7 @@ pub mod money;
 pub mod payments;
 pub mod problem;
 pub mod publisher;
+pub mod star;
 pub mod uuid_text;
 pub mod vote_text;
 

@@ -3,6 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::HeaderMap;
+use messages::star::{THRESHOLD_HEADER, VERSION_HEADER};
 
 use super::{
     error::Error,
@@ -12,12 +13,6 @@ use crate::domain::{
     channel::Channel,
     wire::{Message, TAG_BYTES},
 };
-
-/// The header in which a client says its version.
-pub const VERSION_HEADER: &str = "brave-p3a-version";
-
-/// The header in which a client says the threshold of its message.
-pub const THRESHOLD_HEADER: &str = "brave-p3a-constellation-threshold";
 
 /// What a client says beside its message.
 #[derive(Clone, Copy, Debug)]

@@ -28,7 +28,6 @@ use service_kit::{Service, fault::FaultPoints, service::Readiness, shutdown::Shu
 use utoipa::OpenApi as _;
 
 pub use config::Config;
-pub use message::{THRESHOLD_HEADER, VERSION_HEADER};
 pub use program::program;
 
 use intake::{Intake, IntakeParts};

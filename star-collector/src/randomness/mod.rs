@@ -15,7 +15,7 @@
 //! | How is a key punctured, renewed and shared by replicas? | [`instances`] |
 //! | What is kept, and how is it sealed? | [`store`], [`domain`], [`rewrap`] |
 //! | What does it do by itself? | [`jobs`] |
-//! | What is sent and answered? | [`api`], [`error`] |
+//! | What is sent and answered? | [`messages::star`], [`error`] |
 //! | Is all there that it needs? | [`doctor`] |
 //!
 //! # What this module must never do
@@ -27,7 +27,6 @@
 //! is over before it evaluates anything; but whoever stole both can do as they like with the epochs that were open then.
 //! Keep the key file out of backups.
 
-pub mod api;
 pub mod config;
 pub mod doctor;
 pub mod domain;

@@ -7,6 +7,7 @@ use messages::{FundingSource, publisher::Publisher, vote_text::VoteType};
 use url::Url;
 use uuid::Uuid;
 
+use super::report::ReportArgs;
 use crate::{Pin, Profile};
 
 /// What stands below the help.
@@ -44,7 +45,6 @@ pub struct Options {
 
 /// What a wallet can be told to do.
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one of them, read once")]
 pub enum Command {
     /// Buys tokens, or goes on with the purchase that was begun last.
     Buy {
@@ -69,6 +69,8 @@ pub enum Command {
         /// The certificate, a PEM file.
         certificate: PathBuf,
     },
+    /// Measures something, and reports it so that nothing is opened but what a crowd agrees on.
+    Report(ReportArgs),
     /// Prints what the wallet holds, also while another command works with it.
     Status,
     /// Puts all tokens on votes and sends each at its time; runs until all are answered.

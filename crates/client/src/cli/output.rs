@@ -16,6 +16,7 @@ use crate::{
     anonymity::Readiness,
     browser::Held,
     directory::rules::Verdict,
+    report::{self, Stage},
     wallet::{Purchase, State},
 };
 
@@ -147,6 +148,57 @@ pub(super) fn held(held: &Held, purchase: &Purchase) {
 /// Writes a question.
 pub(super) fn question(text: &str) {
     eprint!("{text} [y/N] ");
+}
+
+/// Writes what is kept of measurements, and how many came to which end.
+pub(super) fn reports(state: &report::State, as_json: bool) {
+    if as_json {
+        let kept = state.reports.iter().map(|report| {
+            let (state, time) = stage(report.stage);
+            json!({
+                "number": report.number,
+                "channel": report.channel,
+                "threshold": report.threshold,
+                "epochEnd": report.epoch_end,
+                "state": state,
+                "next": time,
+                "attempts": report.attempts,
+            })
+        });
+        let kept: Vec<_> = kept.collect();
+        return line(&json!({"made": state.made, "kept": kept, "settled": state.settled}));
+    }
+    if state.made == 0 {
+        println!("Nothing was measured. `report measure` is the first step.");
+        return;
+    }
+    let mut kept = table(&["measurement", "channel", "epoch until", "state"]);
+    for report in &state.reports {
+        let (state, time) = stage(report.stage);
+        kept.add_row([
+            report.number.to_string(),
+            report
+                .channel
+                .as_deref()
+                .unwrap_or("the default")
+                .to_owned(),
+            minute(report.epoch_end),
+            format!("{state} {}", minute(time)),
+        ]);
+    }
+    if !state.reports.is_empty() {
+        println!("{kept}");
+    }
+    for (outcome, count) in &state.settled {
+        println!("{outcome}: {count}");
+    }
+}
+
+fn stage(stage: Stage) -> (&'static str, DateTime<Utc>) {
+    match stage {
+        Stage::Due(time) => ("sent at", time),
+        Stage::Held(time) => ("kept until its epoch is over; looked at", time),
+    }
 }
 
 fn line<T: Serialize + ?Sized>(value: &T) {

@@ -12,7 +12,7 @@ use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 use super::{
     args::{Command, Network, Options, PaymentArgs, PurchaseArgs, Transfers},
     ask::Answers,
-    output,
+    output, report,
 };
 use crate::{
     Browser, Pin, Settings,
@@ -47,6 +47,7 @@ pub async fn run(options: &Options, command: Command) -> anyhow::Result<()> {
                 .with_context(|| format!("{} cannot be read", certificate.display()))?;
             output::pin(Pin::of_certificate(&certificate)?);
         }
+        Command::Report(args) => report::run(options, args).await?,
         Command::Status => {
             let state = Wallet::read(&options.wallet)
                 .with_context(|| format!("{} cannot be read", options.wallet.display()))?;

@@ -1,3 +1,5 @@
+use std::io;
+
 use chrono::DateTime;
 use ed25519_dalek::SigningKey;
 use messages::encoding::Fixed;

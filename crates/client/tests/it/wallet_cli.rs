@@ -111,6 +111,67 @@ fn attention_of_nothing_is_refused_at_the_door() {
     assert!(said(&output.stderr).contains("attention is a number from 1 on"));
 }
 
+/// Whom a reporter talks to: nobody is there.
+const STAR: [&str; 8] = [
+    "--randomness",
+    "https://127.0.0.1:1/",
+    "--randomness-pin",
+    PIN,
+    "--collect",
+    "https://127.0.0.1:1/",
+    "--collect-pin",
+    PIN,
+];
+
+#[test]
+fn reports_that_wait_are_told_and_a_damaged_file_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = wallet(folder.path(), &["report", "status"]);
+    assert!(said(&output.stdout).contains("`report measure` is the first step"));
+    let output = wallet(folder.path(), &["report", "status", "--json"]);
+    assert_eq!(
+        said(&output.stdout),
+        "{\"kept\":[],\"made\":0,\"settled\":{}}\n"
+    );
+
+    std::fs::write(folder.path().join("broken.json"), "no reports").unwrap();
+    let status = ["report", "status", "--reports", "broken.json"];
+    let output = wallet(folder.path(), &status);
+    assert!(!output.status.success());
+    assert!(said(&output.stderr).contains("broken.json cannot be used"));
+}
+
+#[test]
+fn what_is_no_measurement_is_refused_before_anybody_is_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let measure = |layers: &[&str]| {
+        let mut words = vec!["report", "measure"];
+        words.extend(STAR);
+        words.extend(layers.iter().flat_map(|layer| ["--layer", *layer]));
+        let output = wallet(folder.path(), &words);
+        assert!(!output.status.success());
+        said(&output.stderr)
+    };
+
+    assert!(measure(&[]).contains("--layer <NAME=VALUE>"));
+    assert!(measure(&["platform"]).contains("a layer is NAME=VALUE"));
+    assert!(measure(&["total=1"]).contains("is not total"));
+    assert!(measure(&["a=1", "a=2"]).contains("two layers have the same name"));
+    assert!(!folder.path().join("reports.json").exists());
+}
+
+#[test]
+fn with_nothing_to_send_nobody_is_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut words = vec!["report", "send"];
+    words.extend(STAR);
+
+    let output = wallet(folder.path(), &words);
+
+    assert!(output.status.success(), "{}", said(&output.stderr));
+    assert!(said(&output.stdout).contains("Nothing was measured"));
+}
+
 #[test]
 fn completions_are_printed() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,10 +1,10 @@
 //! What clients must know about an instance.
 
 use axum::extract::State;
-use messages::problem::Problem;
+use messages::{problem::Problem, star::InfoResponse};
 use service_kit::extract::{Json, Path};
 
-use crate::randomness::{AppState, Error, api::InfoResponse};
+use crate::randomness::{AppState, Error};
 
 /// The public key and the current epoch of the default instance.
 #[utoipa::path(

@@ -1,10 +1,10 @@
 //! The instances.
 
 use axum::extract::State;
-use messages::problem::Problem;
+use messages::{problem::Problem, star::InstancesResponse};
 use service_kit::extract::Json;
 
-use crate::randomness::{AppState, Error, api::InstancesResponse};
+use crate::randomness::{AppState, Error};
 
 /// The names of all instances, in the order of the settings.
 #[utoipa::path(

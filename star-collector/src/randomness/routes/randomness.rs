@@ -1,18 +1,16 @@
 //! Evaluation.
 
 use axum::extract::State;
-use messages::problem::Problem;
+use messages::{
+    problem::Problem,
+    star::{RandomnessRequest, RandomnessResponse},
+};
 use service_kit::{
     extract::{Json, Path},
     limits::Units,
 };
 
-use crate::randomness::{
-    AppState, Error,
-    api::{RandomnessRequest, RandomnessResponse},
-    domain::Points,
-    error::all_is_well,
-};
+use crate::randomness::{AppState, Error, domain::Points, error::all_is_well};
 
 /// Evaluates points with the key of the default instance, in its current epoch.
 #[utoipa::path(

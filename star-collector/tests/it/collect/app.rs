@@ -5,7 +5,10 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::{DateTime, TimeDelta, Utc};
 use clock::{Clock, Simulation};
-use messages::problem::{Problem, Slug};
+use messages::{
+    problem::{Problem, Slug},
+    star::{THRESHOLD_HEADER, VERSION_HEADER},
+};
 use rand::{SeedableRng as _, rngs::StdRng};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use service_kit::{
@@ -17,7 +20,7 @@ use service_kit::{
 };
 use sqlx::{Connection as _, SqliteConnection};
 use star_collector::{
-    collect::{Config, Deps, THRESHOLD_HEADER, VERSION_HEADER, build},
+    collect::{Config, Deps, build},
     domain::wire::Message,
     factory::Factory,
 };

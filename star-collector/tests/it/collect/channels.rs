@@ -1,12 +1,9 @@
 //! Several channels, each with rules and a topic of its own.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use messages::problem::Slug;
+use messages::{problem::Slug, star::VERSION_HEADER};
 use service_kit::config::Sources;
-use star_collector::{
-    collect::{self, VERSION_HEADER},
-    factory::Factory,
-};
+use star_collector::{collect, factory::Factory};
 
 use super::app::{App, NUMBER, problem, records, sorted, tag, taken};
 

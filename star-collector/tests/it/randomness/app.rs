@@ -8,6 +8,7 @@ use curve25519_dalek::RistrettoPoint;
 use messages::{
     encoding::Fixed,
     problem::{Problem, Slug},
+    star::{InfoResponse, RandomnessResponse},
 };
 use rand::{SeedableRng as _, rngs::StdRng};
 use reqwest::{Client, Response, StatusCode};
@@ -18,11 +19,7 @@ use service_kit::{
     secret::SecretFile,
     tls::{self, ClientTls, ServerTls},
 };
-use star_collector::randomness::{
-    Config,
-    api::{InfoResponse, RandomnessResponse},
-    build,
-};
+use star_collector::randomness::{Config, build};
 
 use super::pki::server_and_client;
 

@@ -3,10 +3,11 @@
 use std::{process::Command, time::Duration};
 
 use clock::Clock;
+use messages::star::RandomnessRequest;
 use reqwest::StatusCode;
 use serde_json::Value;
 use service_kit::tls;
-use star_collector::randomness::{api::RandomnessRequest, doctor};
+use star_collector::randomness::doctor;
 
 use super::app::{App, START, ok, points};
 

@@ -1,9 +1,16 @@
-//! What is sent and answered, member for member as `star-randsrv` has it.
+//! What clients of star-collector send and get (contracts §9), member for member as `star-randsrv` and its clients have it.
 
 use chrono::{DateTime, Utc};
-use messages::encoding::Fixed;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use crate::encoding::Fixed;
+
+/// The header in which a client says its version.
+pub const VERSION_HEADER: &str = "brave-p3a-version";
+
+/// The header in which a client says the threshold of its message.
+pub const THRESHOLD_HEADER: &str = "brave-p3a-constellation-threshold";
 
 /// Points to be evaluated. Unknown members are ignored.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
