@@ -9,8 +9,9 @@ use serde_json::Value;
 use crate::{
     aggregate::store::{Counts, KeptGroup, LabelChange},
     domain::{
+        cipher::Opener,
         group::{GroupId, LabelId},
-        secret::{Opener, Secret},
+        secret::Secret,
     },
 };
 

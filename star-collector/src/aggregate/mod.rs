@@ -10,6 +10,7 @@
 
 pub mod config;
 mod expiry;
+mod gathering;
 mod known;
 mod opening;
 mod program;

@@ -5,7 +5,7 @@
 //! | What may bytes from a client look like? | [`wire`] |
 //! | What belongs to a message that is opened layer by layer? | [`body`] |
 //! | Which messages belong together? | [`group`] |
-//! | How are shares put together, and what does their secret open? | [`secret`], [`field`] |
+//! | How are shares put together, and what does their secret open? | [`secret`], [`field`], [`cipher`] |
 //! | How are forged shares found among them? | [`decoding`] |
 //! | When does an epoch begin and end? | [`epochs`] |
 //! | Under which rules does a channel take messages? | [`channel`] |
@@ -13,6 +13,7 @@
 
 pub mod body;
 pub mod channel;
+pub mod cipher;
 pub mod decoding;
 pub mod epochs;
 pub mod field;

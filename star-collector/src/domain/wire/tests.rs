@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use star_constellation::api::{NestedMessage, SerializableNestedMessage, client};
 
 use super::*;
-use crate::domain::secret::{LayerOpener, Recovered};
+use crate::domain::{cipher::LayerOpener, secret::Recovered};
 
 const LAYERS: usize = 3;
 
