@@ -4,6 +4,7 @@
 //! |---|---|
 //! | How does a run go through partitions, batches and epochs? | [`worker`] |
 //! | What becomes of the messages of one batch? | [`round`] |
+//! | What is dropped when too much waits? | `pressure` |
 //! | What is reported when an epoch is over? | `expiry` |
 //! | What is kept? | [`store`] |
 //! | What can be set? | [`config`] |
@@ -13,12 +14,14 @@ mod expiry;
 mod gathering;
 mod known;
 mod opening;
+mod pressure;
 mod program;
 mod recovery;
 mod reports;
 pub mod round;
 pub mod store;
 mod summary;
+mod sweeping;
 pub mod worker;
 
 pub use config::Config;

@@ -27,6 +27,12 @@ impl Round<'_> {
                 continue;
             };
             let threshold = group.threshold;
+            // Not even if enough came at once: a group is whole or not there.
+            if !self.pressure.sampling(group.epoch).keeps(id) {
+                self.tally.reject(Rejection::Sampled, count(bodies));
+                bodies.clear();
+                continue;
+            }
             let came = self.distinct(std::mem::take(bodies));
             let total = waiting.messages + count(&came);
             if total < threshold.into() || total <= waiting.tried {
@@ -83,7 +89,7 @@ impl Round<'_> {
         let (mut kept, mut refused) = (0, 0);
         for body in came {
             let bytes = size(body.packed_bytes());
-            if waiting.bytes + bytes > self.waiting_bytes_max {
+            if waiting.bytes + bytes > self.limits.waiting_bytes_per_tag_max {
                 refused += 1;
                 continue;
             }
@@ -133,13 +139,15 @@ impl Round<'_> {
             drop_older,
             waiting,
         });
+        let more = signed(state.waiting_bytes()) - signed(group.state.waiting_bytes());
+        *self.added_bytes.entry(group.epoch).or_default() += more;
         group.state = state;
     }
 
     /// Of the messages of open groups, leaves those whose point is on the polynomial, each point once.
     pub(super) fn sort_out(&mut self, arrivals: &mut Arrivals) {
         let (mut forged, mut duplicate) = (0, 0);
-        for (id, bodies) in arrivals.iter_mut() {
+        for (id, bodies) in arrivals {
             let Some(State::Open(open)) = self.known.groups.get(id).map(|group| &group.state)
             else {
                 continue;
@@ -172,7 +180,7 @@ impl Round<'_> {
         for (epoch, mut ids) in of_epochs {
             // In the order of the table: each page is read once.
             ids.sort_unstable();
-            seen.extend(self.store.seen(self.slot, epoch, &ids).await?);
+            seen.extend(self.store.seen(self.pressure.slot, epoch, &ids).await?);
             let new = ids.into_iter().filter(|id| !seen.contains(id));
             self.changes.seen.extend(new.map(|id| (epoch, id)));
         }
@@ -198,6 +206,9 @@ impl Round<'_> {
             let Some(group) = self.known.groups.get_mut(&id) else {
                 continue;
             };
+            if !matches!(group.state, State::Open(_)) {
+                continue;
+            }
             // Taken out while its messages are opened, which makes labels and groups.
             let State::Open(mut open) = std::mem::replace(&mut group.state, State::Unknown) else {
                 continue;
@@ -237,15 +248,15 @@ impl Round<'_> {
                 self.tally.reject(Rejection::Unreadable, 1);
                 continue;
             };
-            let label = match &run {
-                Some((text, label)) if text == plaintext.text => *label,
-                Some(_) | None => {
-                    self.count_run(run.as_ref(), all.len() - counted);
-                    counted = all.len();
-                    let label = self.label(open, place, plaintext.text);
-                    run = Some((plaintext.text.to_owned(), label));
-                    label
-                }
+            let known = run.as_ref().filter(|(text, _)| text == plaintext.text);
+            let label = if let Some((_, label)) = known {
+                *label
+            } else {
+                self.count_run(run.as_ref(), all.len() - counted);
+                counted = all.len();
+                let label = self.label(open, place, plaintext.text);
+                run = Some((plaintext.text.to_owned(), label));
+                label
             };
             let key = plaintext.next_key.copied();
             all.push(Opened { label, key, body });
@@ -349,6 +360,10 @@ struct Opened {
 
 fn count(bodies: &[Body]) -> u64 {
     size(bodies.len())
+}
+
+fn signed(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
 fn size(length: usize) -> u64 {

@@ -10,8 +10,10 @@ use service_kit::event_log::Record;
 use super::{
     gathering::{Arrivals, Gathering},
     known::{Group, Known, State},
+    pressure::Pressure,
     reports::report,
-    store::{Changes, Counts, DeadLetter, Rejection, Result, Slot, Store, StoreError},
+    store::{Changes, Counts, DeadLetter, Rejection, Result, Store, StoreError},
+    worker::Limits,
 };
 use crate::domain::{
     body::{Body, Layout},
@@ -84,10 +86,11 @@ pub(super) struct Round<'a> {
     pub(super) channel: &'a Channel,
     pub(super) store: &'a dyn Store,
     pub(super) known: &'a mut Known,
-    /// Whose batch it is.
-    pub(super) slot: Slot,
-    /// How many bytes may wait for one group.
-    pub(super) waiting_bytes_max: u64,
+    /// How much waits, and in which partition.
+    pub(super) pressure: &'a mut Pressure,
+    pub(super) limits: Limits,
+    /// How many bytes more wait of each epoch.
+    pub(super) added_bytes: BTreeMap<u64, i64>,
     pub(super) layer_opener: LayerOpener,
     pub(super) changes: Changes,
     pub(super) tally: Tally,
@@ -100,15 +103,16 @@ impl<'a> Round<'a> {
         channel: &'a Channel,
         store: &'a dyn Store,
         known: &'a mut Known,
-        slot: Slot,
-        waiting_bytes_max: u64,
+        pressure: &'a mut Pressure,
+        limits: Limits,
     ) -> Self {
         Self {
             channel,
             store,
             known,
-            slot,
-            waiting_bytes_max,
+            pressure,
+            limits,
+            added_bytes: BTreeMap::new(),
             layer_opener: LayerOpener::new(),
             changes: Changes::default(),
             tally: Tally::default(),
@@ -129,6 +133,7 @@ impl<'a> Round<'a> {
             arrivals = self.open(arrivals, layer + 1 == self.channel.layers);
         }
         self.count().await?;
+        self.changes.pending = self.pressure.changes(&self.added_bytes);
         Ok((self.changes, self.tally))
     }
 
@@ -210,7 +215,8 @@ impl<'a> Round<'a> {
                 .get(*id)
                 .is_some_and(|group| matches!(group.state, State::Unknown))
         };
-        let unknown: Vec<GroupId> = arrivals.keys().filter(is_unknown).copied().collect();
+        let ids = arrivals.iter().map(|(id, _)| id);
+        let unknown: Vec<GroupId> = ids.filter(is_unknown).copied().collect();
         if unknown.is_empty() {
             return Ok(());
         }
@@ -250,7 +256,7 @@ impl<'a> Round<'a> {
                         self.channel,
                         &id,
                         &label.texts,
-                        label.epoch,
+                        (label.epoch, self.pressure.level(label.epoch)),
                         (before, total),
                     );
                     self.changes.reports.push(row);

@@ -8,6 +8,8 @@ use std::fmt;
 
 use super::field::{ELEMENT_BYTES, Element};
 
+pub mod fuzzing;
+
 /// The length of a tag, in bytes.
 pub const TAG_BYTES: usize = 32;
 
