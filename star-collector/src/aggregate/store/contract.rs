@@ -34,8 +34,8 @@ mod cases {
 
     use crate::{
         aggregate::store::{
-            Changes, Claimed, ClosedGroup, Counts, DeadLetter, GroupChange, KeptGroup, LabelChange,
-            Pending, PendingChange, Rejection, Slot, Span, Store, Taken,
+            Changes, Claimed, Counts, DeadLetter, GroupChange, KeptGroup, LabelChange,
+            PendingChange, Rejection, Slot, Span, Store, Taken,
         },
         domain::{
             group::{GroupId, LabelId, SeenId},
@@ -44,22 +44,22 @@ mod cases {
     };
 
     const TOPIC: &str = "p3a-star-enc";
-    const EPOCH: u64 = 300;
+    pub(super) const EPOCH: u64 = 300;
 
-    fn claim(holder: Holder) -> Claim {
+    pub(super) fn claim(holder: Holder) -> Claim {
         Claim::now(holder, Duration::from_mins(1))
     }
 
-    async fn claimed(store: &dyn Store, partition: u32) -> Claimed {
+    pub(super) async fn claimed(store: &dyn Store, partition: u32) -> Claimed {
         let claimed = store.claim(TOPIC, partition, claim(Holder::random())).await;
         claimed.expect("answers").expect("nobody reads it")
     }
 
-    fn span(slot: Slot, from: u64, to: u64) -> Span {
+    pub(super) fn span(slot: Slot, from: u64, to: u64) -> Span {
         Span { slot, from, to }
     }
 
-    fn group(number: u8, waiting: &[u8]) -> GroupChange {
+    pub(super) fn group(number: u8, waiting: &[u8]) -> GroupChange {
         GroupChange {
             id: GroupId([number; 16]),
             epoch: EPOCH,
@@ -93,7 +93,7 @@ mod cases {
         }
     }
 
-    fn changes() -> Changes {
+    pub(super) fn changes() -> Changes {
         Changes {
             groups: vec![group(1, b"one"), group(2, b"")],
             labels: vec![label(3, counts(5, 3, 0))],
@@ -108,11 +108,11 @@ mod cases {
         }
     }
 
-    fn sampling(key: u8, level: u8) -> Sampling {
+    pub(super) fn sampling(key: u8, level: u8) -> Sampling {
         Sampling::stored([key; 32], level).expect("there is this level")
     }
 
-    fn pending(key: u8, level: u8, added_bytes: i64) -> PendingChange {
+    pub(super) fn pending(key: u8, level: u8, added_bytes: i64) -> PendingChange {
         PendingChange {
             epoch: EPOCH,
             sampling: sampling(key, level),
@@ -128,13 +128,13 @@ mod cases {
         }
     }
 
-    async fn stored(store: &dyn Store, span: Span, changes: &Changes) {
+    pub(super) async fn stored(store: &dyn Store, span: Span, changes: &Changes) {
         let taken = store.store(span, changes).await.expect("answers");
         assert_eq!(taken, Taken::Stored);
     }
 
     /// What is kept that `changes` put there.
-    async fn kept(store: &dyn Store, slot: Slot) -> (usize, usize, usize, usize, u64) {
+    pub(super) async fn kept(store: &dyn Store, slot: Slot) -> (usize, usize, usize, usize, u64) {
         let ids = [GroupId([1; 16]), GroupId([2; 16]), GroupId([9; 16])];
         let groups = store.groups(&ids).await.expect("answers");
         let waiting = store.waiting(ids[0]).await.expect("answers");
@@ -286,82 +286,6 @@ mod cases {
         assert!(kept.contains(&("threshold".to_owned(), 1)));
     }
 
-    pub async fn groups_that_are_not_open_are_dropped_whole(store: &dyn Store) {
-        let slot = claimed(store, 0).await.slot;
-        let mut changes = changes();
-        changes.groups.push(group(3, b"three"));
-        changes.pending = vec![pending(1, 0, 21)];
-        let mut open = group(9, b"");
-        open.kept.secret = Some(vec![1]);
-        changes.groups.push(open);
-        stored(store, span(slot, 0, 7), &changes).await;
-        let closed = |number| ClosedGroup {
-            id: GroupId([number; 16]),
-            messages: 1,
-            bytes: 7,
-        };
-        let page = store.closed(slot, EPOCH, None, 2).await.expect("answers");
-        assert_eq!(page, [closed(1), closed(2)]);
-        let behind = store.closed(slot, EPOCH, Some(page[1].id), 2).await;
-        assert_eq!(behind.expect("answers"), [closed(3)]);
-        let elsewhere = store.closed(Slot(slot.0 + 1), EPOCH, None, 2).await;
-        assert_eq!(elsewhere.expect("answers"), []);
-
-        let late = store.drop_closed(slot, 6, EPOCH, &page).await;
-        assert_eq!(late.expect("answers"), Taken::Overtaken);
-        let dropped = store.drop_closed(slot, 7, EPOCH, &page).await;
-
-        assert_eq!(dropped.expect("answers"), Taken::Stored);
-        let left = store.closed(slot, EPOCH, None, 9).await.expect("answers");
-        assert_eq!(left, [closed(3)]);
-        assert_eq!(kept(store, slot).await, (1, 0, 1, 1, 1));
-        let pending = store.pending(slot).await.expect("answers");
-        assert_eq!(pending[0].bytes, 7);
-    }
-
-    pub async fn what_waits_of_an_epoch_is_added_up_in_each_partition(store: &dyn Store) {
-        let slot = claimed(store, 0).await.slot;
-        let other = claimed(store, 1).await.slot;
-        let of_other_topic = store.claim("other", 0, claim(Holder::random())).await;
-        let of_other_topic = of_other_topic.expect("answers").expect("nobody reads it");
-        let one = |change| Changes {
-            pending: vec![change],
-            ..Changes::default()
-        };
-        stored(store, span(slot, 0, 1), &one(pending(1, 0, 100))).await;
-        stored(store, span(other, 0, 1), &one(pending(2, 3, 50))).await;
-        stored(
-            store,
-            span(of_other_topic.slot, 0, 1),
-            &one(pending(3, 0, 1)),
-        )
-        .await;
-
-        // The first key stays.
-        stored(store, span(slot, 1, 2), &one(pending(7, 1, -30))).await;
-        store.raise_level(slot, EPOCH, 2).await.expect("answers");
-        store.raise_level(slot, EPOCH, 1).await.expect("answers");
-
-        let expected = |slot, sampling, swept, bytes| Pending {
-            slot,
-            epoch: EPOCH,
-            sampling,
-            swept,
-            bytes,
-        };
-        let second = expected(other, sampling(2, 3), 3, 50);
-        let found = store.pending(slot).await.expect("answers");
-        assert_eq!(found, [expected(slot, sampling(1, 2), 0, 70), second]);
-        store.swept(slot, EPOCH, 2).await.expect("answers");
-        store.swept(slot, EPOCH, 1).await.expect("answers");
-        let found = store.pending(other).await.expect("answers");
-        assert_eq!(found, [expected(slot, sampling(1, 2), 2, 70), second]);
-        assert_eq!(store.epochs(slot).await.expect("answers"), [EPOCH]);
-        let expired = store.expire(slot, 2, EPOCH, &[]).await;
-        assert_eq!(expired.expect("answers"), Taken::Stored);
-        assert_eq!(store.pending(slot).await.expect("answers"), [second]);
-    }
-
     pub async fn messages_wait_in_the_order_they_came_until_they_are_dropped(store: &dyn Store) {
         let slot = claimed(store, 0).await.slot;
         let one = |waiting: &[u8], drop_older| Changes {
@@ -403,3 +327,6 @@ mod cases {
     }
 }
 pub use cases::*;
+
+mod pending;
+pub use pending::*;
