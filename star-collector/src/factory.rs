@@ -11,8 +11,9 @@ use rand::{CryptoRng, Rng, RngCore};
 use strobe_rs::{SecParam, Strobe};
 
 use crate::domain::{
+    cipher::{LayerOpener, Opener},
     field::Element,
-    secret::{LayerOpener, Opener, Secret, draw},
+    secret::{Secret, draw},
     wire::{LAYER_KEY_BYTES, MAC_BYTES, SEALED_BYTES, TAG_BYTES},
 };
 

@@ -16,12 +16,26 @@ const CONNECTIONS: [usize; 9] = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 /// The size of the picture, in points.
 const SIZE: (u32, u32) = (720, 420);
 
-/// A set of engines and what was measured on it.
-struct Line {
-    engines: EngineSet,
-    /// Connections, and tokens a second.
-    points: Vec<(f64, f64)>,
+/// A chart's words and its lines. The horizontal axis counts in powers of two.
+pub(crate) struct Chart {
+    pub(crate) caption: &'static str,
+    pub(crate) x: &'static str,
+    pub(crate) y: &'static str,
+    pub(crate) lines: Vec<Line>,
 }
+
+/// A line of a chart.
+pub(crate) struct Line {
+    pub(crate) name: String,
+    pub(crate) points: Vec<(f64, f64)>,
+}
+
+/// The colours of lines, in their order.
+const COLOURS: [RGBColor; 3] = [
+    RGBColor(31, 119, 180),
+    RGBColor(214, 90, 20),
+    RGBColor(44, 140, 60),
+];
 
 /// Measures, says what it measured, and writes the chart to `file`.
 pub async fn draw(file: &Path, embedded_only: bool) -> anyhow::Result<()> {
@@ -47,42 +61,55 @@ pub async fn draw(file: &Path, embedded_only: bool) -> anyhow::Result<()> {
             )?;
         }
         lines.push(Line {
-            engines: *engines,
+            name: format!("{} engines", engines.as_str()),
             points,
         });
     }
-    plot(file, &lines).with_context(|| format!("{} cannot be written", file.display()))
+    let chart = Chart {
+        caption: "Tokens redeemed a second, 10 in a request",
+        x: "connections that send at once",
+        y: "tokens a second",
+        lines,
+    };
+    plot(file, &chart)
 }
 
-fn plot(file: &Path, lines: &[Line]) -> anyhow::Result<()> {
+/// Writes a chart to `file`.
+pub(crate) fn plot(file: &Path, chart: &Chart) -> anyhow::Result<()> {
+    draw_svg(file, chart).with_context(|| format!("{} cannot be written", file.display()))
+}
+
+fn draw_svg(file: &Path, picture: &Chart) -> anyhow::Result<()> {
     let area = SVGBackend::new(file, SIZE).into_drawing_area();
     area.fill(&WHITE)?;
-    let all = lines.iter().flat_map(|line| &line.points);
-    let most = all.map(|(_, rate)| *rate).fold(1.0, f64::max);
+    let points = || picture.lines.iter().flat_map(|line| &line.points);
+    let most = points().map(|(_, y)| *y).fold(1.0, f64::max);
+    let first = points().map(|(x, _)| *x).fold(f64::MAX, f64::min);
+    let last = points().map(|(x, _)| *x).fold(first, f64::max);
     let mut chart = ChartBuilder::on(&area)
-        .caption(
-            "Tokens redeemed a second, 10 in a request",
-            ("sans-serif", 18),
-        )
+        .caption(picture.caption, ("sans-serif", 18))
         .margin(12)
         .x_label_area_size(36)
         .y_label_area_size(64)
-        .build_cartesian_2d((1.0..256.0).log_scale().base(2.0), 0.0..most * 1.1)?;
+        .build_cartesian_2d((first..last).log_scale().base(2.0), 0.0..most * 1.1)?;
+    let precise = most < 10.0;
     chart
         .configure_mesh()
-        .x_desc("connections that send at once")
-        .y_desc("tokens a second")
-        .x_label_formatter(&|count| format!("{count:.0}"))
-        .y_label_formatter(&|rate| format!("{rate:.0}"))
+        .x_desc(picture.x)
+        .y_desc(picture.y)
+        .x_label_formatter(&|x| format!("{x:.0}"))
+        .y_label_formatter(&|y| {
+            if precise {
+                format!("{y:.1}")
+            } else {
+                format!("{y:.0}")
+            }
+        })
         .draw()?;
-    for line in lines {
-        let colour = match line.engines {
-            EngineSet::Embedded => RGBColor(31, 119, 180),
-            EngineSet::Real => RGBColor(214, 90, 20),
-        };
+    for (line, colour) in picture.lines.iter().zip(COLOURS) {
         chart
             .draw_series(LineSeries::new(line.points.clone(), colour))?
-            .label(format!("{} engines", line.engines.as_str()))
+            .label(line.name.as_str())
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour));
         let dot = |point: &(f64, f64)| Circle::new(*point, 3, colour);
         chart.draw_series(line.points.iter().map(dot))?;
@@ -101,15 +128,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chart_has_a_line_and_a_name_for_each_set_of_engines() {
+    fn a_chart_has_a_line_and_a_name_for_each_of_its_lines() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("chart.svg");
-        let line = |engines| Line {
-            engines,
+        let line = |name: &str| Line {
+            name: name.to_owned(),
             points: vec![(1.0, 500.0), (256.0, 9_000.0)],
         };
+        let chart = Chart {
+            caption: "tokens",
+            x: "connections",
+            y: "a second",
+            lines: vec![line("embedded engines"), line("real engines")],
+        };
 
-        plot(&file, &[line(EngineSet::Embedded), line(EngineSet::Real)]).unwrap();
+        plot(&file, &chart).unwrap();
 
         let svg = std::fs::read_to_string(file).unwrap();
         assert!(svg.contains("embedded engines") && svg.contains("real engines"));

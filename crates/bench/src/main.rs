@@ -1,4 +1,4 @@
-//! `blindtally-bench issue|redeem|vote|relay|tally|star-recover|star-aggregate`: prints a line for each benchmark. `curve` draws a chart.
+//! `blindtally-bench issue|redeem|vote|relay|tally|star-recover|star-collect|star-aggregate`: prints a line for each benchmark. `curve` draws a chart.
 
 use std::{io::Write as _, path::PathBuf};
 
@@ -55,16 +55,29 @@ enum Bench {
     },
     /// Recovering the keys of groups, against the reference crate.
     StarRecover,
+    /// Taking measurements from clients until they are durable, against a bare HTTP server and the bare parser.
+    StarCollect,
     /// Opening and counting measurements from the log, against the bare opening of the messages.
     StarAggregate {
         /// How many messages.
         #[arg(long, default_value_t = 300_000)]
         messages: u64,
+        /// Also a third of them, and so on, as a chart in this file, an SVG.
+        #[arg(long)]
+        chart: Option<PathBuf>,
     },
     /// Runs the aggregator once over the log in a folder: what the benchmark starts and measures.
     #[command(hide = true)]
     StarRun {
         /// The folder.
+        dir: PathBuf,
+    },
+    /// Serves until its input ends: what the benchmark of collect starts and measures.
+    #[command(hide = true)]
+    StarServe {
+        /// Which server.
+        server: star::Server,
+        /// The folder of its log.
         dir: PathBuf,
     },
     /// Runs one service with the settings of a file: what the benchmarks start and measure.
@@ -120,9 +133,16 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         #[cfg(feature = "engines")]
         Bench::Tally => vec![pipes::tally(rounds).await?],
         Bench::StarRecover => return lines(&star::recover(rounds, cli.json)?),
-        Bench::StarAggregate { messages } => {
-            return lines(&star::aggregate(messages, rounds, cli.json).await?);
-        }
+        Bench::StarAggregate {
+            messages,
+            chart: None,
+        } => return lines(&star::aggregate(messages, rounds, cli.json).await?),
+        Bench::StarAggregate {
+            messages,
+            chart: Some(file),
+        } => return lines(&star::chart(&file, messages, rounds, cli.json).await?),
+        Bench::StarCollect => return lines(&star::collect(rounds, cli.json).await?),
+        Bench::StarServe { server, dir } => return star::serve_star(server, &dir).await,
         Bench::StarRun { dir } => return star::run_aggregator(&dir).await,
         Bench::Curve {
             file,

@@ -3,14 +3,17 @@
 //! | Question | Module |
 //! |---|---|
 //! | How fast is a group's key recovered? | `recover` |
+//! | What does a message cost from its request to the log? | `collect` |
 //! | What does a message cost from the log to its count? | `aggregate` |
 //! | What is measured: which values, how often? | `population` |
 
 mod aggregate;
+mod collect;
 mod population;
 mod recover;
 
-pub use aggregate::{aggregate, run_aggregator};
+pub use aggregate::{aggregate, chart, run_aggregator};
+pub use collect::{Server, collect, serve_star};
 pub use recover::recover;
 
 /// The middle one of some ratios, and the lowest and highest of them.

@@ -63,6 +63,7 @@ pub struct EventLogSettings {
 pub struct LimitSettings {
     batch_messages: usize,
     waiting_bytes_per_tag_max: u64,
+    pending_bytes_max: u64,
 }
 
 impl Config {
@@ -100,6 +101,7 @@ impl LimitSettings {
         Ok(Limits {
             batch_messages: self.batch_messages,
             waiting_bytes_per_tag_max: self.waiting_bytes_per_tag_max,
+            pending_bytes_max: self.pending_bytes_max,
         })
     }
 }

@@ -51,6 +51,7 @@ pub(super) async fn closing(
     channel: &Channel,
     slot: Slot,
     epoch: u64,
+    sampling_level: u8,
 ) -> std::result::Result<Closing, super::worker::AggregateError> {
     let mut closing = Closing::default();
     let mut after = None;
@@ -61,7 +62,7 @@ pub(super) async fn closing(
         };
         after = Some(last.id);
         for label in &labels {
-            closing.add(label, channel, epoch)?;
+            closing.add(label, channel, (epoch, sampling_level))?;
         }
     }
     closing.check(epoch)?;
@@ -69,7 +70,7 @@ pub(super) async fn closing(
 }
 
 impl Closing {
-    fn add(&mut self, label: &ExpiredLabel, channel: &Channel, epoch: u64) -> Result<()> {
+    fn add(&mut self, label: &ExpiredLabel, channel: &Channel, epoch: (u64, u8)) -> Result<()> {
         let texts: Vec<String> =
             serde_json::from_str(&label.path).map_err(|_| StoreError::Corrupt("a path"))?;
         let counts = label.counts;

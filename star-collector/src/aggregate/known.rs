@@ -9,8 +9,9 @@ use serde_json::Value;
 use crate::{
     aggregate::store::{Counts, KeptGroup, LabelChange},
     domain::{
+        cipher::Opener,
         group::{GroupId, LabelId},
-        secret::{Opener, Secret},
+        secret::Secret,
     },
 };
 
@@ -93,6 +94,14 @@ impl State {
 }
 
 impl State {
+    /// How many bytes wait.
+    pub(super) fn waiting_bytes(&self) -> u64 {
+        match self {
+            Self::Closed(waiting) => waiting.bytes,
+            Self::Open(_) | Self::Unknown => 0,
+        }
+    }
+
     /// What is kept of it.
     pub(super) fn kept(&self) -> KeptGroup {
         match self {

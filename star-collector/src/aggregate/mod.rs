@@ -4,6 +4,7 @@
 //! |---|---|
 //! | How does a run go through partitions, batches and epochs? | [`worker`] |
 //! | What becomes of the messages of one batch? | [`round`] |
+//! | What is dropped when too much waits? | `pressure` |
 //! | What is reported when an epoch is over? | `expiry` |
 //! | What is kept? | [`store`] |
 //! | What does it say of itself while it runs again and again? | `serving` |
@@ -13,8 +14,10 @@
 pub mod config;
 pub mod doctor;
 mod expiry;
+mod gathering;
 mod known;
 mod opening;
+mod pressure;
 mod program;
 mod recovery;
 mod reports;
@@ -22,6 +25,7 @@ pub mod round;
 mod serving;
 pub mod store;
 mod summary;
+mod sweeping;
 pub mod worker;
 
 pub use config::Config;

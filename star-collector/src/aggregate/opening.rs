@@ -3,16 +3,17 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::{
+    gathering::{Arrivals, Gathering},
     known::{Label, Open, State, Waiting},
     recovery::{distinct, recover},
-    round::{Arrivals, Round},
+    round::Round,
     store::{Counts, GroupChange, Rejection, Result, StoreError},
 };
 use crate::domain::{
     body::Body,
     group::{GroupId, LabelId, SeenId},
     secret::Secret,
-    wire::{LAYER_KEY_BYTES, Plaintext},
+    wire::{LAYER_KEY_BYTES, Point},
 };
 
 impl Round<'_> {
@@ -26,15 +27,22 @@ impl Round<'_> {
                 continue;
             };
             let threshold = group.threshold;
+            // Not even if enough came at once: a group is whole or not there.
+            if !self.pressure.sampling(group.epoch).keeps(id) {
+                self.tally.reject(Rejection::Sampled, count(bodies));
+                bodies.clear();
+                continue;
+            }
             let came = self.distinct(std::mem::take(bodies));
             let total = waiting.messages + count(&came);
             if total < threshold.into() || total <= waiting.tried {
                 self.keep(*id, waiting, came);
                 continue;
             }
+            let of_came = came.len();
             let mut all = self.waiting(*id, waiting).await?;
-            all.extend(came.iter().cloned());
-            let all = self.distinct(all);
+            all.extend(came);
+            let mut all = self.distinct(all);
             let secret = if count(&all) < threshold.into() {
                 None
             } else {
@@ -48,6 +56,7 @@ impl Round<'_> {
                     tried: total,
                     ..waiting
                 };
+                let came = all.split_off(all.len().saturating_sub(of_came));
                 self.keep(*id, tried, came);
             } else {
                 self.replace(*id, &all);
@@ -69,7 +78,7 @@ impl Round<'_> {
             return Ok(bodies);
         }
         for packed in self.store.waiting(id).await? {
-            bodies.extend(Body::unpack(packed).ok_or(StoreError::Corrupt("waiting messages"))?);
+            bodies.extend(Body::unpack(&packed).ok_or(StoreError::Corrupt("waiting messages"))?);
         }
         Ok(bodies)
     }
@@ -80,7 +89,7 @@ impl Round<'_> {
         let (mut kept, mut refused) = (0, 0);
         for body in came {
             let bytes = size(body.packed_bytes());
-            if waiting.bytes + bytes > self.waiting_bytes_max {
+            if waiting.bytes + bytes > self.limits.waiting_bytes_per_tag_max {
                 refused += 1;
                 continue;
             }
@@ -130,6 +139,8 @@ impl Round<'_> {
             drop_older,
             waiting,
         });
+        let more = signed(state.waiting_bytes()) - signed(group.state.waiting_bytes());
+        *self.added_bytes.entry(group.epoch).or_default() += more;
         group.state = state;
     }
 
@@ -141,12 +152,13 @@ impl Round<'_> {
             else {
                 continue;
             };
+            let points: Vec<Point> = bodies.iter().map(Body::point).collect();
+            let mut honest = open.secret.have(&points).into_iter();
             // A polynomial has one y for each x.
             let mut known = HashSet::with_capacity(bodies.len());
             bodies.retain(|body| {
-                let point = body.point();
-                let is_honest = open.secret.has(point);
-                let is_first = is_honest && known.insert(point.x);
+                let is_honest = honest.next().unwrap_or(false);
+                let is_first = is_honest && known.insert(body.point().x);
                 forged += u64::from(!is_honest);
                 duplicate += u64::from(is_honest && !is_first);
                 is_first
@@ -168,7 +180,7 @@ impl Round<'_> {
         for (epoch, mut ids) in of_epochs {
             // In the order of the table: each page is read once.
             ids.sort_unstable();
-            seen.extend(self.store.seen(self.slot, epoch, &ids).await?);
+            seen.extend(self.store.seen(self.pressure.slot, epoch, &ids).await?);
             let new = ids.into_iter().filter(|id| !seen.contains(id));
             self.changes.seen.extend(new.map(|id| (epoch, id)));
         }
@@ -187,13 +199,16 @@ impl Round<'_> {
         Ok(())
     }
 
-    /// Opens the messages of open groups, counts their texts, and answers with what they have below.
-    pub(super) fn open(&mut self, arrivals: Arrivals) -> Arrivals {
-        let mut below = Arrivals::new();
+    /// Opens the messages of open groups of a layer, counts their texts, and answers with what they have below.
+    pub(super) fn open(&mut self, arrivals: Arrivals, is_last: bool) -> Arrivals {
+        let mut below = Gathering::default();
         for (id, bodies) in arrivals {
             let Some(group) = self.known.groups.get_mut(&id) else {
                 continue;
             };
+            if !matches!(group.state, State::Open(_)) {
+                continue;
+            }
             // Taken out while its messages are opened, which makes labels and groups.
             let State::Open(mut open) = std::mem::replace(&mut group.state, State::Unknown) else {
                 continue;
@@ -204,89 +219,128 @@ impl Round<'_> {
                 threshold: group.threshold,
                 parent: group.parent,
             };
-            for body in &bodies {
-                match self.open_one(&mut open, place, body) {
-                    Ok(Some((id, next))) => below.entry(id).or_default().push(next),
-                    Ok(None) => self.tally.complete += 1,
-                    Err(reason) => self.tally.reject(reason, 1),
-                }
-            }
+            let opened = self.open_all(&mut open, place, bodies);
+            self.count_above(place, size(opened.len()));
             if let Some(group) = self.known.groups.get_mut(&id) {
                 group.state = State::Open(open);
             }
+            if is_last {
+                self.tally.complete += size(opened.len());
+                continue;
+            }
+            for one in opened {
+                if let Err(reason) = self.descend(place, one, &mut below) {
+                    self.tally.reject(reason, 1);
+                }
+            }
         }
-        below
+        below.arrivals()
     }
 
-    /// Opens one message of an open group. What it has below is of the group that is answered.
-    fn open_one(
-        &mut self,
-        open: &mut Open,
-        place: Place,
-        body: &Body,
-    ) -> std::result::Result<Option<(GroupId, Body)>, Rejection> {
-        let mut plaintext = body.ciphertext().to_vec();
-        open.opener.open(&mut plaintext);
-        let plaintext = Plaintext::read(&plaintext).map_err(|_| Rejection::Unreadable)?;
-        let label = self.counted(open, place, plaintext.text);
-        let is_last = self
-            .known
-            .labels
-            .get(&label)
-            .is_some_and(|label| label.texts.len() == self.channel.layers);
-        if is_last {
-            return Ok(None);
+    /// Opens the messages of a group, and counts their texts.
+    fn open_all(&mut self, open: &mut Open, place: Place, bodies: Vec<Body>) -> Vec<Opened> {
+        let mut all = Vec::with_capacity(bodies.len());
+        // A group has one text, unless somebody altered ciphertexts: it is looked up where it changes.
+        let mut run: Option<(String, LabelId)> = None;
+        let mut counted = 0;
+        for mut body in bodies {
+            let Ok(plaintext) = body.open(&open.opener) else {
+                self.tally.reject(Rejection::Unreadable, 1);
+                continue;
+            };
+            let known = run.as_ref().filter(|(text, _)| text == plaintext.text);
+            let label = if let Some((_, label)) = known {
+                *label
+            } else {
+                self.count_run(run.as_ref(), all.len() - counted);
+                counted = all.len();
+                let label = self.label(open, place, plaintext.text);
+                run = Some((plaintext.text.to_owned(), label));
+                label
+            };
+            let key = plaintext.next_key.copied();
+            all.push(Opened { label, key, body });
         }
-        let key: &[u8; LAYER_KEY_BYTES] = plaintext.next_key.ok_or(Rejection::Inner)?;
-        let next = body
-            .next(&self.layer_opener, key)
-            .map_err(|_| Rejection::Inner)?;
-        let layer = next.layer().map_err(|_| Rejection::Inner)?;
+        self.count_run(run.as_ref(), all.len() - counted);
+        all
+    }
+
+    /// Opens the next layer of a message.
+    fn descend(
+        &mut self,
+        place: Place,
+        opened: Opened,
+        below: &mut Gathering,
+    ) -> std::result::Result<(), Rejection> {
+        let Opened {
+            label,
+            key,
+            mut body,
+        } = opened;
+        let key = key.ok_or(Rejection::Inner)?;
+        let layer = body.next(&self.layer_opener, &key);
+        let layer = layer.map_err(|_| Rejection::Inner)?;
         if layer.share.sealed.threshold != place.threshold {
             return Err(Rejection::Inner);
         }
         let group = GroupId::inner(&label, place.epoch, &layer);
-        self.meet(group, place.epoch, place.threshold, Some(label));
-        Ok(Some((group, next)))
+        if below.add(group, body) {
+            self.meet(group, place.epoch, place.threshold, Some(label));
+        }
+        Ok(())
     }
 
-    /// Counts a message of a group with this text, and one more below the label that the group is below.
-    fn counted(&mut self, open: &mut Open, place: Place, text: &str) -> LabelId {
-        let known = open.labels.get(text).copied();
-        let id = known.unwrap_or_else(|| {
-            let id = LabelId::of(&place.id, text);
-            open.labels.insert(text.to_owned(), id);
-            id
-        });
-        let mut texts = Vec::new();
-        if let Some(parent) = place.parent {
-            if let Some(label) = self.known.labels.get_mut(&parent) {
-                label.added.deeper += 1;
-                if known.is_none() {
-                    texts.clone_from(&label.texts);
-                }
-            }
-            self.touched.insert(parent);
-        } else {
-            self.tally.opened += 1;
+    /// Counts messages that have this text.
+    fn count_run(&mut self, run: Option<&(String, LabelId)>, messages: usize) {
+        let Some((_, id)) = run else {
+            return;
+        };
+        if let Some(label) = self.known.labels.get_mut(id) {
+            label.added.opened += size(messages);
         }
-        let label = self.known.labels.entry(id).or_insert_with(|| {
+        self.touched.insert(*id);
+    }
+
+    /// Counts opened messages of a group at the label that the group is below.
+    fn count_above(&mut self, place: Place, messages: u64) {
+        let Some(parent) = place.parent else {
+            self.tally.opened += messages;
+            return;
+        };
+        if messages == 0 {
+            return;
+        }
+        if let Some(label) = self.known.labels.get_mut(&parent) {
+            label.added.deeper += messages;
+        }
+        self.touched.insert(parent);
+    }
+
+    /// The label of a text in a group.
+    fn label(&mut self, open: &mut Open, place: Place, text: &str) -> LabelId {
+        let known = open.labels.get(text).copied();
+        let id = known.unwrap_or_else(|| LabelId::of(&place.id, text));
+        if known.is_none() {
+            open.labels.insert(text.to_owned(), id);
+        }
+        if !self.known.labels.contains_key(&id) {
+            let above = place.parent.and_then(|id| self.known.labels.get(&id));
+            let mut texts = above.map_or_else(Vec::new, |label| label.texts.clone());
             texts.push(text.to_owned());
-            Label {
+            let label = Label {
                 epoch: place.epoch,
                 threshold: place.threshold,
                 texts,
                 stored: None,
                 added: Counts::default(),
-            }
-        });
-        label.added.opened += 1;
-        self.touched.insert(id);
+            };
+            self.known.labels.insert(id, label);
+        }
         id
     }
 }
 
-/// Where a message is opened.
+/// Where messages are opened.
 #[derive(Clone, Copy)]
 struct Place {
     id: GroupId,
@@ -295,8 +349,21 @@ struct Place {
     parent: Option<LabelId>,
 }
 
+/// A message whose open layer was opened.
+struct Opened {
+    /// Of its text.
+    label: LabelId,
+    /// Of its next layer.
+    key: Option<[u8; LAYER_KEY_BYTES]>,
+    body: Body,
+}
+
 fn count(bodies: &[Body]) -> u64 {
     size(bodies.len())
+}
+
+fn signed(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
 fn size(length: usize) -> u64 {

@@ -12,7 +12,7 @@ pub(super) fn report(
     channel: &Channel,
     label: &LabelId,
     texts: &[String],
-    epoch: u64,
+    (epoch, sampling_level): (u64, u8),
     (before, total): (u64, u64),
 ) -> Row {
     let day = channel.epochs.first_day(epoch);
@@ -29,6 +29,7 @@ pub(super) fn report(
             texts.iter().map(String::as_str),
             total,
             (&channel.date_field, day),
+            sampling_level,
         ),
     }
 }

@@ -5,21 +5,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bytes::Bytes;
-use chrono::{DateTime, Utc};
 use service_kit::event_log::Record;
 
 use super::{
+    gathering::{Arrivals, Gathering},
     known::{Group, Known, State},
+    pressure::Pressure,
     reports::report,
-    store::{Changes, Counts, DeadLetter, Rejection, Result, Slot, Store, StoreError},
+    store::{Changes, Counts, DeadLetter, Rejection, Result, Store, StoreError},
+    worker::Limits,
 };
 use crate::domain::{
-    body::Body,
+    body::{Body, Layout},
     channel::Channel,
-    group::{GroupId, LabelId},
-    secret::LayerOpener,
-    wire::Malformed,
+    cipher::LayerOpener,
+    group::{ChannelId, GroupId, LabelId},
+    wire::Message,
 };
 
 /// How many bytes of a dead letter are kept.
@@ -80,18 +81,16 @@ impl Tally {
     }
 }
 
-/// Messages on their way to a layer, by group.
-pub(super) type Arrivals = BTreeMap<GroupId, Vec<Body>>;
-
 /// The work on one batch.
 pub(super) struct Round<'a> {
     pub(super) channel: &'a Channel,
     pub(super) store: &'a dyn Store,
     pub(super) known: &'a mut Known,
-    /// Whose batch it is.
-    pub(super) slot: Slot,
-    /// How many bytes may wait for one group.
-    pub(super) waiting_bytes_max: u64,
+    /// How much waits, and in which partition.
+    pub(super) pressure: &'a mut Pressure,
+    pub(super) limits: Limits,
+    /// How many bytes more wait of each epoch.
+    pub(super) added_bytes: BTreeMap<u64, i64>,
     pub(super) layer_opener: LayerOpener,
     pub(super) changes: Changes,
     pub(super) tally: Tally,
@@ -104,15 +103,16 @@ impl<'a> Round<'a> {
         channel: &'a Channel,
         store: &'a dyn Store,
         known: &'a mut Known,
-        slot: Slot,
-        waiting_bytes_max: u64,
+        pressure: &'a mut Pressure,
+        limits: Limits,
     ) -> Self {
         Self {
             channel,
             store,
             known,
-            slot,
-            waiting_bytes_max,
+            pressure,
+            limits,
+            added_bytes: BTreeMap::new(),
             layer_opener: LayerOpener::new(),
             changes: Changes::default(),
             tally: Tally::default(),
@@ -130,58 +130,65 @@ impl<'a> Round<'a> {
             if layer == 0 {
                 self.drop_replays(&mut arrivals).await?;
             }
-            arrivals = self.open(arrivals);
+            arrivals = self.open(arrivals, layer + 1 == self.channel.layers);
         }
         self.count().await?;
+        self.changes.pending = self.pressure.changes(&self.added_bytes);
         Ok((self.changes, self.tally))
     }
 
     /// Reads the records, and refuses those that are no message of this channel.
     fn admit(&mut self, records: Vec<Record>) -> Arrivals {
-        let mut arrivals = Arrivals::new();
+        let channel = ChannelId::of(&self.channel.name);
+        let mut admitted = Gathering::default();
         for record in records {
             self.tally.consumed += 1;
-            let offset = record.offset;
-            let threshold = threshold_header(&record);
-            let value = Bytes::from(record.value);
-            let admitted =
-                threshold.and_then(|header| self.admit_one(header, record.timestamp, &value));
-            match admitted {
-                Ok((group, body)) => arrivals.entry(group).or_default().push(body),
+            match self.judge(&channel, &record) {
+                Ok((came, layout)) => {
+                    if admitted.add(came.group, Body::new(record.value, layout)) {
+                        self.meet(came.group, came.epoch, came.threshold, None);
+                    }
+                }
                 Err(reason) => {
                     self.tally.reject(reason, 1);
+                    let start = record.value.into_iter().take(DEAD_LETTER_BYTES);
                     self.changes.dead_letters.push(DeadLetter {
-                        offset,
+                        offset: record.offset,
                         reason,
-                        start: value.slice(..value.len().min(DEAD_LETTER_BYTES)),
+                        start: start.collect(),
                     });
                 }
             }
         }
-        arrivals
+        admitted.arrivals()
     }
 
-    fn admit_one(
-        &mut self,
-        header: Option<u32>,
-        came_at: DateTime<Utc>,
-        value: &Bytes,
-    ) -> std::result::Result<(GroupId, Body), Rejection> {
-        if value.len() > self.channel.message_bytes_max {
+    /// Whether a record is a message of this channel, of which group, and where its parts are.
+    fn judge(
+        &self,
+        channel: &ChannelId,
+        record: &Record,
+    ) -> std::result::Result<(Came, Layout), Rejection> {
+        let header = threshold_header(record)?;
+        if record.value.len() > self.channel.message_bytes_max {
             return Err(Rejection::Malformed);
         }
-        let malformed = |_: Malformed| Rejection::Malformed;
-        let (body, number) = Body::read(value, self.channel.layers).map_err(malformed)?;
+        let message = Message::read(&record.value, self.channel.layers);
+        let message = message.map_err(|_| Rejection::Malformed)?;
         let epochs = &self.channel.epochs;
-        let epoch = epochs.of(number, came_at).ok_or(Rejection::Late)?;
-        let layer = body.layer().map_err(malformed)?;
+        let epoch = epochs.of(message.epoch, record.timestamp);
+        let epoch = epoch.ok_or(Rejection::Late)?;
         let threshold = self.channel.threshold(header).ok_or(Rejection::Threshold)?;
-        if layer.share.sealed.threshold != threshold {
+        if message.outer.share.sealed.threshold != threshold {
             return Err(Rejection::Threshold);
         }
-        let id = GroupId::outer(&self.channel.name, epoch, &layer);
-        self.meet(id, epoch, threshold, None);
-        Ok((id, body))
+        let group = GroupId::outer(channel, epoch, &message.outer);
+        let came = Came {
+            group,
+            epoch,
+            threshold,
+        };
+        Ok((came, Layout::of(&message)))
     }
 
     /// Remembers a group that a message is of. Whether it is open is looked up with the others of its layer.
@@ -208,7 +215,8 @@ impl<'a> Round<'a> {
                 .get(*id)
                 .is_some_and(|group| matches!(group.state, State::Unknown))
         };
-        let unknown: Vec<GroupId> = arrivals.keys().filter(is_unknown).copied().collect();
+        let ids = arrivals.iter().map(|(id, _)| id);
+        let unknown: Vec<GroupId> = ids.filter(is_unknown).copied().collect();
         if unknown.is_empty() {
             return Ok(());
         }
@@ -248,7 +256,7 @@ impl<'a> Round<'a> {
                         self.channel,
                         &id,
                         &label.texts,
-                        label.epoch,
+                        (label.epoch, self.pressure.level(label.epoch)),
                         (before, total),
                     );
                     self.changes.reports.push(row);
@@ -258,6 +266,14 @@ impl<'a> Round<'a> {
         }
         Ok(())
     }
+}
+
+/// What group a message came to.
+#[derive(Clone, Copy)]
+struct Came {
+    group: GroupId,
+    epoch: u64,
+    threshold: u32,
 }
 
 /// How many messages of a full measurement are reported now, if any are: at least k, so that no report says when one

@@ -21,9 +21,10 @@ pub(super) fn table(summary: &Summary, took: Duration) -> String {
     let seconds = |time: Duration| format!("{:.1} s", time.as_secs_f64());
     let times = summary.times;
     format!(
-        "{table}\nepochs closed: {}, partitions left to others: {}\nreading {}, opening {}, storing {}, in all {}",
+        "{table}\nepochs closed: {}, partitions left to others: {}, sampling level: {}\nreading {}, opening {}, storing {}, in all {}",
         summary.epochs_closed,
         summary.left_to_others,
+        summary.sampling_level,
         seconds(times.reading),
         seconds(times.opening),
         seconds(times.storing),
@@ -44,6 +45,7 @@ pub(super) fn json(summary: &Summary, took: Duration) -> String {
     all.insert("rejected".to_owned(), rejected.into());
     all.insert("epochs_closed".to_owned(), summary.epochs_closed.into());
     all.insert("left_to_others".to_owned(), summary.left_to_others.into());
+    all.insert("sampling_level".to_owned(), summary.sampling_level.into());
     let times = summary.times;
     let seconds = json!({
         "reading": times.reading.as_secs_f64(),

@@ -23,6 +23,7 @@ use service_kit::{
 use super::{
     expiry::{self, Unbalanced},
     known::Known,
+    pressure::Pressure,
     round::{Round, Tally},
     store::{Claimed, Span, Store, StoreError, Taken},
 };
@@ -56,6 +57,8 @@ pub struct Limits {
     pub batch_messages: usize,
     /// How many bytes of messages may wait for one group.
     pub waiting_bytes_per_tag_max: u64,
+    /// How many bytes of messages of an epoch may wait, in all partitions.
+    pub pending_bytes_max: u64,
 }
 
 /// Why a run ended early. The next one goes on where it stopped.
@@ -97,6 +100,8 @@ pub struct Summary {
     pub below_threshold: u64,
     /// Partitions that other processes read.
     pub left_to_others: u64,
+    /// The highest level that the groups of an epoch are sampled at.
+    pub sampling_level: u8,
     /// Where the time went.
     pub times: Times,
 }
@@ -117,16 +122,16 @@ pub type Progress = dyn Fn(u64, u64) + Send + Sync;
 
 /// Runs over a channel.
 pub struct Worker {
-    parts: Parts,
+    pub(super) parts: Parts,
     holder: Holder,
     progress: Box<Progress>,
 }
 
 /// A partition that is read now.
-struct Reading {
+pub(super) struct Reading {
     partition: Partition,
-    claimed: Claimed,
-    known: Known,
+    pub(super) claimed: Claimed,
+    pub(super) known: Known,
     renew_at: Instant,
 }
 
@@ -151,8 +156,26 @@ impl Worker {
         if !store.is_known_log(&log.identity().await?).await? {
             return Err(AggregateError::OtherLog);
         }
+        let partitions = log.partitions(&channel.input_topic).await?;
         let mut summary = Summary::default();
-        for partition in 0..log.partitions(&channel.input_topic).await? {
+        loop {
+            let level = summary.sampling_level;
+            summary.left_to_others = 0;
+            self.go_through(partitions, &mut summary).await?;
+            // A level that one partition raised is for those, too, that were read before it.
+            if summary.sampling_level == level {
+                return Ok(summary);
+            }
+        }
+    }
+
+    /// Reads every partition.
+    async fn go_through(
+        &self,
+        partitions: u32,
+        summary: &mut Summary,
+    ) -> Result<(), AggregateError> {
+        for partition in 0..partitions {
             if self.parts.shutdown.has_begun() {
                 break;
             }
@@ -167,14 +190,14 @@ impl Worker {
                 known: Known::default(),
                 renew_at,
             };
-            let read = self.read(&mut reading, &mut summary).await;
+            let read = self.read(&mut reading, summary).await;
             if !matches!(read, Err(AggregateError::Crashed(_))) {
                 // If this fails, the lease runs out by itself.
-                let _released = store.release(&reading.claimed.lease).await;
+                let _released = self.parts.store.release(&reading.claimed.lease).await;
             }
             read?;
         }
-        Ok(summary)
+        Ok(())
     }
 
     async fn claim(&self, partition: Partition) -> Result<Option<Claimed>, AggregateError> {
@@ -192,6 +215,7 @@ impl Worker {
         let from = vec![(reading.partition, reading.claimed.position)];
         let mut consumer = log.consumer(&channel.input_topic, from).await?;
         let end = log.end(&channel.input_topic, reading.partition).await?;
+        self.sweep(reading, summary).await?;
         while !self.parts.shutdown.has_begun() {
             let started = Instant::now();
             let position = reading.claimed.position;
@@ -226,7 +250,7 @@ impl Worker {
     }
 
     /// A long run must not outlive its lease.
-    async fn renew(&self, reading: &mut Reading) -> Result<(), AggregateError> {
+    pub(super) async fn renew(&self, reading: &mut Reading) -> Result<(), AggregateError> {
         if Instant::now() < reading.renew_at {
             return Ok(());
         }
@@ -259,13 +283,9 @@ impl Worker {
             to,
         };
         let started = Instant::now();
-        let round = Round::new(
-            channel,
-            store.as_ref(),
-            &mut reading.known,
-            span.slot,
-            limits.waiting_bytes_per_tag_max,
-        );
+        let mut pressure = Pressure::load(store.as_ref(), span.slot).await?;
+        let known = &mut reading.known;
+        let round = Round::new(channel, store.as_ref(), known, &mut pressure, *limits);
         let (changes, tally) = round.run(records).await?;
         summary.times.opening += started.elapsed();
         self.parts.faults.at("star-batch-opened")?;
@@ -279,7 +299,7 @@ impl Worker {
         reading.known.settle();
         tally.publish(&channel.name);
         summary.tally.add(&tally);
-        Ok(())
+        self.sweep(reading, summary).await
     }
 
     /// Closes the epochs that are over: the partition is read past their end.
@@ -300,7 +320,8 @@ impl Worker {
                 break;
             }
             self.renew(reading).await?;
-            let closing = expiry::closing(store.as_ref(), channel, slot, epoch).await?;
+            let level = Pressure::load(store.as_ref(), slot).await?.level(epoch);
+            let closing = expiry::closing(store.as_ref(), channel, slot, epoch, level).await?;
             self.parts.faults.at("star-epoch-read")?;
             let taken = store
                 .expire(slot, position, epoch, &closing.reports)

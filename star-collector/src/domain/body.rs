@@ -2,90 +2,111 @@
 
 use std::fmt;
 
-use bytes::Bytes;
-
 use super::{
-    secret::LayerOpener,
-    wire::{self, LAYER_KEY_BYTES, Layer, Malformed, Message, Point},
+    cipher::{LayerOpener, Opener},
+    wire::{self, LAYER_KEY_BYTES, LENGTH_BYTES, Layer, Malformed, Message, Plaintext, Point},
 };
 
-/// The open layer and the encrypted others of one message. It shares its bytes with what it was read from.
-#[derive(Clone, Eq, PartialEq)]
+/// The open layer and the encrypted others of one message, in the bytes that it came in. Everything is decrypted where it
+/// stands: a message is copied nowhere on its way.
 pub struct Body {
-    layer: Bytes,
-    inner: Bytes,
-    /// The point of the open layer, which is asked for more often than the rest of it.
-    point: Point,
-    /// How many bytes the open layer's ciphertext has, behind its length.
+    bytes: Vec<u8>,
+    at: Layout,
+}
+
+/// Where the parts of a message are in its bytes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Layout {
+    /// Where the open layer begins, and where it ends.
+    layer: (usize, usize),
+    /// How many bytes its ciphertext has, which is the layer's first vector.
     ciphertext_bytes: usize,
+    /// Where the encrypted layers begin.
+    inner: usize,
+    /// The point of the open layer's share, which is asked for more often than the rest.
+    point: Point,
 }
 
 /// How many bytes a length takes in a packed body.
-const LENGTH_BYTES: usize = 4;
+const PACKED_LENGTH_BYTES: usize = 4;
 
-/// Where a layer's ciphertext begins: behind its length.
-const CIPHERTEXT_AT: usize = 8;
-
-impl Body {
-    /// The body of a message as it came in, and its epoch modulo 256.
-    pub fn read(bytes: &Bytes, layers: usize) -> Result<(Self, u8), Malformed> {
-        let message = Message::read(bytes, layers)?;
-        let layer = bytes.slice_ref(message.outer_bytes());
-        let body = Self::of(&message.outer, layer, bytes.slice_ref(message.inner()));
-        Ok((body, message.epoch))
+impl Layout {
+    /// Where the parts of a message are that came in.
+    pub fn of(message: &Message<'_>) -> Self {
+        let (layer, inner) = message.places();
+        Self::new(&message.outer, layer, inner)
     }
 
-    /// The body of an open layer that stands in `bytes`.
-    fn of(layer: &Layer<'_>, bytes: Bytes, inner: Bytes) -> Self {
+    fn new(layer: &Layer<'_>, at: (usize, usize), inner: usize) -> Self {
         Self {
-            point: layer.share.point,
+            layer: at,
             ciphertext_bytes: layer.ciphertext.len(),
-            layer: bytes,
             inner,
+            point: layer.share.point,
         }
+    }
+}
+
+impl Body {
+    /// The body of a message as it came in, which is laid out like this.
+    pub fn new(bytes: Vec<u8>, at: Layout) -> Self {
+        Self { bytes, at }
     }
 
     /// The point of the open layer's share.
     pub fn point(&self) -> Point {
-        self.point
-    }
-
-    /// The open layer's ciphertext.
-    pub fn ciphertext(&self) -> &[u8] {
-        let behind = self.layer.get(CIPHERTEXT_AT..).unwrap_or_default();
-        behind.get(..self.ciphertext_bytes).unwrap_or_default()
+        self.at.point
     }
 
     /// The open layer.
     pub fn layer(&self) -> Result<Layer<'_>, Malformed> {
-        Layer::read(&self.layer)
+        Layer::read(self.layer_bytes())
     }
 
-    /// The body with the next layer open.
+    fn layer_bytes(&self) -> &[u8] {
+        let (start, end) = self.at.layer;
+        self.bytes.get(start..end).unwrap_or_default()
+    }
+
+    fn inner_bytes(&self) -> &[u8] {
+        self.bytes.get(self.at.inner..).unwrap_or_default()
+    }
+
+    /// Decrypts the open layer's ciphertext, once.
+    pub fn open(&mut self, opener: &Opener) -> Result<Plaintext<'_>, Malformed> {
+        let start = self.at.layer.0 + LENGTH_BYTES;
+        let ciphertext = self
+            .bytes
+            .get_mut(start..start + self.at.ciphertext_bytes)
+            .ok_or(Malformed::Short)?;
+        opener.open(ciphertext);
+        Plaintext::read(ciphertext)
+    }
+
+    /// Opens the next layer, which takes the place of the one that was open.
     pub fn next(
-        &self,
+        &mut self,
         opener: &LayerOpener,
         key: &[u8; LAYER_KEY_BYTES],
-    ) -> Result<Self, Malformed> {
-        let (layer, rest) = wire::next_layer(&self.inner).ok_or(Malformed::Layers)?;
-        let mut bytes = layer.to_vec();
-        opener.open(key, &mut bytes);
-        let bytes = Bytes::from(bytes);
-        Ok(Self::of(
-            &Layer::read(&bytes)?,
-            bytes.clone(),
-            self.inner.slice_ref(rest),
-        ))
+    ) -> Result<Layer<'_>, Malformed> {
+        let (layer, _) = wire::next_layer(self.inner_bytes()).ok_or(Malformed::Layers)?;
+        let start = self.at.inner + LENGTH_BYTES;
+        let end = start + layer.len();
+        let layer = self.bytes.get_mut(start..end).ok_or(Malformed::Short)?;
+        opener.open(key, layer);
+        let layer = Layer::read(layer)?;
+        self.at = Layout::new(&layer, (start, end), end);
+        Ok(layer)
     }
 
     /// How long it is when it is packed.
     pub fn packed_bytes(&self) -> usize {
-        2 * LENGTH_BYTES + self.layer.len() + self.inner.len()
+        2 * PACKED_LENGTH_BYTES + self.layer_bytes().len() + self.inner_bytes().len()
     }
 
     /// Appends it to others, to be kept until its group opens: two lengths, and what they are of.
     pub fn pack(&self, packed: &mut Vec<u8>) {
-        for part in [&self.layer, &self.inner] {
+        for part in [self.layer_bytes(), self.inner_bytes()] {
             // Messages are far shorter than 4 GiB.
             let length = u32::try_from(part.len()).unwrap_or(u32::MAX);
             packed.extend_from_slice(&length.to_le_bytes());
@@ -94,34 +115,33 @@ impl Body {
     }
 
     /// Takes packed bodies apart. `None`: these are not packed bodies.
-    pub fn unpack(mut packed: Bytes) -> Option<Vec<Self>> {
+    pub fn unpack(mut packed: &[u8]) -> Option<Vec<Self>> {
         let mut bodies = Vec::new();
         while !packed.is_empty() {
             let bytes = unpack_part(&mut packed)?;
             let inner = unpack_part(&mut packed)?;
-            let layer = Layer::read(&bytes).ok()?;
-            bodies.push(Self::of(&layer, bytes.clone(), inner));
+            let layer = Layer::read(bytes).ok()?;
+            let at = Layout::new(&layer, (0, bytes.len()), bytes.len());
+            bodies.push(Self::new([bytes, inner].concat(), at));
         }
         Some(bodies)
     }
 }
 
-fn unpack_part(packed: &mut Bytes) -> Option<Bytes> {
-    if packed.len() < LENGTH_BYTES {
-        return None;
-    }
-    let length = packed.split_to(LENGTH_BYTES);
-    let length = u32::from_le_bytes(length.as_ref().try_into().ok()?);
-    let length = usize::try_from(length).ok()?;
-    (length <= packed.len()).then(|| packed.split_to(length))
+fn unpack_part<'a>(packed: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let (length, rest) = packed.split_first_chunk::<PACKED_LENGTH_BYTES>()?;
+    let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+    let (part, rest) = rest.split_at_checked(length)?;
+    *packed = rest;
+    Some(part)
 }
 
 /// Shows lengths only.
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Body")
-            .field("layer_bytes", &self.layer.len())
-            .field("inner_bytes", &self.inner.len())
+            .field("layer_bytes", &self.layer_bytes().len())
+            .field("inner_bytes", &self.inner_bytes().len())
             .finish_non_exhaustive()
     }
 }

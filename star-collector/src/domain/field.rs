@@ -100,7 +100,19 @@ impl Element {
         }
     }
 
+    /// The product, if one of both is of the few above 2^128. Apart, so that the common case has no call in it.
+    #[cold]
+    fn times_with_top(self, other: Self) -> Self {
+        match (self.top, other.top) {
+            (false, false) => self * other,
+            (true, false) => -(self.distance_to_p() * other),
+            (false, true) => -(self * other.distance_to_p()),
+            (true, true) => self.distance_to_p() * other.distance_to_p(),
+        }
+    }
+
     /// The element of an integer below 2^256, given as its halves.
+    #[inline]
     fn reduce(low: u128, high: u128) -> Self {
         // high · 2^128 ≡ −high · C, and what that has above 2^128 comes back once more, as + C.
         let (taken, again) = multiply_small(high);
@@ -195,15 +207,11 @@ impl Mul for Element {
 
     #[inline]
     fn mul(self, other: Self) -> Self {
-        match (self.top, other.top) {
-            (false, false) => {
-                let (low, high) = multiply(self.low, other.low);
-                Self::reduce(low, high)
-            }
-            (true, false) => -(self.distance_to_p() * other),
-            (false, true) => -(self * other.distance_to_p()),
-            (true, true) => self.distance_to_p() * other.distance_to_p(),
+        if self.top || other.top {
+            return self.times_with_top(other);
         }
+        let (low, high) = multiply(self.low, other.low);
+        Self::reduce(low, high)
     }
 }
 

@@ -28,6 +28,10 @@ macro_rules! name {
 }
 
 name!(
+    /// Names a channel.
+    ChannelId
+);
+name!(
     /// Names a group: messages whose shares open together, of one epoch, below one label.
     GroupId
 );
@@ -50,11 +54,17 @@ fn name(parts: &[&[u8]]) -> [u8; NAME_BYTES] {
     *digest.first_chunk().unwrap_or(&[0; NAME_BYTES])
 }
 
+impl ChannelId {
+    /// The channel that is called so.
+    pub fn of(channel: &str) -> Self {
+        Self(name(&[b"channel", channel.as_bytes()]))
+    }
+}
+
 impl GroupId {
     /// The group of an open layer: (channel, epoch, tag, threshold, C, D, J).
-    pub fn outer(channel: &str, epoch: u64, layer: &Layer<'_>) -> Self {
-        let channel = name(&[b"channel", channel.as_bytes()]);
-        Self::below(&channel, epoch, layer)
+    pub fn outer(channel: &ChannelId, epoch: u64, layer: &Layer<'_>) -> Self {
+        Self::below(&channel.0, epoch, layer)
     }
 
     /// The group of a layer that was found in messages with this label.

@@ -10,13 +10,14 @@ use strobe_rs::{SecParam, Strobe};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::{
+    cipher::{KEY_BYTES, Opener},
     decoding,
     field::Element,
-    wire::{LAYER_KEY_BYTES, MAC_BYTES, Point, SEALED_BYTES, Sealed},
+    wire::{MAC_BYTES, Point, SEALED_BYTES, Sealed},
 };
 
-/// The length of the keys inside, in bytes.
-const KEY_BYTES: usize = 16;
+/// How many points are evaluated side by side.
+const SIDE_BY_SIDE: usize = 4;
 
 /// What the shares of a group give, once its MAC has verified.
 pub struct Recovered {
@@ -163,6 +164,28 @@ impl Secret {
         self.point(point.x) == point
     }
 
+    /// The same of many points. Some are evaluated side by side, as each step of one waits for the step before it.
+    pub fn have(&self, points: &[Point]) -> Vec<bool> {
+        let (fours, rest) = points.as_chunks::<SIDE_BY_SIDE>();
+        let mut have = Vec::with_capacity(points.len());
+        for four in fours {
+            let mut values = [Element::ZERO; SIDE_BY_SIDE];
+            for coefficient in &self.polynomial {
+                for (value, point) in values.iter_mut().zip(four) {
+                    *value = *value * point.x + *coefficient;
+                }
+            }
+            have.extend(
+                values
+                    .iter()
+                    .zip(four)
+                    .map(|(value, point)| *value == point.y),
+            );
+        }
+        have.extend(rest.iter().map(|point| self.has(*point)));
+        have
+    }
+
     /// The point at `x`.
     pub fn point(&self, x: Element) -> Point {
         let horner = |value: Element, coefficient: &Element| value * x + *coefficient;
@@ -182,64 +205,9 @@ fn opener(message: &[u8; SEALED_BYTES], epoch: u8) -> Opener {
     strobe.ad(&[epoch], false);
     let mut key = [0; 32];
     draw(&mut strobe, &mut key);
-    let opener = Opener::with_key("star_encrypt", key.first_chunk().unwrap_or(&[0; KEY_BYTES]));
+    let opener = Opener::with_key(key.first_chunk().unwrap_or(&[0; KEY_BYTES]));
     key.zeroize();
     opener
-}
-
-/// Decrypts ciphertexts, each from the state behind the key: what comes before it is computed once.
-#[derive(Clone)]
-pub struct Opener(Strobe);
-
-impl Opener {
-    fn with_key(label: &str, key: &[u8; KEY_BYTES]) -> Self {
-        let mut strobe = Strobe::new(label.as_bytes(), SecParam::B128);
-        strobe.key(key, false);
-        Self(strobe)
-    }
-
-    /// Decrypts in place. Nothing tells whether the ciphertext was altered.
-    pub fn open(&self, ciphertext: &mut [u8]) {
-        self.0.clone().recv_enc(ciphertext, false);
-    }
-
-    /// Encrypts in place, as clients do.
-    pub fn seal(&self, plaintext: &mut [u8]) {
-        self.0.clone().send_enc(plaintext, false);
-    }
-}
-
-/// Decrypts encrypted layers, each with a key of its own.
-#[derive(Clone)]
-pub struct LayerOpener(Strobe);
-
-impl LayerOpener {
-    /// The state that every layer's decryption begins with.
-    pub fn new() -> Self {
-        Self(Strobe::new(b"constellation_layer_encrypt", SecParam::B128))
-    }
-
-    /// Decrypts in place.
-    pub fn open(&self, key: &[u8; LAYER_KEY_BYTES], layer: &mut [u8]) {
-        self.keyed(key).recv_enc(layer, false);
-    }
-
-    /// Encrypts in place, as clients do.
-    pub fn seal(&self, key: &[u8; LAYER_KEY_BYTES], layer: &mut [u8]) {
-        self.keyed(key).send_enc(layer, false);
-    }
-
-    fn keyed(&self, key: &[u8; LAYER_KEY_BYTES]) -> Strobe {
-        let mut strobe = self.0.clone();
-        strobe.key(key, false);
-        strobe
-    }
-}
-
-impl Default for LayerOpener {
-    fn default() -> Self {
-        Self::new()
-    }
 }
 
 /// What a client's computation of a share goes through before it draws its x: the same for everybody with this message
@@ -335,20 +303,6 @@ impl fmt::Debug for Recovered {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(..)")
-    }
-}
-
-/// Shows nothing of the key.
-impl fmt::Debug for Opener {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Opener(..)")
-    }
-}
-
-/// Has no key to show.
-impl fmt::Debug for LayerOpener {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("LayerOpener")
     }
 }
 

@@ -8,6 +8,8 @@ use std::fmt;
 
 use super::field::{ELEMENT_BYTES, Element};
 
+pub mod fuzzing;
+
 /// The length of a tag, in bytes.
 pub const TAG_BYTES: usize = 32;
 
@@ -19,6 +21,9 @@ pub const MAC_BYTES: usize = 64;
 
 /// The length of the key of an encrypted layer, in bytes.
 pub const LAYER_KEY_BYTES: usize = 16;
+
+/// How many bytes the length before a vector takes.
+pub const LENGTH_BYTES: usize = 8;
 
 /// The most layers that a channel can have.
 pub const LAYERS_MAX: usize = 16;
@@ -201,20 +206,23 @@ pub struct Message<'a> {
     pub epoch: u8,
     /// The open layer.
     pub outer: Layer<'a>,
-    /// The open layer's bytes.
-    outer_bytes: &'a [u8],
+    /// How many bytes the open layer has; it stands behind the epoch.
+    outer_bytes: usize,
     /// The encrypted layers, still with their lengths.
     inner: &'a [u8],
 }
+
+/// How many bytes the epoch takes, which a message begins with.
+const EPOCH_BYTES: usize = 1;
 
 impl<'a> Message<'a> {
     /// Reads a message of `layers` layers, the open one included.
     pub fn read(bytes: &'a [u8], layers: usize) -> Result<Self> {
         let mut reader = Reader(bytes);
         let [epoch] = *reader.array()?;
-        let before = reader.0;
+        let before = reader.0.len();
         let outer = Layer::read_from(&mut reader)?;
-        let outer_bytes = before.get(..before.len() - reader.0.len());
+        let outer_bytes = before - reader.0.len();
         if reader.length()?.checked_add(1) != Some(layers) {
             return Err(Malformed::Layers);
         }
@@ -226,14 +234,15 @@ impl<'a> Message<'a> {
         Ok(Self {
             epoch,
             outer,
-            outer_bytes: outer_bytes.ok_or(Malformed::Short)?,
+            outer_bytes,
             inner,
         })
     }
 
-    /// The open layer as it came in: what [`Layer::read`] takes.
-    pub fn outer_bytes(&self) -> &'a [u8] {
-        self.outer_bytes
+    /// Where in the message its open layer begins and ends, and where its encrypted ones begin.
+    pub fn places(&self) -> ((usize, usize), usize) {
+        let end = EPOCH_BYTES + self.outer_bytes;
+        ((EPOCH_BYTES, end), end + LENGTH_BYTES)
     }
 
     /// The encrypted layers, outermost first, each with its length before it: what [`next_layer`] takes apart.

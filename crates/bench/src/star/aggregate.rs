@@ -29,7 +29,10 @@ use super::{
     median,
     population::{LAYERS, Population},
 };
-use crate::cpu;
+use crate::{
+    cpu,
+    curve::{Chart, Line, plot},
+};
 
 /// The threshold.
 const K: u32 = 50;
@@ -39,6 +42,10 @@ const NUMBER: u8 = 7;
 
 /// How many messages the floor opens in a turn.
 const FLOOR_MESSAGES: usize = 10_000;
+
+/// The fewest messages in a chart, and how many times as many the next point has.
+const CHART_LEAST: u64 = 10_000;
+const CHART_STEP: u64 = 3;
 
 /// How many records are appended at once.
 const APPEND: usize = 5_000;
@@ -53,13 +60,64 @@ struct Ran {
     peak_rss_bytes: u64,
 }
 
+/// What was measured of one number of messages: medians.
+struct Measured {
+    ratio: (f64, f64, f64),
+    ours_us: f64,
+    floor_us: f64,
+    per_second: f64,
+    peak_rss_bytes: u64,
+    complete: u64,
+}
+
 /// Measures in `rounds` turns over one log, each with a new database.
 pub async fn aggregate(messages: u64, rounds: usize, json: bool) -> anyhow::Result<Vec<String>> {
+    let measured = measure(messages, rounds).await?;
+    Ok(vec![line(messages, &measured, json)])
+}
+
+/// Measures several numbers of messages, and draws their CPU over the floor.
+pub async fn chart(
+    file: &Path,
+    most: u64,
+    rounds: usize,
+    json: bool,
+) -> anyhow::Result<Vec<String>> {
+    let (mut lines, mut points) = (Vec::new(), Vec::new());
+    let mut messages = most;
+    while messages >= CHART_LEAST {
+        let measured = measure(messages, rounds).await?;
+        lines.push(line(messages, &measured, json));
+        let x = Duration::from_secs(messages).as_secs_f64();
+        points.push((x, measured.ratio.0));
+        messages /= CHART_STEP;
+    }
+    let ones = points.iter().map(|(x, _)| (*x, 1.0)).collect();
+    let chart = Chart {
+        caption: "The aggregator's CPU for a message, over parsing and opening it with the bare crates",
+        x: "messages in the log",
+        y: "over the floor",
+        lines: vec![
+            Line {
+                name: "aggregate".to_owned(),
+                points,
+            },
+            Line {
+                name: "floor".to_owned(),
+                points: ones,
+            },
+        ],
+    };
+    plot(file, &chart)?;
+    Ok(lines)
+}
+
+async fn measure(messages: u64, rounds: usize) -> anyhow::Result<Measured> {
     let dir = tempfile::tempdir()?;
     let sample = fill(dir.path(), messages).await?;
     let keys = keys(&sample);
     let (mut ratios, mut per_second) = (Vec::new(), Vec::new());
-    let (mut peak, mut complete) = (0, 0);
+    let (mut peak_rss_bytes, mut complete) = (0, 0);
     let (mut ours_us, mut floors_us) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
         let floor = floor(&sample, &keys)?;
@@ -75,22 +133,39 @@ pub async fn aggregate(messages: u64, rounds: usize, json: bool) -> anyhow::Resu
         ours_us.push(ours * 1e6);
         floors_us.push(floor * 1e6);
         per_second.push(count / ran.seconds);
-        peak = peak.max(ran.peak_rss_bytes);
+        peak_rss_bytes = ran.peak_rss_bytes.max(peak_rss_bytes);
         complete = ran.complete;
     }
-    let (ratio, low, high) = median(ratios);
-    let (ours, floor, per_second) = (median(ours_us).0, median(floors_us).0, median(per_second).0);
-    Ok(vec![if json {
-        json!({"bench": "star-aggregate", "engines": "embedded", "messages": messages, "cpu_per_message_over_floor": ratio,
-            "cpu_us_per_message": ours, "floor_us_per_message": floor, "messages_per_second": per_second,
-            "peak_rss_bytes": peak, "opened_to_the_last_layer": complete}).to_string()
-    } else {
-        format!(
-            "star-aggregate {messages} messages on embedded engines: {ratio:.2} × the floor [{low:.2}, {high:.2}] (asked: at most 1.2); \
-             {ours:.1} µs of CPU a message, floor {floor:.1} µs; {per_second:.0} messages/s; peak {} MiB; {complete} opened to the last layer",
-            peak >> 20
-        )
-    }])
+    Ok(Measured {
+        ratio: median(ratios),
+        ours_us: median(ours_us).0,
+        floor_us: median(floors_us).0,
+        per_second: median(per_second).0,
+        peak_rss_bytes,
+        complete,
+    })
+}
+
+fn line(messages: u64, measured: &Measured, json: bool) -> String {
+    let Measured {
+        ratio: (ratio, low, high),
+        ours_us,
+        floor_us,
+        per_second,
+        peak_rss_bytes,
+        complete,
+    } = measured;
+    if json {
+        return json!({"bench": "star-aggregate", "engines": "embedded", "messages": messages,
+            "cpu_per_message_over_floor": ratio, "cpu_us_per_message": ours_us, "floor_us_per_message": floor_us,
+            "messages_per_second": per_second, "peak_rss_bytes": peak_rss_bytes, "opened_to_the_last_layer": complete})
+        .to_string();
+    }
+    format!(
+        "star-aggregate {messages} messages on embedded engines: {ratio:.2} × the floor [{low:.2}, {high:.2}] (asked: at most 1.2); \
+         {ours_us:.1} µs of CPU a message, floor {floor_us:.1} µs; {per_second:.0} messages/s; peak {} MiB; {complete} opened to the last layer",
+        peak_rss_bytes >> 20
+    )
 }
 
 fn channel() -> anyhow::Result<Channel> {
@@ -115,7 +190,7 @@ fn sent_at() -> anyhow::Result<DateTime<Utc>> {
     Ok("2026-02-25T00:00:00Z".parse()?)
 }
 
-async fn open_log(dir: &Path) -> anyhow::Result<Arc<dyn EventLog>> {
+pub(super) async fn open_log(dir: &Path) -> anyhow::Result<Arc<dyn EventLog>> {
     let url = format!("embedded:{}", dir.join("log.db").display());
     Ok(event_log::open(&url, &Access::default()).await?)
 }
@@ -257,6 +332,7 @@ pub async fn run_aggregator(dir: &Path) -> anyhow::Result<()> {
         limits: Limits {
             batch_messages: 50_000,
             waiting_bytes_per_tag_max: 4 << 20,
+            pending_bytes_max: 32 << 30,
         },
         lease_lasts: Duration::from_mins(1),
         shutdown: Shutdown::default(),

@@ -8,8 +8,9 @@ use serde_json::json;
 use sta_rs::Message as StarMessage;
 use star_collector::{
     domain::{
+        cipher::Opener,
         field::Element,
-        secret::{Opener, Recovered},
+        secret::Recovered,
         wire::{Point, Share},
     },
     factory::Factory,

@@ -14,7 +14,9 @@ macro_rules! star_store_contract_cases {
             an_epoch_that_another_process_has_expired_is_reported_once
             counts_of_a_label_add_up
             dead_letters_are_kept_up_to_their_number
+            groups_that_are_not_open_are_dropped_whole
             messages_wait_in_the_order_they_came_until_they_are_dropped
+            what_waits_of_an_epoch_is_added_up_in_each_partition
             what_was_counted_is_known_in_its_epoch_alone
         }
     };
@@ -33,29 +35,32 @@ mod cases {
 
     use crate::{
         aggregate::store::{
-            Changes, Claimed, Counts, DeadLetter, GroupChange, KeptGroup, LabelChange, Rejection,
-            Slot, Span, Store, Taken,
+            Changes, Claimed, Counts, DeadLetter, GroupChange, KeptGroup, LabelChange,
+            PendingChange, Rejection, Slot, Span, Store, Taken,
         },
-        domain::group::{GroupId, LabelId, SeenId},
+        domain::{
+            group::{GroupId, LabelId, SeenId},
+            sampling::Sampling,
+        },
     };
 
     const TOPIC: &str = "p3a-star-enc";
-    const EPOCH: u64 = 300;
+    pub(super) const EPOCH: u64 = 300;
 
-    fn claim(holder: Holder) -> Claim {
+    pub(super) fn claim(holder: Holder) -> Claim {
         Claim::now(holder, Duration::from_mins(1))
     }
 
-    async fn claimed(store: &dyn Store, partition: u32) -> Claimed {
+    pub(super) async fn claimed(store: &dyn Store, partition: u32) -> Claimed {
         let claimed = store.claim(TOPIC, partition, claim(Holder::random())).await;
         claimed.expect("answers").expect("nobody reads it")
     }
 
-    fn span(slot: Slot, from: u64, to: u64) -> Span {
+    pub(super) fn span(slot: Slot, from: u64, to: u64) -> Span {
         Span { slot, from, to }
     }
 
-    fn group(number: u8, waiting: &[u8]) -> GroupChange {
+    pub(super) fn group(number: u8, waiting: &[u8]) -> GroupChange {
         GroupChange {
             id: GroupId([number; 16]),
             epoch: EPOCH,
@@ -89,10 +94,11 @@ mod cases {
         }
     }
 
-    fn changes() -> Changes {
+    pub(super) fn changes() -> Changes {
         Changes {
             groups: vec![group(1, b"one"), group(2, b"")],
             labels: vec![label(3, counts(5, 3, 0))],
+            pending: vec![pending(1, 0, 14)],
             seen: vec![(EPOCH, SeenId([4; 16]))],
             reports: vec![row(5)],
             dead_letters: vec![DeadLetter {
@@ -100,6 +106,18 @@ mod cases {
                 reason: Rejection::Malformed,
                 start: Bytes::from_static(b"\x00"),
             }],
+        }
+    }
+
+    pub(super) fn sampling(key: u8, level: u8) -> Sampling {
+        Sampling::stored([key; 32], level).expect("there is this level")
+    }
+
+    pub(super) fn pending(key: u8, level: u8, added_bytes: i64) -> PendingChange {
+        PendingChange {
+            epoch: EPOCH,
+            sampling: sampling(key, level),
+            added_bytes,
         }
     }
 
@@ -111,13 +129,13 @@ mod cases {
         }
     }
 
-    async fn stored(store: &dyn Store, span: Span, changes: &Changes) {
+    pub(super) async fn stored(store: &dyn Store, span: Span, changes: &Changes) {
         let taken = store.store(span, changes).await.expect("answers");
         assert_eq!(taken, Taken::Stored);
     }
 
     /// What is kept that `changes` put there.
-    async fn kept(store: &dyn Store, slot: Slot) -> (usize, usize, usize, usize, u64) {
+    pub(super) async fn kept(store: &dyn Store, slot: Slot) -> (usize, usize, usize, usize, u64) {
         let ids = [GroupId([1; 16]), GroupId([2; 16]), GroupId([9; 16])];
         let groups = store.groups(&ids).await.expect("answers");
         let waiting = store.waiting(ids[0]).await.expect("answers");
@@ -326,3 +344,6 @@ mod cases {
     }
 }
 pub use cases::*;
+
+mod pending;
+pub use pending::*;

@@ -13,7 +13,10 @@ use service_kit::{
     outbox::{Outbox, Row as OutboxRow},
 };
 
-use crate::domain::group::{GroupId, LabelId, SeenId};
+use crate::domain::{
+    group::{GroupId, LabelId, SeenId},
+    sampling::Sampling,
+};
 
 pub mod contract;
 #[cfg(feature = "postgres")]
@@ -37,12 +40,14 @@ pub async fn open(url: &str) -> anyhow::Result<Arc<dyn Store>> {
 
 /// The tables.
 pub(crate) const SCHEMA: Schema = Schema {
-    sqlite: &[include_str!(
-        "../../../../migrations/star-aggregate/sqlite/0001_measurements.sql"
-    )],
-    postgres: &[include_str!(
-        "../../../../migrations/star-aggregate/postgres/0001_measurements.sql"
-    )],
+    sqlite: &[
+        include_str!("../../../../migrations/star-aggregate/sqlite/0001_measurements.sql"),
+        include_str!("../../../../migrations/star-aggregate/sqlite/0002_sampling.sql"),
+    ],
+    postgres: &[
+        include_str!("../../../../migrations/star-aggregate/postgres/0001_measurements.sql"),
+        include_str!("../../../../migrations/star-aggregate/postgres/0002_sampling.sql"),
+    ],
 };
 
 /// Brings the tables at `url` up to date; in PostgreSQL, `url` is that of the role which owns them.
@@ -143,6 +148,43 @@ pub struct LabelChange {
     pub added: Counts,
 }
 
+/// What waits of an epoch in a partition.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Pending {
+    /// The partition.
+    pub slot: Slot,
+    /// The epoch.
+    pub epoch: u64,
+    /// Which groups are kept.
+    pub sampling: Sampling,
+    /// The level that the groups were dropped at which had waited before.
+    pub swept: u8,
+    /// How many bytes wait.
+    pub bytes: u64,
+}
+
+/// What a batch changes of what waits of an epoch.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct PendingChange {
+    /// The epoch.
+    pub epoch: u64,
+    /// Which groups are kept from now on. The first key that is stored remains.
+    pub sampling: Sampling,
+    /// How many bytes more wait, or fewer.
+    pub added_bytes: i64,
+}
+
+/// A group that is not open, and what waits for it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ClosedGroup {
+    /// Which one.
+    pub id: GroupId,
+    /// How many messages.
+    pub messages: u64,
+    /// How many bytes they have.
+    pub bytes: u64,
+}
+
 /// Why a message, or what it has below an open layer, is not counted.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Rejection {
@@ -158,6 +200,8 @@ pub enum Rejection {
     Late,
     /// As many bytes as may wait for one tag wait for this one.
     Full,
+    /// More bytes waited than may, and its group is none of those that were kept.
+    Sampled,
     /// The threshold is not the channel's, or not the one that the header says.
     Threshold,
     /// The ciphertext does not decrypt to a measurement.
@@ -174,6 +218,7 @@ impl Rejection {
             Self::Inner => "inner",
             Self::Late => "late",
             Self::Malformed => "malformed",
+            Self::Sampled => "sampled",
             Self::Threshold => "threshold",
             Self::Unreadable => "unreadable",
         }
@@ -198,6 +243,8 @@ pub struct Changes {
     pub groups: Vec<GroupChange>,
     /// Labels that messages were opened to.
     pub labels: Vec<LabelChange>,
+    /// What waits of each epoch.
+    pub pending: Vec<PendingChange>,
     /// Messages that are counted from now on, with their epochs.
     pub seen: Vec<(u64, SeenId)>,
     /// What goes to the output topic.
@@ -272,6 +319,33 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Stores a batch, if the position is still where its reading started.
     async fn store(&self, span: Span, changes: &Changes) -> Result<Taken>;
+
+    /// What waits of each epoch in the partition, and in the other ones of its topic.
+    async fn pending(&self, slot: Slot) -> Result<Vec<Pending>>;
+
+    /// The groups of an epoch that are not open, in the order of their names, behind `after`.
+    async fn closed(
+        &self,
+        slot: Slot,
+        epoch: u64,
+        after: Option<GroupId>,
+        limit: u32,
+    ) -> Result<Vec<ClosedGroup>>;
+
+    /// Drops groups that are not open with all that waits for them, if the position of the partition is still `at`.
+    async fn drop_closed(
+        &self,
+        slot: Slot,
+        at: Offset,
+        epoch: u64,
+        groups: &[ClosedGroup],
+    ) -> Result<Taken>;
+
+    /// Raises the level of an epoch's sampling, before groups are dropped by it.
+    async fn raise_level(&self, slot: Slot, epoch: u64, level: u8) -> Result<()>;
+
+    /// Remembers that the groups of an epoch were dropped which a level does not keep.
+    async fn swept(&self, slot: Slot, epoch: u64, level: u8) -> Result<()>;
 
     /// The epochs that a partition has rows of, oldest first.
     async fn epochs(&self, slot: Slot) -> Result<Vec<u64>>;

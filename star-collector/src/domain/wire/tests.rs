@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use star_constellation::api::{NestedMessage, SerializableNestedMessage, client};
 
 use super::*;
-use crate::domain::secret::{LayerOpener, Recovered};
+use crate::domain::{cipher::LayerOpener, secret::Recovered};
 
 const LAYERS: usize = 3;
 
@@ -131,6 +131,92 @@ fn a_measurement_is_a_name_and_a_value_in_utf_8() {
     assert_eq!(measurement(b"a|"), Ok("a|"));
     for bad in [&b""[..], b"a", b"|b", b"a|\xff"] {
         assert_eq!(measurement(bad), Err(Malformed::Text));
+    }
+}
+
+/// What fuzzers do to bytes, in a few ways: it may happen to any of them, and several times.
+#[derive(Clone, Debug)]
+enum Mutation {
+    Cut(prop::sample::Index),
+    Flip(prop::sample::Index, u8),
+    Insert(prop::sample::Index, Vec<u8>),
+    Length(prop::sample::Index, u64),
+    Repeat(prop::sample::Index, prop::sample::Index),
+}
+
+impl Mutation {
+    fn apply(&self, bytes: &mut Vec<u8>) {
+        let at = |index: &prop::sample::Index, bytes: &Vec<u8>| index.index(bytes.len() + 1);
+        match self {
+            Self::Cut(end) => bytes.truncate(at(end, bytes)),
+            Self::Flip(place, by) => {
+                let place = at(place, bytes);
+                bytes
+                    .iter_mut()
+                    .skip(place)
+                    .take(1)
+                    .for_each(|byte| *byte ^= by);
+            }
+            Self::Insert(place, more) => {
+                let place = at(place, bytes);
+                bytes.splice(place..place, more.iter().copied());
+            }
+            Self::Length(place, length) => {
+                let there = bytes.iter_mut().skip(place.index(2_000));
+                for (byte, new) in there.zip(length.to_le_bytes()) {
+                    *byte = new;
+                }
+            }
+            Self::Repeat(from, to) => {
+                let (from, to) = (at(from, bytes), at(to, bytes));
+                let part = bytes[from.min(to)..from.max(to)].to_vec();
+                bytes.splice(to..to, part);
+            }
+        }
+    }
+}
+
+fn mutation() -> impl Strategy<Value = Mutation> {
+    let place = any::<prop::sample::Index>;
+    let length = prop_oneof![
+        Just(0_u64),
+        Just(1),
+        Just(u64::MAX),
+        0..400_u64,
+        any::<u64>()
+    ];
+    prop_oneof![
+        place().prop_map(Mutation::Cut),
+        (place(), 1..=255_u8).prop_map(|(at, by)| Mutation::Flip(at, by)),
+        (place(), prop::collection::vec(any::<u8>(), 1..40))
+            .prop_map(|(at, more)| Mutation::Insert(at, more)),
+        (place(), length).prop_map(|(at, length)| Mutation::Length(at, length)),
+        (place(), place()).prop_map(|(from, to)| Mutation::Repeat(from, to)),
+    ]
+}
+
+#[test]
+fn the_fuzz_target_calls_what_the_test_runs() {
+    let target = include_str!("../../../fuzz/fuzz_targets/wire.rs");
+
+    assert!(target.contains("star_collector::domain::wire::fuzzing::read(bytes)"));
+    fuzzing::read(&made(50));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn the_fuzz_targets_body_holds_of_mutated_messages(
+        mutations in prop::collection::vec(mutation(), 0..4), layers in 1..=3_usize,
+    ) {
+        let texts = vec![b"question|answer".to_vec(); layers];
+        let mut bytes = client::construct_message_with_local_sampling(&texts, 7, 2, b"").unwrap();
+        for mutation in &mutations {
+            mutation.apply(&mut bytes);
+        }
+
+        fuzzing::read(&bytes);
     }
 }
 

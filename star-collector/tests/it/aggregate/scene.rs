@@ -67,6 +67,7 @@ pub(crate) struct Scene {
     pub(crate) factory: Factory,
     pub(crate) random: StdRng,
     pub(crate) batch_messages: usize,
+    pub(crate) pending_bytes_max: u64,
 }
 
 impl Scene {
@@ -89,6 +90,7 @@ impl Scene {
             factory: Factory::new(NUMBER, K),
             random: StdRng::seed_from_u64(7),
             batch_messages: 500,
+            pending_bytes_max: 1 << 40,
         }
     }
 
@@ -140,6 +142,7 @@ impl Scene {
             limits: Limits {
                 batch_messages: self.batch_messages,
                 waiting_bytes_per_tag_max: 1 << 20,
+                pending_bytes_max: self.pending_bytes_max,
             },
             lease_lasts: Duration::from_millis(300),
             shutdown: Shutdown::default(),
@@ -167,6 +170,22 @@ impl Scene {
 
     /// Publishes what waits, and adds up all that was ever published. Every record must have the day of its epoch.
     pub(crate) async fn reports(&self) -> Reports {
+        let mut reports = Reports::new();
+        for record in self.records().await {
+            let texts = ["q", "platform", "country"].iter().filter_map(|name| {
+                let value = record.get(*name)?.as_str().unwrap();
+                Some(format!("{name}|{value}"))
+            });
+            let total = record.get("total").and_then(Value::as_u64).unwrap();
+            let first_day = record.get("wos").and_then(Value::as_str);
+            assert!(first_day.unwrap() >= "2026-12-01");
+            *reports.entry(texts.collect()).or_default() += total;
+        }
+        reports
+    }
+
+    /// Publishes what waits, and reads all that was ever published.
+    pub(crate) async fn records(&self) -> Vec<BTreeMap<String, Value>> {
         let (clock, _) = Clock::simulated(during(EPOCH));
         let mut relay = Relay::new(RelayParts {
             name: "star".to_owned(),
@@ -183,22 +202,12 @@ impl Scene {
         let topic = channel().output_topic;
         let from = vec![(0, 0), (1, 0)];
         let mut consumer = self.log.consumer(&topic, from).await.unwrap();
-        let mut reports = Reports::new();
+        let mut records = Vec::new();
         while let Some(batch) = consumer.next().await.unwrap() {
-            for record in batch.records {
-                let record: BTreeMap<String, Value> =
-                    serde_json::from_slice(&record.value).unwrap();
-                let texts = ["q", "platform", "country"].iter().filter_map(|name| {
-                    let value = record.get(*name)?.as_str().unwrap();
-                    Some(format!("{name}|{value}"))
-                });
-                let total = record.get("total").and_then(Value::as_u64).unwrap();
-                let first_day = record.get("wos").and_then(Value::as_str);
-                assert!(first_day.unwrap() >= "2026-12-01");
-                *reports.entry(texts.collect()).or_default() += total;
-            }
+            let read = batch.records.iter();
+            records.extend(read.map(|record| serde_json::from_slice(&record.value).unwrap()));
         }
-        reports
+        records
     }
 
     /// Changes the aggregator's database behind its back.

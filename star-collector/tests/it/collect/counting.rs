@@ -43,6 +43,7 @@ async fn aggregate(app: &App) -> Summary {
         limits: Limits {
             batch_messages: 500,
             waiting_bytes_per_tag_max: 1 << 20,
+            pending_bytes_max: 32 << 30,
         },
         lease_lasts: Duration::from_secs(1),
         shutdown: Shutdown::default(),

@@ -9,8 +9,23 @@ use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
 use super::{bounds, loaded, stored};
 use crate::{
     db::Sqlite,
-    event_log::{Batch, Consumer, Header, Offset, Partition, Record, Result, check_position},
+    event_log::{
+        Batch, Consumer, Error, Header, Offset, Partition, Record, Result, check_position,
+    },
 };
+
+/// The next records of a partition as one row, since every row costs a turn of the connection's thread and its reader's:
+/// the numbers of each record, and all keys, values and headers one after the other. What is concatenated is bytes, which
+/// SQLite does not look into.
+const READ: &str = "
+    SELECT group_concat(numbers, ''), CAST(group_concat(key, '') AS BLOB),
+        CAST(group_concat(value, '') AS BLOB), CAST(group_concat(headers, '') AS BLOB)
+    FROM (
+        SELECT key, value, headers,
+            record_offset || ' ' || timestamp_ms || ' ' || length(key) || ' ' || length(value)
+                || ' ' || coalesce(length(headers), 0) || ';' AS numbers
+        FROM record WHERE topic = ?1 AND partition = ?2 AND record_offset >= ?3
+        ORDER BY record_offset LIMIT ?4)";
 
 /// A reader. The partition that was read last is asked last.
 #[derive(Debug)]
@@ -46,18 +61,15 @@ impl EmbeddedConsumer {
     ) -> Result<Vec<Record>> {
         let mut tx = self.db.begin_read().await?;
         check(&mut tx, &self.topic, partition, from).await?;
-        let rows = sqlx::query(
-            "SELECT record_offset, key, value, timestamp_ms, headers FROM record
-             WHERE topic = ?1 AND partition = ?2 AND record_offset >= ?3
-             ORDER BY record_offset LIMIT ?4",
-        )
-        .bind(&self.topic)
-        .bind(partition)
-        .bind(stored(from))
-        .bind(records_max)
-        .fetch_all(&mut *tx)
-        .await?;
-        Ok(rows.iter().map(record).collect())
+        let row = sqlx::query(READ)
+            .bind(&self.topic)
+            .bind(partition)
+            .bind(stored(from))
+            .bind(records_max)
+            .fetch_one(&mut *tx)
+            .await?;
+        records(&row)
+            .ok_or_else(|| Error::Engine("records do not read as they were written".into()))
     }
 }
 
@@ -98,16 +110,41 @@ async fn check(
     check_position(&bounds, topic, partition, position)
 }
 
-fn record(row: &SqliteRow) -> Record {
-    Record {
-        offset: loaded(row.get(0)),
-        key: row.get(1),
-        value: row.get(2),
-        timestamp: DateTime::from_timestamp_millis(row.get(3)).unwrap_or_default(),
-        headers: row
-            .get::<Option<&[u8]>, _>(4)
-            .map_or_else(Vec::new, headers),
+/// Takes apart what [`READ`] has put together.
+fn records(row: &SqliteRow) -> Option<Vec<Record>> {
+    let numbers = row.get::<Option<&str>, _>(0).unwrap_or_default();
+    let part = |column: usize| row.get::<Option<&[u8]>, _>(column).unwrap_or_default();
+    let (mut keys, mut values, mut all_headers) = (part(1), part(2), part(3));
+    let mut records = Vec::new();
+    for numbers in numbers.split_terminator(';') {
+        let mut numbers = numbers.split(' ').map(|number| number.parse::<i64>().ok());
+        let mut number = || numbers.next().flatten();
+        let (offset, timestamp_ms) = (number()?, number()?);
+        let key = cut(&mut keys, number()?)?;
+        let value = cut(&mut values, number()?)?;
+        let said = cut(&mut all_headers, number()?)?;
+        records.push(Record {
+            offset: loaded(offset),
+            key: key.to_vec(),
+            value: value.to_vec(),
+            timestamp: DateTime::from_timestamp_millis(timestamp_ms).unwrap_or_default(),
+            headers: if said.is_empty() {
+                Vec::new()
+            } else {
+                headers(said)
+            },
+        });
     }
+    // They come in this order; nothing but the plan of the statement says so.
+    records.sort_by_key(|record| record.offset);
+    Some(records)
+}
+
+/// Takes the first bytes off.
+fn cut<'a>(bytes: &mut &'a [u8], length: i64) -> Option<&'a [u8]> {
+    let (first, rest) = bytes.split_at_checked(usize::try_from(length).ok()?)?;
+    *bytes = rest;
+    Some(first)
 }
 
 /// Headers as `insert` wrote them.

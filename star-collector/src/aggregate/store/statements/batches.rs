@@ -2,7 +2,7 @@
 
 use service_kit::event_log::Offset;
 
-use super::{Connection, insert_all, int, packed::Packed, text};
+use super::{Connection, insert_all, int, packed::Packed, pending, text};
 use crate::aggregate::store::{
     Changes, DeadLetter, GroupChange, KeptGroup, LabelChange, Result, Slot, Span,
 };
@@ -33,7 +33,7 @@ const STORE_GROUPS: &str = concat!(
 );
 
 /// Drops what waits for the groups of 16 bytes in `$1`.
-const DROP_WAITING: &str = "
+pub(super) const DROP_WAITING: &str = "
     WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $2)
     DELETE FROM star_waiting WHERE group_id IN (SELECT substr($1, 16 * i + 1, 16) FROM n)";
 
@@ -115,6 +115,7 @@ pub(super) async fn store(conn: &mut Connection, span: Span, changes: &Changes) 
     store_groups(conn, span.slot, &changes.groups).await?;
     store_waiting(conn, span.from, &changes.groups).await?;
     store_labels(conn, span.slot, &changes.labels).await?;
+    pending::store(conn, span.slot, &changes.pending).await?;
     store_seen(conn, span.slot, &changes.seen).await?;
     if let Some(first) = changes.reports.first() {
         insert_all(conn, &first.topic, &changes.reports).await?;
@@ -125,11 +126,20 @@ pub(super) async fn store(conn: &mut Connection, span: Span, changes: &Changes) 
 async fn drop_waiting(conn: &mut Connection, groups: &[GroupChange]) -> Result<()> {
     let dropped = groups.iter().filter(|group| group.drop_older);
     let ids = names(dropped.map(|group| group.id.0));
+    by_names(conn, DROP_WAITING, ids).await
+}
+
+/// Runs a statement that takes names and how many there are. For no names, it does not.
+pub(super) async fn by_names(
+    conn: &mut Connection,
+    statement: &'static str,
+    ids: Vec<u8>,
+) -> Result<()> {
     if ids.is_empty() {
         return Ok(());
     }
     let rows = rows(&ids);
-    sqlx::query(DROP_WAITING)
+    sqlx::query(statement)
         .bind(ids)
         .bind(rows)
         .execute(conn)

@@ -17,14 +17,15 @@ use super::{
 };
 use crate::{
     aggregate::store::{
-        Changes, Claimed, Counts, ExpiredLabel, KeptGroup, Result, Slot, Span, Store, StoreError,
-        Taken,
+        Changes, Claimed, ClosedGroup, Counts, ExpiredLabel, KeptGroup, Pending, Result, Slot,
+        Span, Store, StoreError, Taken,
     },
     domain::group::{GroupId, LabelId, NAME_BYTES, SeenId},
 };
 
 mod batches;
 mod packed;
+mod pending;
 
 use batches::{names, rows};
 
@@ -47,12 +48,13 @@ const SEEN: &str = "
     WHERE slot = $3 AND epoch = $4 AND id = substr($1, 16 * n.i + 1, 16)";
 
 /// Drops the rows of an epoch of a partition, its groups last: whatever it has rows of, it has groups.
-const DROP_EPOCH: [&str; 4] = [
+const DROP_EPOCH: [&str; 5] = [
     "DELETE FROM star_waiting WHERE group_id IN
          (SELECT id FROM star_group WHERE slot = $1 AND epoch = $2)",
     "DELETE FROM star_label WHERE slot = $1 AND epoch = $2",
     "DELETE FROM star_seen WHERE slot = $1 AND epoch = $2",
     "DELETE FROM star_group WHERE slot = $1 AND epoch = $2",
+    "DELETE FROM star_pending WHERE slot = $1 AND epoch = $2",
 ];
 
 /// The store in a database of its engine.
@@ -198,12 +200,46 @@ impl Store for TableStore {
         Ok(Taken::Stored)
     }
 
+    async fn pending(&self, slot: Slot) -> Result<Vec<Pending>> {
+        pending::pending(&self.db, slot).await
+    }
+
+    async fn closed(
+        &self,
+        slot: Slot,
+        epoch: u64,
+        after: Option<GroupId>,
+        limit: u32,
+    ) -> Result<Vec<ClosedGroup>> {
+        pending::closed(&self.db, slot, epoch, after, limit).await
+    }
+
+    async fn drop_closed(
+        &self,
+        slot: Slot,
+        at: Offset,
+        epoch: u64,
+        groups: &[ClosedGroup],
+    ) -> Result<Taken> {
+        pending::drop_closed(&self.db, slot, at, epoch, groups).await
+    }
+
+    async fn raise_level(&self, slot: Slot, epoch: u64, level: u8) -> Result<()> {
+        pending::set_level(&self.db, pending::RAISE, (slot, epoch, level)).await
+    }
+
+    async fn swept(&self, slot: Slot, epoch: u64, level: u8) -> Result<()> {
+        pending::set_level(&self.db, pending::SWEPT, (slot, epoch, level)).await
+    }
+
     async fn epochs(&self, slot: Slot) -> Result<Vec<u64>> {
-        let found =
-            sqlx::query("SELECT DISTINCT epoch FROM star_group WHERE slot = $1 ORDER BY epoch")
-                .bind(slot.0)
-                .fetch_all(self.db.readers())
-                .await?;
+        let found = sqlx::query(
+            "SELECT epoch FROM star_group WHERE slot = $1
+             UNION SELECT epoch FROM star_pending WHERE slot = $1 ORDER BY epoch",
+        )
+        .bind(slot.0)
+        .fetch_all(self.db.readers())
+        .await?;
         found.iter().map(|row| count(row, "epoch")).collect()
     }
 
@@ -252,16 +288,16 @@ impl Store for TableStore {
         if !batches::advance(&mut tx, span).await? {
             return Ok(Taken::Overtaken);
         }
-        let mut groups = 0;
+        let mut rows = 0;
         for statement in DROP_EPOCH {
             let dropped = sqlx::query(statement)
                 .bind(slot.0)
                 .bind(int(epoch)?)
                 .execute(&mut *tx)
                 .await?;
-            groups = dropped.rows_affected();
+            rows += dropped.rows_affected();
         }
-        if groups == 0 {
+        if rows == 0 {
             return Ok(Taken::Overtaken);
         }
         if let Some(first) = reports.first() {
