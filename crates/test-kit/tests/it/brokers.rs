@@ -49,7 +49,7 @@ async fn publishes(log: &Arc<dyn EventLog>) -> bool {
     let Ok(mut publisher) = log.publisher(&id).await else {
         return false;
     };
-    publisher.publish(0, &[]).await.is_ok()
+    publisher.publish(0, Vec::new()).await.is_ok()
 }
 
 /// What each principal may do: read and write the topic of messages, and that of measurements, and publish.

@@ -47,7 +47,7 @@ const SEEN: &str = "
     SELECT id FROM n CROSS JOIN star_seen
     WHERE slot = $3 AND epoch = $4 AND id = substr($1, 16 * n.i + 1, 16)";
 
-/// Drops the rows of an epoch of a partition, its groups last: whatever it has rows of, it has groups.
+/// Drops the rows of an epoch of a partition. One that has none was dropped by another process.
 const DROP_EPOCH: [&str; 5] = [
     "DELETE FROM star_waiting WHERE group_id IN
          (SELECT id FROM star_group WHERE slot = $1 AND epoch = $2)",

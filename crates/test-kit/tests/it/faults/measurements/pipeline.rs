@@ -13,9 +13,9 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::{DurationRound as _, SecondsFormat, TimeDelta};
 use clock::Clock;
+use messages::star::THRESHOLD_HEADER;
 use rand::Rng as _;
 use reqwest::{Client, StatusCode};
-use star_collector::collect::THRESHOLD_HEADER;
 use test_kit::measurements::{
     crowd::{Crowd, Sent},
     site::DEFAULT_CHANNEL,
