@@ -150,8 +150,9 @@ pub(crate) async fn make_topic(
     let topic = NewTopic::new(topic, partitions, TopicReplication::Fixed(1))
         .set("retention.ms", "-1")
         .set("message.timestamp.after.max.ms", "9223372036854775807");
-    let made = admin(engines)?.create_topics([&topic], &AdminOptions::new());
-    for made in made.await? {
+    // It must live until the answer is there.
+    let admin = admin(engines)?;
+    for made in admin.create_topics([&topic], &AdminOptions::new()).await? {
         made.map_err(|(topic, error)| anyhow::anyhow!("{topic} is not made: {error}"))?;
     }
     Ok(())

@@ -10,7 +10,7 @@ use super::{FIRST_EPOCH, LONG_AGO, Stage, after, default_lane, during, messages,
 const MESSAGES: usize = 12_000;
 
 /// They come in so many parts, each in an epoch of its own, and are read after each.
-const PARTS: u64 = 5;
+const PARTS: u64 = 4;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_messages_of_several_channels_epochs_and_thresholds_the_truth_is_reported() {
