@@ -259,9 +259,8 @@ pub trait EventLog: fmt::Debug + Send + Sync {
     /// Opens a writer that has no position.
     async fn appender(&self) -> Result<Box<dyn Appender>>;
 
-    /// Opens a reader of some partitions of a topic, each from the position given with it.
-    ///
-    /// A position outside the log is an error, never a jump.
+    /// Opens a reader of some partitions of a topic, each from the position given with it. One outside the log is an
+    /// error, never a jump.
     async fn consumer(
         &self,
         topic: &str,
@@ -282,8 +281,7 @@ pub trait EventLog: fmt::Debug + Send + Sync {
     /// Tells this log from one that was made anew in its place: positions are good for one log only.
     async fn identity(&self) -> Result<String>;
 
-    /// Whether the log can be used now: it answers, has these topics, and lets us do with them what we do. Answers
-    /// within the time of a check of readiness.
+    /// Whether the log answers, within the time of a check of readiness, and lets us do with these topics what we do.
     async fn check(&self, uses: &[TopicUse]) -> Result<()>;
 
     /// The position of the publisher `id`, as [`Publisher::position`], without shutting anybody out.
@@ -318,15 +316,12 @@ pub trait Appender: fmt::Debug + Send {
 /// A reader of some partitions.
 #[async_trait]
 pub trait Consumer: fmt::Debug + Send {
-    /// The next records of one partition, or `None` when every partition was read to its end.
-    ///
-    /// It does not wait for records: the caller asks again at a time of the calendar.
+    /// The next records of one partition, or `None` when all were read to their end; the caller asks again later.
     async fn next(&mut self) -> Result<Option<Batch>> {
         self.next_up_to(BATCH_RECORDS_MAX).await
     }
 
-    /// As [`Self::next`], with up to `records_max` records in a batch: for those whose records are small, and whose batch
-    /// costs more than a record.
+    /// As [`Self::next`], with up to `records_max` records: for those whose batch costs far more than a record.
     async fn next_up_to(&mut self, records_max: u32) -> Result<Option<Batch>>;
 }
 

@@ -23,8 +23,10 @@ fn spelled(text: &str) -> Option<NaiveDate> {
         return None;
     };
     let number = |digits: &[&u8]| {
-        let digits = digits.iter().map(|digit| char::from(**digit).to_digit(10));
-        digits.fold(Some(0), |number, digit| Some(10 * number? + digit?))
+        let mut digits = digits.iter();
+        digits.try_fold(0, |number, digit| {
+            Some(10 * number + char::from(**digit).to_digit(10)?)
+        })
     };
     let year = i32::try_from(number(&[y1, y2, y3, y4])?).ok()?;
     NaiveDate::from_ymd_opt(year, number(&[m1, m2])?, number(&[d1, d2])?)

@@ -1,10 +1,9 @@
 //! PostgreSQL databases, over TLS.
 //!
-//! A transaction that writes begins with a lock that only one of them has, over all processes: each
-//! sees what the one before it committed, as with SQLite's single writer. The lock costs little, as writes
-//! are gathered into few transactions; and there are no serialization failures or deadlocks that somebody
-//! would have to repeat. Writers have connections of their own, so that those who wait for the lock keep nobody from
-//! reading.
+//! A transaction that writes begins with a lock that only one of them has, over all processes: each sees what the one before
+//! it committed, as with SQLite's single writer. The lock costs little, as writes are gathered into few transactions; and
+//! there are no serialization failures or deadlocks that somebody would have to repeat. Writers have connections of their
+//! own, so that those who wait for the lock keep nobody from reading.
 //!
 //! Tables are made by the role that owns them ([`migrate`]); a service connects as a role that may
 //! only read and write rows.
@@ -54,12 +53,10 @@ const READERS_MAX: u32 = 10;
 /// How long a caller waits for a connection: below the 15 s that a handler gets.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// How long a connection that lay idle or is given back may take to answer. One whose server is gone without a word would keep its
-/// place in the pool for ever.
+/// How long a connection that lay idle or is given back may take to answer: else a silent one keeps its place for ever.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A connection that was used within this time is not asked whether it lives before it is used again: that would cost as
-/// much as a statement. If its server was lost meanwhile, its statement fails as that of one in use does.
+/// A connection that was used within this time is not asked whether it lives: that would cost as much as a statement.
 const USED_LATELY: Duration = Duration::from_secs(1);
 
 /// How long a check waits for a connection of the pool, and then for one of its own: together less than the 3 s that a
@@ -86,9 +83,8 @@ const SETTINGS: [(&str, &str); 5] = [
 /// Begins a transaction that may write.
 const BEGIN_BESIDE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
-/// Begins the one transaction that writes, by taking its lock, which is released when it ends: both in one message. Each
-/// database has a lock of its own. Where the wait for it is too long, the server leaves a transaction that has failed:
-/// see [`is_free`].
+/// Begins the one transaction that writes, with its lock, which is released when it ends; each database has its own. Where
+/// the wait for it is too long, the server leaves a transaction that has failed: see [`is_free`].
 const BEGIN_WRITING: &str =
     "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_advisory_xact_lock(0)";
 
@@ -374,8 +370,7 @@ fn pool(options: PgConnectOptions, connections_max: u32) -> PgPool {
         .connect_lazy_with(options)
 }
 
-/// Whether the server answers over a connection, and is in no transaction that has failed: there it refuses each statement, and
-/// answers what the driver asks.
+/// Whether a connection answers and is in no transaction that has failed: there, only a statement is refused, no ping.
 async fn is_free(connection: &mut Connection) -> sqlx::Result<()> {
     let answer = timeout(ANSWER_TIMEOUT, connection.execute("SELECT 1")).await;
     answer.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map(drop)
