@@ -139,14 +139,10 @@ impl Client {
 
     /// What was sent when the client died comes again.
     fn repeats(&self, state: &State, measured: &mut Measured) {
-        for report in state.reports.iter().filter(|report| report.attempts > 0) {
-            let number = usize::try_from(report.number).unwrap_or(usize::MAX);
-            if self.plan.get(number).is_some_and(|planned| planned.is_open) {
-                *measured.planted.entry("duplicate").or_default() += 1;
-            } else {
-                measured.repeated_closed += 1;
-            }
-        }
+        // Within minutes, so that the aggregator reads both together and can tell, also where it opens nothing.
+        let sent = state.reports.iter().filter(|report| report.attempts > 0);
+        let repeated = u64::try_from(sent.count()).unwrap_or(u64::MAX);
+        *measured.planted.entry("duplicate").or_default() += repeated;
     }
 
     async fn go_on(&self, reporter: &mut Reporter) -> Result<(), Error> {
