@@ -61,8 +61,6 @@ pub(super) struct Measured {
     pub(super) runs: Runs,
     /// Clients that died and went on.
     pub(super) crashes: u64,
-    /// Messages that clients sent again after a death, and that nobody could open to see that.
-    pub(super) repeated_closed: u64,
 }
 
 /// What the aggregator's runs did.
@@ -81,7 +79,6 @@ impl Measured {
     pub(super) fn add(&mut self, other: Self) {
         self.sent += other.sent;
         self.crashes += other.crashes;
-        self.repeated_closed += other.repeated_closed;
         self.runs.consumed += other.runs.consumed;
         self.runs.opened += other.runs.opened;
         for (all, counts) in [

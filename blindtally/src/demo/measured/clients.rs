@@ -46,8 +46,6 @@ pub(super) struct Client {
 struct Planned {
     at: DateTime<Utc>,
     values: Values,
-    /// Whether enough others measure the same in the outer layer.
-    is_open: bool,
 }
 
 /// All of them.
@@ -70,7 +68,6 @@ pub(super) fn of(
                 plan.push(Planned {
                     at: from + TimeDelta::hours(1 + hour),
                     values,
-                    is_open: population.is_open(epoch, &values),
                 });
             }
         }
@@ -123,7 +120,7 @@ impl Client {
                 Err(Error::Crashed(crashed)) => {
                     measured.crashes += 1;
                     if crashed.0 == Step::ReportSent {
-                        self.repeats(reporter.state(), &mut measured);
+                        repeats(reporter.state(), &mut measured);
                     }
                     let mut dead = settings.clock.busy();
                     drop(reporter);
@@ -135,14 +132,6 @@ impl Client {
         };
         measured.sent = state.settled.get("taken").copied().unwrap_or_default();
         Ok(measured)
-    }
-
-    /// What was sent when the client died comes again.
-    fn repeats(&self, state: &State, measured: &mut Measured) {
-        // Within minutes, so that the aggregator reads both together and can tell, also where it opens nothing.
-        let sent = state.reports.iter().filter(|report| report.attempts > 0);
-        let repeated = u64::try_from(sent.count()).unwrap_or(u64::MAX);
-        *measured.planted.entry("duplicate").or_default() += repeated;
     }
 
     async fn go_on(&self, reporter: &mut Reporter) -> Result<(), Error> {
@@ -161,4 +150,12 @@ impl Client {
         }
         reporter.send(None).await
     }
+}
+
+/// What was sent when the client died comes again: within minutes, so that the aggregator reads both together and can
+/// tell, also where it opens nothing.
+fn repeats(state: &State, measured: &mut Measured) {
+    let sent = state.reports.iter().filter(|report| report.attempts > 0);
+    let repeated = u64::try_from(sent.count()).unwrap_or(u64::MAX);
+    *measured.planted.entry("duplicate").or_default() += repeated;
 }

@@ -110,18 +110,10 @@ impl Population {
 
     /// Whether enough measure what is measured most, so that forged shares among theirs can be told.
     pub(super) fn has_crowd(&self, epoch: u8) -> bool {
-        self.with_outer(epoch, &favourite()) >= 2 * K
-    }
-
-    /// Whether the outer layer of a measurement is opened.
-    pub(super) fn is_open(&self, epoch: u8, values: &Values) -> bool {
-        self.with_outer(epoch, values) >= K
-    }
-
-    fn with_outer(&self, epoch: u8, values: &Values) -> u32 {
+        let favourite = favourite();
         let of_epoch = self.of_epoch(epoch).iter();
-        let same = of_epoch.filter(|others| others.first() == values.first());
-        u32::try_from(same.count()).unwrap_or(u32::MAX)
+        let same = of_epoch.filter(|values| values.first() == favourite.first());
+        u32::try_from(same.count()).unwrap_or(u32::MAX) >= 2 * K
     }
 
     /// What must be opened: of each message as many layers as K or more have in common.

@@ -222,7 +222,7 @@ pub async fn serve_star(server: Server, dir: &Path) -> anyhow::Result<()> {
             let listener = TcpListener::bind("127.0.0.1:0").await?;
             say(&listener.local_addr()?.to_string())?;
             tokio::select! {
-                served = bare(listener) => served,
+                ended = bare(listener) => ended,
                 ended = nobody_needs_it => Ok(ended??),
             }
         }

@@ -133,8 +133,11 @@ async fn whoever_dies_while_groups_are_dropped_leaves_the_rest_to_the_next() {
         let is_first = name == "star-groups-dropped" && passed.fetch_add(1, Ordering::Relaxed) == 0;
         if is_first { Err(Crashed(name)) } else { Ok(()) }
     });
-    let died = scene.try_run(EPOCH, dies).await;
-    assert!(matches!(died, Err(AggregateError::Crashed(_))), "{died:?}");
+    let crashed = scene.try_run(EPOCH, dies).await;
+    assert!(
+        matches!(crashed, Err(AggregateError::Crashed(_))),
+        "{crashed:?}"
+    );
     tokio::time::sleep(std::time::Duration::from_millis(350)).await;
 
     scene.run().await;
