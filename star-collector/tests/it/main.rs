@@ -8,4 +8,5 @@
 
 mod aggregate;
 mod collect;
+mod defaults;
 mod randomness;

@@ -131,17 +131,27 @@ async fn a_crash_after_any_step_loses_and_repeats_nothing() {
     }
 }
 
+/// More votes than go into two batches.
+const BACKLOG: u64 = 4_400;
+
 /// A day's backlog must not keep a service from stopping.
 #[tokio::test]
 async fn the_order_to_stop_is_heeded_between_batches_and_the_rest_is_read_afterwards() {
     let mut app = App::start().await;
     app.stop().await;
     let day = "2026-01-01".parse().unwrap();
-    let votes = (0..1_200).map(|event| NewRecord {
+    let votes = (0..BACKLOG).map(|event| NewRecord {
         headers: Vec::new(),
         topic: app.topics.vote.clone(),
         key: b"one".to_vec(),
-        value: vote(event, day, "example.com", 1, FundingSource::UserWallet).encode(),
+        value: vote(
+            event.into(),
+            day,
+            "example.com",
+            1,
+            FundingSource::UserWallet,
+        )
+        .encode(),
         timestamp: "2026-01-01T10:00:00Z".parse().unwrap(),
     });
     let votes: Vec<_> = votes.collect();
@@ -170,10 +180,10 @@ async fn the_order_to_stop_is_heeded_between_batches_and_the_rest_is_read_afterw
     assert_eq!(closing, (Vec::new(), NotYet::Stopped));
     let months = parts.store.months().await.unwrap();
     let read_so_far = months[0].lines[0].votes;
-    assert!((1..1_200).contains(&read_so_far), "{read_so_far}");
+    assert!((1..BACKLOG).contains(&read_so_far), "{read_so_far}");
     app.run(Rules::default()).await;
     app.settle().await;
-    assert_eq!(counted(&app).await, 1_200);
+    assert_eq!(counted(&app).await, BACKLOG);
 }
 
 /// Two processes on one database share the work and do none of it twice.

@@ -137,11 +137,12 @@ async fn after_a_crash_at_any_step_the_same_bytes_are_sent_until_they_are_taken(
         fake.plant(Fault::LoseAnswers);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("reports.json");
+        let dies = CrashPoints::new(move |at| at == step);
+        // It is busy before time goes on.
+        let mut first = reporter("a", &fake, &path, dies);
         let life = {
             let fake = Arc::clone(&fake);
             async move {
-                let dies = CrashPoints::new(move |at| at == step);
-                let mut first = reporter("a", &fake, &path, dies);
                 let made = first
                     .measure(&measurement(), &terms(), When::NextEpoch)
                     .await;

@@ -43,3 +43,31 @@ impl FundsHealth {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = found;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use metrics_exporter_prometheus::PrometheusBuilder;
+
+    use super::*;
+
+    #[test]
+    fn more_signed_than_sold_raises_an_alarm_until_it_is_mended() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let health = FundsHealth::default();
+        let alarm = |found| {
+            metrics::with_local_recorder(&recorder, || health.note(found));
+            let shown = recorder.handle().render();
+            shown.contains(r#"blindtally_alarm{name="signed-above-sold"} 1"#)
+        };
+        let found = SignedAboveSold {
+            source_of_funds: FundingSource::UserWallet,
+            value: "0.25".parse().unwrap(),
+            signed: 4,
+            signable: 3,
+        };
+
+        assert!(!alarm(None));
+        assert!(alarm(Some(found)));
+        assert!(!alarm(None));
+    }
+}

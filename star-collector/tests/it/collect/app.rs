@@ -38,7 +38,7 @@ pub(crate) const TOPIC: &str = "p3a-star-enc";
 
 /// When an epoch begins.
 pub(crate) fn start_of(epoch: i32) -> DateTime<Utc> {
-    let base: DateTime<Utc> = "2022-01-03T00:00:00Z".parse().unwrap();
+    let base: DateTime<Utc> = "2024-01-01T00:00:00Z".parse().unwrap();
     base + TimeDelta::weeks(1) * epoch
 }
 
