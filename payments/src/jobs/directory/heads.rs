@@ -13,7 +13,10 @@ use messages::{
 };
 use service_kit::event_log::{self, EventLog, partition_of};
 
-use crate::domain::directory_keys::{DirectoryKeys, KeyTrouble};
+use crate::{
+    domain::directory_keys::{DirectoryKeys, KeyTrouble},
+    jobs::show_alarm,
+};
 
 /// The key of every head's record: all heads are in one partition, in order.
 pub(super) const RECORD_KEY: &[u8] = b"head";
@@ -52,16 +55,14 @@ impl DirectoryHealth {
 
     /// Notes how the last comparison of heads ended.
     pub(super) fn note(&self, found: Option<Disagreement>) {
-        metrics::gauge!("blindtally_alarm", "name" => "directory-heads")
-            .set(u8::from(found.is_some()));
-        self.found().heads = found;
+        let before = std::mem::replace(&mut self.found().heads, found);
+        show_alarm("directory-heads", before.is_some(), found.is_some());
     }
 
     /// Notes whether a key of ours is in force or can be.
     pub(super) fn note_key(&self, found: Option<KeyTrouble>) {
-        metrics::gauge!("blindtally_alarm", "name" => "directory-key")
-            .set(u8::from(found.is_some()));
-        self.found().key = found;
+        let before = std::mem::replace(&mut self.found().key, found);
+        show_alarm("directory-key", before.is_some(), found.is_some());
     }
 
     fn found(&self) -> MutexGuard<'_, Found> {

@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use messages::{FundingSource, money::Amount};
 
+use crate::jobs::show_alarm;
+
 /// Names the alarm in the metric `blindtally_alarm`.
 const ALARM: &str = "signed-above-sold";
 
@@ -39,8 +41,9 @@ impl FundsHealth {
 
     /// Notes how the last comparison ended.
     pub(super) fn note(&self, found: Option<SignedAboveSold>) {
-        metrics::gauge!("blindtally_alarm", "name" => ALARM).set(u8::from(found.is_some()));
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = found;
+        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *noted, found);
+        show_alarm(ALARM, before.is_some(), found.is_some());
     }
 }
 
