@@ -20,6 +20,9 @@
 pub mod aggregate;
 pub mod channels;
 pub mod collect;
+mod deps;
 pub mod domain;
 pub mod factory;
 pub mod randomness;
+
+pub use deps::Deps;

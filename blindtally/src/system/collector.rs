@@ -20,7 +20,7 @@ use client::{
 };
 use clock::Clock;
 use service_kit::{Running, Service, config::Sources, event_log, fault::FaultPoints};
-use star_collector::{aggregate, collect, randomness};
+use star_collector::{Deps, aggregate, collect, randomness};
 use url::Url;
 
 use super::{Listen, access::pin_of, ports};
@@ -102,7 +102,7 @@ impl Collector {
         let _busy = clock.busy();
         let randomness = folder.randomness()?;
         let randomness = randomness::build(randomness, clock.clone()).await;
-        let deps = collect::Deps {
+        let deps = Deps {
             clock: clock.clone(),
             faults: FaultPoints::default(),
         };

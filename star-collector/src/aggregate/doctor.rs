@@ -10,7 +10,7 @@ use service_kit::{
 
 use super::{
     Config,
-    program::LINE,
+    assembly::LINE,
     serving::uses,
     store::{self, Store},
 };

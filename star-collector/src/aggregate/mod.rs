@@ -11,6 +11,7 @@
 //! | Is all there that it needs? | [`doctor`] |
 //! | What can be set? | [`config`] |
 
+pub mod assembly;
 pub mod config;
 pub mod doctor;
 mod expiry;
@@ -29,4 +30,4 @@ mod sweeping;
 pub mod worker;
 
 pub use config::Config;
-pub use program::{Deps, program, program_with};
+pub use program::{program, program_with};

@@ -4,60 +4,34 @@ use std::{
     ffi::OsString,
     io::{Write as _, stdout},
     iter,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
-use chrono::TimeDelta;
 use clap::{Parser, Subcommand};
-use clock::Clock;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use secrecy::ExposeSecret as _;
 use service_kit::{
     config::command_line_of,
-    event_log::{EventLog, TopicSettings},
-    fault::FaultPoints,
-    outbox::{self, BATCH_ROWS_MAX, Ran, Relay, RelayParts, Schedule, Shuffle},
+    outbox::{self, Ran},
     shutdown::{self, Shutdown},
     telemetry,
 };
 
 use super::{
+    assembly::{self, LINE},
     config::{self, Config},
     doctor,
     serving::repeat,
     store, summary,
     worker::{Parts, Worker},
 };
-use crate::domain::channel::Channel;
+use crate::Deps;
 
 /// What the command line is called.
 const NAME: &str = "star-collector aggregate";
 
-/// Names the aggregator's line of publications in the event log.
-pub(super) const LINE: &str = "star-aggregate";
-
 /// How soon to look again whether another process has published.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
-
-/// What the program is given from outside.
-#[derive(Clone, Debug)]
-pub struct Deps {
-    /// The calendar: which epochs are over.
-    pub clock: Clock,
-    /// Where tests let it fail.
-    pub faults: FaultPoints,
-}
-
-impl Deps {
-    /// What a program has that runs for real.
-    pub fn system() -> Self {
-        Self {
-            clock: Clock::system(),
-            faults: FaultPoints::default(),
-        }
-    }
-}
 
 /// Turn the messages of a channel into measurements.
 ///
@@ -147,27 +121,14 @@ async fn work(cli: &Cli, config: &Config, deps: Deps) -> anyhow::Result<()> {
         let _ended = shutdown::signal().await;
         told.begin();
     });
-    let store = store::open(config.database.url.expose_secret()).await?;
-    let log = config.open_log().await?;
-    let channel = config.channel.channel()?;
-    ensure_topics(log.as_ref(), config, &channel).await?;
-    let parts = Parts {
-        channel,
-        store: Arc::clone(&store),
-        log: Arc::clone(&log),
-        clock: deps.clock,
-        limits: config.limits.limits()?,
-        lease_lasts: config.lease_lasts(),
-        shutdown,
-        faults: deps.faults,
-    };
+    let parts = assembly::open(config, deps, shutdown).await?;
     let one = || run(&parts, cli.json);
     match cli.every {
         None => one().await?,
         Some(every) => repeat(&parts, every, config.admin_listen, one).await?,
     }
-    store.close().await;
-    log.close().await;
+    parts.store.close().await;
+    parts.log.close().await;
     Ok(())
 }
 
@@ -209,44 +170,13 @@ fn progress() -> ProgressBar {
 /// Publishes what was reported. While another process does, it is waited for: it may have begun before the last reports.
 /// One that died is replaced when its lease is over; one that takes longer publishes the rest, too, or the next run does.
 async fn publish(parts: &Parts) -> anyhow::Result<()> {
-    let mut relay = relay(parts);
+    let mut relay = assembly::relay(parts);
     let end = Instant::now() + 2 * parts.lease_lasts;
     while relay.run_once().await? == Ran::NotMine && Instant::now() < end {
         tokio::select! {
             () = tokio::time::sleep(LOOK_AGAIN) => {}
             () = parts.shutdown.begun() => break,
         }
-    }
-    Ok(())
-}
-
-/// What publishes the outbox.
-fn relay(parts: &Parts) -> Relay {
-    Relay::new(RelayParts {
-        name: LINE.to_owned(),
-        outbox: parts.store.outbox(),
-        log: Arc::clone(&parts.log),
-        clock: parts.clock.clone(),
-        schedule: Schedule::Every(TimeDelta::minutes(1)),
-        batch_rows_max: BATCH_ROWS_MAX,
-        lease_lasts: parts.lease_lasts,
-        shuffle: Shuffle::Random,
-        faults: parts.faults.clone(),
-    })
-}
-
-/// Makes the topics, where nobody else does.
-async fn ensure_topics(
-    log: &dyn EventLog,
-    config: &Config,
-    channel: &Channel,
-) -> anyhow::Result<()> {
-    let settings = TopicSettings {
-        partitions: config.event_log.partitions,
-        retention: TimeDelta::days(config.event_log.retention_days.into()),
-    };
-    for topic in [&channel.input_topic, &channel.output_topic] {
-        log.ensure_topic(topic, settings).await?;
     }
     Ok(())
 }

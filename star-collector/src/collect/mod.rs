@@ -23,34 +23,15 @@ pub mod version;
 
 use std::sync::Arc;
 
-use clock::Clock;
-use service_kit::{Service, fault::FaultPoints, service::Readiness, shutdown::Shutdown};
+use service_kit::{Service, service::Readiness, shutdown::Shutdown};
 use utoipa::OpenApi as _;
 
 pub use config::Config;
 pub use program::program;
 
+use crate::Deps;
 use intake::{Intake, IntakeParts};
 use routes::AppState;
-
-/// What the service is given from outside.
-#[derive(Clone, Debug)]
-pub struct Deps {
-    /// The calendar: which epochs are alive.
-    pub clock: Clock,
-    /// Where tests let it fail.
-    pub faults: FaultPoints,
-}
-
-impl Deps {
-    /// What a service has that runs for real.
-    pub fn system() -> Self {
-        Self {
-            clock: Clock::system(),
-            faults: FaultPoints::default(),
-        }
-    }
-}
 
 /// Opens the log, makes the topics where nobody else does, and builds the service.
 pub async fn build(config: Config, deps: Deps) -> anyhow::Result<Service> {

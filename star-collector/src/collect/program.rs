@@ -6,7 +6,9 @@ use clap::{Parser, Subcommand};
 use clock::Clock;
 use service_kit::{config::command_line_of, telemetry};
 
-use super::{Deps, build, config, doctor};
+use crate::Deps;
+
+use super::{build, config, doctor};
 
 /// What the command line is called.
 const NAME: &str = "star-collector collect";

@@ -1,24 +1,17 @@
 //! The aggregator, run whenever somebody says so.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
-use chrono::TimeDelta;
 use clock::Clock;
-use secrecy::ExposeSecret as _;
-use service_kit::{
-    event_log::TopicSettings,
-    fault::FaultPoints,
-    outbox::{BATCH_ROWS_MAX, Relay, RelayParts, Schedule, Shuffle},
-    shutdown::Shutdown,
-};
-use star_collector::aggregate::{
-    Config, store,
-    worker::{Parts, Summary, Worker},
+use service_kit::{fault::FaultPoints, outbox::Relay, shutdown::Shutdown};
+use star_collector::{
+    Deps,
+    aggregate::{
+        Config, assembly,
+        worker::{Parts, Summary, Worker},
+    },
 };
 use tokio::sync::Mutex;
-
-/// Names its line of publications in the event log.
-const LINE: &str = "star-aggregate";
 
 /// An aggregator.
 pub struct Aggregator {
@@ -29,36 +22,12 @@ pub struct Aggregator {
 
 impl Aggregator {
     pub(super) async fn open(config: &Config, clock: &Clock) -> anyhow::Result<Self> {
-        let log = config.open_log().await?;
-        let channel = config.channel.channel()?;
-        let settings = TopicSettings {
-            partitions: config.event_log.partitions,
-            retention: TimeDelta::days(config.event_log.retention_days.into()),
-        };
-        for topic in [&channel.input_topic, &channel.output_topic] {
-            log.ensure_topic(topic, settings).await?;
-        }
-        let parts = Parts {
-            channel,
-            store: store::open(config.database.url.expose_secret()).await?,
-            log,
+        let deps = Deps {
             clock: clock.clone(),
-            limits: config.limits.limits()?,
-            lease_lasts: config.lease_lasts(),
-            shutdown: Shutdown::default(),
             faults: FaultPoints::default(),
         };
-        let relay = Relay::new(RelayParts {
-            name: LINE.to_owned(),
-            outbox: parts.store.outbox(),
-            log: Arc::clone(&parts.log),
-            clock: parts.clock.clone(),
-            schedule: Schedule::Every(TimeDelta::minutes(1)),
-            batch_rows_max: BATCH_ROWS_MAX,
-            lease_lasts: parts.lease_lasts,
-            shuffle: Shuffle::Random,
-            faults: parts.faults.clone(),
-        });
+        let parts = assembly::open(config, deps, Shutdown::default()).await?;
+        let relay = assembly::relay(&parts);
         Ok(Self {
             parts,
             relay: Mutex::new(relay),

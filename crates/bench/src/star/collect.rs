@@ -26,7 +26,8 @@ use rand::{SeedableRng as _, rngs::StdRng};
 use serde_json::json;
 use service_kit::tls::probe_client;
 use star_collector::{
-    collect::{Config, Deps, build},
+    Deps,
+    collect::{Config, build},
     factory::Factory,
 };
 use star_constellation::api::{NestedMessage, SerializableNestedMessage};

@@ -13,7 +13,7 @@ use anyhow::{Context as _, bail};
 use chrono::{DateTime, Utc};
 use clock::Clock;
 use service_kit::fault::FaultPoints;
-use star_collector::aggregate::{Deps, program_with};
+use star_collector::{Deps, aggregate::program_with};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {

@@ -20,7 +20,8 @@ use service_kit::{
 };
 use sqlx::{Connection as _, SqliteConnection};
 use star_collector::{
-    collect::{Config, Deps, build},
+    Deps,
+    collect::{Config, build},
     domain::wire::Message,
     factory::Factory,
 };
