@@ -14,6 +14,7 @@ use sqlx::{
     migrate::{Migration, MigrationType, Migrator},
 };
 
+pub mod packed;
 pub mod sqlite;
 
 #[cfg(feature = "postgres")]
@@ -43,19 +44,6 @@ pub fn migrator(scripts: &[&'static str]) -> Migrator {
         Migration::new(number, "tables".into(), MigrationType::Simple, sql, false)
     });
     Migrator::with_migrations(migrations.collect())
-}
-
-/// Writes `number` in ten digits: so a statement is told, on both engines, where the parts of a byte string begin and
-/// end. No parameter has 10 GB.
-pub fn push_ten_digits(digits: &mut Vec<u8>, number: u64) {
-    let mut ten = [b'0'; 10];
-    let mut rest = number;
-    for digit in ten.iter_mut().rev() {
-        let [lowest, ..] = (rest % 10).to_le_bytes();
-        *digit += lowest;
-        rest /= 10;
-    }
-    digits.extend_from_slice(&ten);
 }
 
 /// The section `[database]` of a service's settings.
@@ -143,15 +131,6 @@ mod tests {
         assert_eq!(Engine::of("postgres://a@b/c"), Ok(Engine::Postgres));
         for other in ["", "/a.db", "mysql://a@b/c", "postgresql://a@b/c"] {
             assert_eq!(Engine::of(other), Err(NoEngine::Url), "{other}");
-        }
-    }
-
-    #[test]
-    fn a_number_has_ten_digits() {
-        for number in [0, 7, 10, 1_234_567_890, 9_999_999_999] {
-            let mut digits = b"4".to_vec();
-            push_ten_digits(&mut digits, number);
-            assert_eq!(digits, format!("4{number:010}").into_bytes());
         }
     }
 

@@ -7,11 +7,12 @@ use chrono::{DateTime, Utc};
 use sqlx::{Row as _, SqliteConnection};
 
 use super::{
-    Appender, Consumer, Error, EventLog, NewRecord, Offset, Partition, Publisher, PublisherId,
-    Result, TopicSettings, TopicUse, partition_of,
+    Appender, Consumer, Error, EventLog, Offset, Partition, Publisher, PublisherId, Result,
+    TopicSettings, TopicUse,
 };
 use crate::db::{Sqlite, migrator};
 
+mod insert;
 mod reader;
 mod writer;
 
@@ -177,43 +178,6 @@ async fn bounds(
     .await?
     .ok_or_else(|| Error::UnknownTopic(format!("{topic}/{partition}")))?;
     Ok(loaded(row.get(0))..loaded(row.get(1)))
-}
-
-/// Writes one record at the end of its partition.
-async fn insert(conn: &mut SqliteConnection, record: &NewRecord) -> Result<()> {
-    let partition = partition_of(&record.key, partitions(conn, &record.topic).await?);
-    let row = sqlx::query(
-        "UPDATE topic_partition SET end_offset = end_offset + 1 WHERE topic = ?1 AND partition = ?2
-         RETURNING end_offset - 1",
-    )
-    .bind(&record.topic)
-    .bind(partition)
-    .fetch_one(&mut *conn)
-    .await?;
-    sqlx::query(
-        "INSERT INTO record (topic, partition, record_offset, timestamp_ms, key, value, headers)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    )
-    .bind(&record.topic)
-    .bind(partition)
-    .bind(row.get::<i64, _>(0))
-    .bind(record.timestamp.timestamp_millis())
-    .bind(&record.key)
-    .bind(&record.value)
-    .bind(headers(record))
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
-/// The record's headers as they are stored.
-fn headers(record: &NewRecord) -> Option<Vec<u8>> {
-    let said = record
-        .headers
-        .iter()
-        .map(|header| (&header.name, &header.value));
-    let said: Vec<_> = said.collect();
-    (!said.is_empty()).then(|| serde_json::to_vec(&said).expect("names and bytes are plain data"))
 }
 
 /// SQLite's integers are signed; offsets and positions are counted up from zero.

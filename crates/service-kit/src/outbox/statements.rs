@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{Connection, Database, Transaction, leases, text};
 use crate::{
-    db::push_ten_digits,
+    db::packed::Packed,
     event_log::NewRecord,
     lease::{Claim, Lease, LeaseLost},
     outbox::{Outbox, OutboxError, OutboxState, ROW_ID_BYTES, Row, Shuffle, Stamp},
@@ -24,18 +24,18 @@ const POSITION: &str = "
     UPDATE outbox SET position = $3 + n.i FROM n WHERE id = substr($1, 32 * n.i + 1, 32)";
 
 /// Writes the rows of the topic `$2`, unless ones with their ids are there. Their ids stand one after the
-/// other in `$1`, their keys and values in `$3`; `$4` has for each, in ten digits, where its key begins, and
-/// how long key and value are.
+/// other in `$1`, their keys and values in `$3`; `$4` has for each where its key begins, and how long key and value
+/// are ([`Packed`]).
 const INSERT_ALL: &str = concat!(
     "WITH RECURSIVE
         n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $5),
         cut (i, start, key_bytes, value_bytes) AS (
             SELECT i, CAST(",
-    text!("substr($4, 30 * i + 1, 10)"),
+    text!("substr($4, 48 * i + 1, 16)"),
     " AS INTEGER), CAST(",
-    text!("substr($4, 30 * i + 11, 10)"),
+    text!("substr($4, 48 * i + 17, 16)"),
     " AS INTEGER), CAST(",
-    text!("substr($4, 30 * i + 21, 10)"),
+    text!("substr($4, 48 * i + 33, 16)"),
     " AS INTEGER)
             FROM n)
     INSERT INTO outbox (id, topic, key, value)
@@ -47,18 +47,17 @@ const INSERT_ALL: &str = concat!(
 
 /// Writes `rows`, all of them for `topic`, unless ones with their ids are there: in one statement.
 pub async fn insert_all(conn: &mut Connection, topic: &str, rows: &[Row]) -> sqlx::Result<()> {
-    let Some(count) = i64::try_from(rows.len()).ok().filter(|count| *count > 0) else {
-        return Ok(());
-    };
-    let (mut ids, mut bodies, mut cuts) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut ids, mut packed) = (Vec::new(), Packed::default());
     for row in rows {
-        for number in [bodies.len() + 1, row.key.len(), row.value.len()] {
-            push_ten_digits(&mut cuts, number as u64);
-        }
         ids.extend_from_slice(&row.id);
-        bodies.extend_from_slice(&row.key);
-        bodies.extend_from_slice(&row.value);
+        packed.row();
+        packed.bytes(&row.key);
+        packed.more_bytes(&row.value);
     }
+    if packed.is_empty() {
+        return Ok(());
+    }
+    let (bodies, cuts, count) = packed.into_parts();
     sqlx::query(INSERT_ALL)
         .bind(ids)
         .bind(topic)

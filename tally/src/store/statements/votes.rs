@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use chrono::NaiveDate;
 use messages::publisher::Publisher;
-use service_kit::db::push_ten_digits;
+use service_kit::db::packed::push_digits;
 use sqlx::Row as _;
 use uuid::Uuid;
 
@@ -116,7 +116,7 @@ pub(super) async fn pile_up(conn: &mut Connection, votes: &[&CountedVote]) -> Re
         for (channel, votes) in &channels {
             let channel = channel.as_str().as_bytes();
             for number in [names.len() as u64 + 1, channel.len() as u64, *votes] {
-                push_ten_digits(&mut cuts, number);
+                push_digits::<10>(&mut cuts, number);
             }
             names.extend_from_slice(channel);
         }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::event_log::{Access, contract};
+use crate::event_log::{Access, NewRecord, contract};
 
 struct Embedded(tempfile::TempDir);
 

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use sqlx::{Row as _, SqliteConnection};
 
-use super::{insert, loaded, stored};
+use super::{insert::insert_all, loaded, stored};
 use crate::{
     db::Sqlite,
     event_log::{Appender, Error, NewRecord, Publisher, Result},
@@ -60,17 +60,14 @@ impl Publisher for EmbeddedPublisher {
                 found: first,
             });
         }
-        let mut position = first;
-        for record in &records {
-            if position >= next {
-                insert(&mut tx, record).await?;
-            }
-            position += 1;
-        }
+        // What is behind the position was published before.
+        let known = usize::try_from(next - first).unwrap_or(usize::MAX);
+        let new = records.get(known..).unwrap_or_default();
+        insert_all(&mut tx, new).await?;
         sqlx::query("UPDATE publisher SET next_position = ?3 WHERE name = ?1 AND epoch = ?2")
             .bind(&self.name)
             .bind(self.epoch)
-            .bind(stored(position.max(next)))
+            .bind(stored(next + new.len() as u64))
             .execute(&mut *tx)
             .await?;
         Ok(tx.commit().await?)
@@ -93,9 +90,7 @@ impl EmbeddedAppender {
 impl Appender for EmbeddedAppender {
     async fn append(&mut self, records: &[NewRecord]) -> Result<()> {
         let mut tx = self.db.begin().await?;
-        for record in records {
-            insert(&mut tx, record).await?;
-        }
+        insert_all(&mut tx, records).await?;
         Ok(tx.commit().await?)
     }
 }

@@ -1,8 +1,8 @@
 //! Storing a batch.
 
-use service_kit::event_log::Offset;
+use service_kit::{db::packed::Packed, event_log::Offset};
 
-use super::{Connection, insert_all, int, packed::Packed, pending, text};
+use super::{Connection, insert_all, int, pending, text};
 use crate::aggregate::store::{
     Changes, DeadLetter, GroupChange, KeptGroup, LabelChange, Result, Slot, Span,
 };
@@ -16,12 +16,12 @@ const STORE_GROUPS: &str = concat!(
     "WITH RECURSIVE
         n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $4),
         cut (i, epoch, start, bytes, waiting, waiting_bytes, tried) AS (
-            SELECT i, CAST(", text!("substr($2, 72 * i + 1, 12)"), " AS BIGINT),
-                CAST(", text!("substr($2, 72 * i + 13, 12)"), " AS INTEGER),
-                CAST(", text!("substr($2, 72 * i + 25, 12)"), " AS INTEGER),
-                CAST(", text!("substr($2, 72 * i + 37, 12)"), " AS BIGINT),
-                CAST(", text!("substr($2, 72 * i + 49, 12)"), " AS BIGINT),
-                CAST(", text!("substr($2, 72 * i + 61, 12)"), " AS BIGINT)
+            SELECT i, CAST(", text!("substr($2, 96 * i + 1, 16)"), " AS BIGINT),
+                CAST(", text!("substr($2, 96 * i + 17, 16)"), " AS INTEGER),
+                CAST(", text!("substr($2, 96 * i + 33, 16)"), " AS INTEGER),
+                CAST(", text!("substr($2, 96 * i + 49, 16)"), " AS BIGINT),
+                CAST(", text!("substr($2, 96 * i + 65, 16)"), " AS BIGINT),
+                CAST(", text!("substr($2, 96 * i + 81, 16)"), " AS BIGINT)
             FROM n)
     INSERT INTO star_group (id, slot, epoch, secret, waiting, waiting_bytes, tried)
     SELECT substr($1, 16 * i + 1, 16), $5, epoch,
@@ -43,10 +43,10 @@ const STORE_WAITING: &str = concat!(
         n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $4),
         cut (i, start, bytes) AS (
             SELECT i, CAST(",
-    text!("substr($2, 24 * i + 1, 12)"),
+    text!("substr($2, 32 * i + 1, 16)"),
     " AS INTEGER),
                 CAST(",
-    text!("substr($2, 24 * i + 13, 12)"),
+    text!("substr($2, 32 * i + 17, 16)"),
     " AS INTEGER)
             FROM n)
     INSERT INTO star_waiting (group_id, first_offset, bodies)
@@ -59,25 +59,25 @@ const STORE_LABELS: &str = concat!(
         n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $4),
         cut (i, epoch, threshold, start, bytes, opened, deeper, reported) AS (
             SELECT i, CAST(",
-    text!("substr($2, 84 * i + 1, 12)"),
+    text!("substr($2, 112 * i + 1, 16)"),
     " AS BIGINT),
                 CAST(",
-    text!("substr($2, 84 * i + 13, 12)"),
+    text!("substr($2, 112 * i + 17, 16)"),
     " AS BIGINT),
                 CAST(",
-    text!("substr($2, 84 * i + 25, 12)"),
+    text!("substr($2, 112 * i + 33, 16)"),
     " AS INTEGER),
                 CAST(",
-    text!("substr($2, 84 * i + 37, 12)"),
+    text!("substr($2, 112 * i + 49, 16)"),
     " AS INTEGER),
                 CAST(",
-    text!("substr($2, 84 * i + 49, 12)"),
+    text!("substr($2, 112 * i + 65, 16)"),
     " AS BIGINT),
                 CAST(",
-    text!("substr($2, 84 * i + 61, 12)"),
+    text!("substr($2, 112 * i + 81, 16)"),
     " AS BIGINT),
                 CAST(",
-    text!("substr($2, 84 * i + 73, 12)"),
+    text!("substr($2, 112 * i + 97, 16)"),
     " AS BIGINT)
             FROM n),
         label (i, epoch, threshold, path, opened, deeper, reported) AS (

@@ -24,7 +24,6 @@ use crate::{
 };
 
 mod batches;
-mod packed;
 mod pending;
 
 use batches::{names, rows};
