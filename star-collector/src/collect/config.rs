@@ -20,6 +20,9 @@ use super::{
 };
 use crate::channels::ChannelSettings;
 
+/// How long a transaction of the log waits for more messages after a batch of several: those who were answered are about to send.
+const GATHER: Duration = Duration::from_millis(2);
+
 /// The name of this part in settings and logs.
 pub const SERVICE: &str = "star-collect";
 
@@ -155,7 +158,7 @@ impl LimitSettings {
             lanes: 1,
             batch_max: self.batch_messages_max,
             waiting_max: self.waiting_messages_max,
-            gather: Duration::ZERO,
+            gather: GATHER,
         })
     }
 }

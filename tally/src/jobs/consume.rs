@@ -27,12 +27,19 @@ impl Job for ConsumeJob {
     async fn run_once(&self) -> anyhow::Result<Next> {
         match self.intake.run().await {
             Ok(Reached::End) => Ok(Next::After(self.poll)),
-            Ok(Reached::OthersRead) | Err(IntakeError::Overtaken) => {
-                tokio::time::sleep(LOOK_AGAIN).await;
-                Ok(Next::After(TimeDelta::zero()))
+            Ok(Reached::OthersRead) => Ok(look_again().await),
+            Err(error @ IntakeError::Overtaken) => {
+                tracing::info!(error = %error, "nothing was counted of this batch");
+                Ok(look_again().await)
             }
             Ok(Reached::Stopped) => Ok(Next::Never),
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// Others read: they need a moment.
+async fn look_again() -> Next {
+    tokio::time::sleep(LOOK_AGAIN).await;
+    Next::After(TimeDelta::zero())
 }

@@ -21,6 +21,10 @@ pub(crate) const SCRIPTS: &[&str] = &[
     include_str!("../../../../migrations/event-log/sqlite/0002_headers.sql"),
 ];
 
+/// A page of the log's file. A quarter of it holds most records, which are written one behind the other: in smaller pages each
+/// would be cut, and take a page or two of its own in every transaction.
+const PAGE_BYTES: u32 = 16_384;
+
 /// The embedded log. Several processes may have the same file open.
 #[derive(Clone, Debug)]
 pub struct EmbeddedLog {
@@ -30,7 +34,8 @@ pub struct EmbeddedLog {
 impl EmbeddedLog {
     /// Opens the log in the file at `path`, and makes it if it is not there.
     pub async fn open(path: &str) -> Result<Self> {
-        let db = Sqlite::open(&format!("sqlite:{path}"), &migrator(SCRIPTS)).await?;
+        let url = format!("sqlite:{path}");
+        let db = Sqlite::open_paged(&url, &migrator(SCRIPTS), PAGE_BYTES).await?;
         Ok(Self { db })
     }
 }
