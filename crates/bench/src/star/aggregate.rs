@@ -79,14 +79,14 @@ struct Measured {
 
 /// Measures one number of messages.
 pub async fn aggregate(plan: &Plan) -> anyhow::Result<Vec<String>> {
-    let ground = Ground::open(plan.engines, plan.kept.as_deref()).await?;
-    let measured = measure(plan, &ground, plan.messages).await?;
+    let mut ground = Ground::open(plan.engines, plan.kept.as_deref()).await?;
+    let measured = measure(plan, &mut ground, plan.messages).await?;
     Ok(vec![line(plan, plan.messages, &measured)])
 }
 
 /// Measures several numbers of messages, and draws their CPU over the floor.
 pub async fn chart(file: &Path, plan: &Plan) -> anyhow::Result<Vec<String>> {
-    let ground = Ground::open(plan.engines, plan.kept.as_deref()).await?;
+    let mut ground = Ground::open(plan.engines, plan.kept.as_deref()).await?;
     let (mut lines, mut points) = (Vec::new(), Vec::new());
     let mut numbers = vec![plan.messages];
     while let Some(last) = numbers
@@ -96,7 +96,7 @@ pub async fn chart(file: &Path, plan: &Plan) -> anyhow::Result<Vec<String>> {
         numbers.push(last / CHART_STEP);
     }
     for messages in numbers.into_iter().rev() {
-        let measured = measure(plan, &ground, messages).await?;
+        let measured = measure(plan, &mut ground, messages).await?;
         lines.push(line(plan, messages, &measured));
         let x = Duration::from_secs(messages).as_secs_f64();
         points.push((x, measured.ratio.0));
@@ -121,7 +121,7 @@ pub async fn chart(file: &Path, plan: &Plan) -> anyhow::Result<Vec<String>> {
     Ok(lines)
 }
 
-async fn measure(plan: &Plan, ground: &Ground, messages: u64) -> anyhow::Result<Measured> {
+async fn measure(plan: &Plan, ground: &mut Ground, messages: u64) -> anyhow::Result<Measured> {
     ground.fill(messages).await?;
     let the_floor = Floor::new();
     let (mut ratios, mut per_second) = (Vec::new(), Vec::new());

@@ -36,6 +36,8 @@ pub(super) struct Ground {
     channel: Channel,
     partitions: u32,
     log: Arc<dyn EventLog>,
+    /// How many messages the log holds.
+    messages: u64,
     /// Removed with all that is in it, unless somebody keeps a folder.
     _folder: Option<TempDir>,
 }
@@ -67,16 +69,29 @@ impl Ground {
             None => open_log(&dir).await?,
             Some(engines) => event_log::open(engines.event_log(), &engines.access("admin")).await?,
         };
-        let ground = Self {
+        let mut ground = Self {
             channel: config.channel.channel()?,
             partitions: config.event_log.partitions,
             dir,
             engines,
             log,
+            messages: 0,
             _folder: folder,
         };
         ground.ensure_topics().await?;
+        if ground.engines.is_none() {
+            ground.messages = ground.end().await?;
+        }
         Ok(ground)
+    }
+
+    /// How many messages there are in a log whose offsets have no gaps.
+    async fn end(&self) -> anyhow::Result<u64> {
+        let mut end = 0;
+        for partition in 0..self.partitions {
+            end += self.log.end(&self.channel.input_topic, partition).await?;
+        }
+        Ok(end)
     }
 
     async fn ensure_topics(&self) -> anyhow::Result<()> {
@@ -91,11 +106,8 @@ impl Ground {
     }
 
     /// Has the log hold so many messages.
-    pub(super) async fn fill(&self, messages: u64) -> anyhow::Result<()> {
-        let mut there = 0;
-        for partition in 0..self.partitions {
-            there += self.log.end(&self.channel.input_topic, partition).await?;
-        }
+    pub(super) async fn fill(&mut self, messages: u64) -> anyhow::Result<()> {
+        let there = self.messages;
         ensure!(there <= messages, "the log has {there} messages already");
         let (population, mut factory) = (Population::new(), Factory::new(NUMBER, K));
         // Each part that is added has clients of its own.
@@ -121,6 +133,7 @@ impl Ground {
             }
         }
         bar.finish_and_clear();
+        self.messages = messages;
         Ok(())
     }
 
