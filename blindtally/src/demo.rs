@@ -158,7 +158,8 @@ impl Month {
         let (home, profile) = (folder.join("system"), Profile::month());
         let system = System::start_planted(&home, profile, clock.clone(), planted).await?;
         let rules = measured::rules(start);
-        let collector = Collector::start(&folder.join("star-collector"), rules, &clock).await?;
+        let of_collector = folder.join("star-collector");
+        let collector = Collector::start(&of_collector, rules, None, &clock).await?;
         let population = Population::new(args.measurements, args.seed);
         let mut stage = Stage::set(args, folder, &system, &clock, start).await?;
         let clients = folder.join("clients");
@@ -173,7 +174,7 @@ impl Month {
         } = stage.play(simulation).await?;
 
         let books = books::read(&system).await?;
-        let published = collector.published().await?;
+        let published = Collector::published(&of_collector).await?;
         let stopped = collector.stop().await.and(system.stop().await);
         stopped.context("the system does not stop")?;
         let sheet = reconcile::check(&books, &expected, &scores);

@@ -20,6 +20,7 @@ use clock::Clock;
 use sandbox_custodian::Sandbox;
 use service_kit::Running;
 
+pub(crate) use collector::Aggregator;
 pub use collector::{Collector, Part, Rules as CollectorRules};
 pub use engines::{Database, Engines};
 pub use layout::{Layout, settlement};

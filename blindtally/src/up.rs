@@ -5,13 +5,18 @@
 )]
 
 mod introduction;
+mod measurements;
 
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
 use clock::Clock;
-use service_kit::{shutdown, telemetry};
+use service_kit::{
+    shutdown::{self, Shutdown},
+    telemetry,
+};
+use star_collector::aggregate::worker::Summary;
 
 use crate::system::{Engines, Profile, System};
 
@@ -35,8 +40,8 @@ pub struct UpArgs {
 pub async fn run(args: &UpArgs) -> anyhow::Result<()> {
     telemetry::init(&args.log)?;
     let mut profile = Profile::up();
-    if let Some(file) = &args.engines {
-        let engines = Engines::read(file)?;
+    let engines = args.engines.as_deref().map(Engines::read).transpose()?;
+    if let Some(engines) = &engines {
         engines
             .migrate()
             .await
@@ -45,19 +50,29 @@ pub async fn run(args: &UpArgs) -> anyhow::Result<()> {
     }
     let started = System::start(&args.data, profile, Clock::system()).await;
     let system = started.context("the system does not start")?;
+    let collector = measurements::start(&args.data, engines.as_ref()).await;
+    let collector = collector.context("star-collector does not start")?;
     system.layout().until_it_sells().await?;
     let program = std::env::current_exe().context("this program has no path")?;
-    let introduction = introduction::of(system.layout(), &program)?;
+    let introduction = introduction::of(system.layout(), &collector, &program)?;
     // Whoever reads this may send a signal, so the listener on signals is polled first.
     let told = async {
         println!("{introduction}");
         println!("Ctrl-C stops it; the same command goes on where it was.");
     };
-    let (signal, ()) = tokio::join!(biased; shutdown::signal(), told);
+    let running = Shutdown::default();
+    let aggregating = measurements::aggregate(collector.aggregator(), running.clone(), tell);
+    let until_told = async {
+        let (signal, ()) = tokio::join!(biased; shutdown::signal(), told);
+        running.begin();
+        signal
+    };
+    let (signal, ()) = tokio::join!(biased; until_told, aggregating);
     signal?;
 
     println!("Stopping: what has begun is finished.");
-    system.stop().await?;
+    let stopped = collector.stop().await.and(system.stop().await);
+    stopped.context("the system does not stop")?;
     match &args.engines {
         None => println!("Stopped. Everything is in {}.", args.data.display()),
         Some(_) => println!(
@@ -66,4 +81,13 @@ pub async fn run(args: &UpArgs) -> anyhow::Result<()> {
         ),
     }
     Ok(())
+}
+
+/// Says what a run of the aggregator did.
+fn tell(summary: &Summary) {
+    let tally = &summary.tally;
+    println!(
+        "measurements: {} read, {} opened, {} reported in full, {} in part",
+        tally.consumed, tally.opened, tally.reported, summary.partial
+    );
 }

@@ -1,16 +1,11 @@
-//! star-collector in this process: randomness, collect and aggregate, on files in a folder of their own.
+//! star-collector in this process: randomness, collect and aggregate, on files in a folder of their own or on engines.
 //!
 //! On several machines the aggregator's have no way to the randomness service (star.md); here one process has both, which
 //! shows how things work and hides nobody.
 
 mod aggregator;
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
 use anyhow::Context as _;
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -23,7 +18,7 @@ use service_kit::{Running, Service, config::Sources, event_log, fault::FaultPoin
 use star_collector::{Deps, aggregate, collect, randomness};
 use url::Url;
 
-use super::{Listen, access::pin_of, ports};
+use super::{Engines, Listen, Settings, access::pin_of, ports};
 use crate::pki::Pki;
 
 pub(crate) use aggregator::Aggregator;
@@ -75,7 +70,6 @@ impl Part {
 /// A running star-collector.
 #[derive(Debug)]
 pub struct Collector {
-    dir: PathBuf,
     pki: Pki,
     rules: Rules,
     listen: BTreeMap<Part, Listen>,
@@ -84,8 +78,14 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// Starts it in the folder `dir`, which is made if it is not there.
-    pub async fn start(dir: &Path, rules: Rules, clock: &Clock) -> anyhow::Result<Self> {
+    /// Starts it with files in the folder `dir`, which is made if it is not there; on engines, certificates and keys alone
+    /// are there.
+    pub async fn start(
+        dir: &Path,
+        rules: Rules,
+        engines: Option<&Engines>,
+        clock: &Clock,
+    ) -> anyhow::Result<Self> {
         fs::create_dir_all(dir).context("the folder of star-collector cannot be made")?;
         let dir = dir
             .canonicalize()
@@ -96,6 +96,7 @@ impl Collector {
             dir: &dir,
             pki: &pki,
             rules,
+            engines,
             listen: &listen,
         };
         // Between two starts, a simulation would go on.
@@ -117,7 +118,6 @@ impl Collector {
         let aggregator = Aggregator::open(&folder.aggregate()?, clock).await;
         Ok(Self {
             aggregator: Arc::new(aggregator.context("the aggregator cannot be started")?),
-            dir,
             pki,
             rules,
             listen,
@@ -152,9 +152,9 @@ impl Collector {
         Ok(Arc::new(PinnedHttps::new(self.url(part)?, &pins)?))
     }
 
-    /// All that was ever published: the records of the output topic.
-    pub async fn published(&self) -> anyhow::Result<Vec<serde_json::Value>> {
-        let url = event_log_in(&self.dir);
+    /// All that was ever published of a collector with files in `dir`: the records of the output topic.
+    pub async fn published(dir: &Path) -> anyhow::Result<Vec<serde_json::Value>> {
+        let url = event_log_in(dir);
         let log = event_log::open(&url, &event_log::Access::default()).await?;
         let partitions = log.partitions(OUTPUT_TOPIC).await?;
         let from = (0..partitions).map(|partition| (partition, 0)).collect();
@@ -189,6 +189,7 @@ struct Folder<'a> {
     dir: &'a Path,
     pki: &'a Pki,
     rules: Rules,
+    engines: Option<&'a Engines>,
     listen: &'a BTreeMap<Part, Listen>,
 }
 
@@ -198,7 +199,6 @@ impl Folder<'_> {
             .set("epoch_base_time", time(self.rules.base))
             .set("epoch_duration", format!("{}h", self.rules.epoch_hours))
             .set("first_epoch", FIRST_EPOCH.to_string())
-            .set("database.url", self.sqlite("randomness.db"))
             .set(
                 "keys.sealing_key_file",
                 self.pki
@@ -206,19 +206,38 @@ impl Folder<'_> {
                     .path()
                     .to_string_lossy(),
             );
-        let sources = self.http(sources, Part::Randomness)?;
-        Ok(sources.load()?)
+        let sources = match self.engines {
+            None => sources.set("database.url", self.sqlite("randomness.db")),
+            Some(engines) => told(sources, &engines.star_randomness()?),
+        };
+        Ok(self.http(sources, Part::Randomness)?.load()?)
     }
 
     fn collect(&self) -> anyhow::Result<collect::Config> {
         let sources = self.channel(collect::Config::sources());
+        let sources = match self.engines {
+            None => self.embedded_log(sources),
+            Some(engines) => told(sources, &engines.star_collect()),
+        };
         Ok(self.http(sources, Part::Collect)?.load()?)
     }
 
     fn aggregate(&self) -> anyhow::Result<aggregate::Config> {
         let sources = self.channel(aggregate::Config::sources());
-        let sources = sources.set("database.url", self.sqlite("aggregate.db"));
+        let sources = match self.engines {
+            None => self
+                .embedded_log(sources)
+                .set("database.url", self.sqlite("aggregate.db")),
+            Some(engines) => told(sources, &engines.star_aggregate()?),
+        };
         Ok(sources.load()?)
+    }
+
+    fn embedded_log(&self, sources: Sources) -> Sources {
+        sources
+            .set("event_log.url", event_log_in(self.dir))
+            // Reading nothing takes time, too.
+            .set("event_log.partitions", "2")
     }
 
     /// What collect and aggregate must agree on.
@@ -230,9 +249,6 @@ impl Folder<'_> {
             layers,
         } = self.rules;
         sources
-            .set("event_log.url", event_log_in(self.dir))
-            // Reading nothing takes time, too.
-            .set("event_log.partitions", "2")
             .set("channel.output_topic", OUTPUT_TOPIC)
             .set("channel.date_field", DATE_FIELD)
             .set("channel.k", k.to_string())
@@ -261,6 +277,12 @@ impl Folder<'_> {
     fn sqlite(&self, file: &str) -> String {
         format!("sqlite:{}", self.dir.join(file).display())
     }
+}
+
+/// Sources with settings over them.
+fn told(sources: Sources, settings: &Settings) -> Sources {
+    let all = settings.entries();
+    all.fold(sources, |sources, (name, value)| sources.set(name, value))
 }
 
 fn time(time: DateTime<Utc>) -> String {

@@ -9,6 +9,7 @@ use anyhow::{Context as _, ensure};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use service_kit::{event_log::Access, secret::SecretFile, tls::ClientTls};
+use star_collector::{aggregate, collect, randomness};
 use url::Url;
 
 use super::{Profile, Settings};
@@ -22,6 +23,8 @@ pub struct Engines {
     challenge_bypass_database: Database,
     event_log: EventLog,
     orders_database: Database,
+    star_aggregate_database: Database,
+    star_randomness_database: Database,
     tally_database: Database,
     votes_database: Database,
 }
@@ -49,7 +52,7 @@ struct EventLog {
     url: String,
     /// What the brokers' certificates lead to.
     ca_file: PathBuf,
-    /// A folder with `payments.crt`, `payments.key`, `tally.crt`, `tally.key`.
+    /// A folder with a certificate and a key for each principal: `payments.crt`, `payments.key` and so on.
     certificates: PathBuf,
 }
 
@@ -73,6 +76,8 @@ impl Engines {
         for database in [
             &mut self.challenge_bypass_database,
             &mut self.orders_database,
+            &mut self.star_aggregate_database,
+            &mut self.star_randomness_database,
             &mut self.tally_database,
             &mut self.votes_database,
         ] {
@@ -92,7 +97,12 @@ impl Engines {
         url.strip_prefix("kafka:").unwrap_or(url)
     }
 
-    /// The databases, by the names that their files have in a system without engines.
+    /// The database of star-collector's aggregator.
+    pub fn star_aggregate_database(&self) -> &Database {
+        &self.star_aggregate_database
+    }
+
+    /// The databases of votes, by the names that their files have in a system without engines.
     pub fn databases(&self) -> [(&'static str, &Database); 4] {
         [
             ("challenge-bypass.db", &self.challenge_bypass_database),
@@ -124,7 +134,7 @@ impl Engines {
         }
     }
 
-    /// Makes the tables, or brings them up to date, as the roles that own them.
+    /// Makes the tables of votes, or brings them up to date, as the roles that own them.
     pub async fn migrate(&self) -> anyhow::Result<()> {
         let owner = |database: &Database| database.url_of_owner();
         let url = owner(&self.challenge_bypass_database)?;
@@ -135,6 +145,43 @@ impl Engines {
         payments::store::votes::migrate(url.expose_secret()).await?;
         let url = owner(&self.tally_database)?;
         tally::store::migrate(url.expose_secret()).await
+    }
+
+    /// The same of measurements.
+    pub async fn migrate_measurements(&self) -> anyhow::Result<()> {
+        let url = self.star_randomness_database.url_of_owner()?;
+        randomness::store::migrate(url.expose_secret()).await?;
+        self.migrate_aggregate().await
+    }
+
+    /// The same of star-collector's aggregator alone.
+    pub async fn migrate_aggregate(&self) -> anyhow::Result<()> {
+        let url = self.star_aggregate_database.url_of_owner()?;
+        aggregate::store::migrate(url.expose_secret()).await
+    }
+
+    /// What star-collector's aggregator is told.
+    pub fn star_aggregate(&self) -> anyhow::Result<Settings> {
+        let mut settings = Settings::default();
+        let url = self.star_aggregate_database.url_of_service()?;
+        settings.set("database.url", url.expose_secret());
+        self.log_in(&mut settings, aggregate::config::SERVICE);
+        Ok(settings)
+    }
+
+    /// What star-collector's collect is told.
+    pub fn star_collect(&self) -> Settings {
+        let mut settings = Settings::default();
+        self.log_in(&mut settings, collect::config::SERVICE);
+        settings
+    }
+
+    /// What star-collector's randomness service is told.
+    pub fn star_randomness(&self) -> anyhow::Result<Settings> {
+        let mut settings = Settings::default();
+        let url = self.star_randomness_database.url_of_service()?;
+        settings.set("database.url", url.expose_secret());
+        Ok(settings)
     }
 
     /// `profile` on these engines.

@@ -6,29 +6,35 @@
 use std::{borrow::Cow, path::Path};
 
 use messages::FundingSource;
+use url::Url;
 
-use crate::system::{Layout, ServiceName, settlement};
+use super::measurements::K;
+use crate::system::{Collector, Layout, Part, ServiceName, settlement};
 
 /// What to read and to do first.
-pub(super) fn of(layout: &Layout, program: &Path) -> anyhow::Result<String> {
+pub(super) fn of(layout: &Layout, collector: &Collector, program: &Path) -> anyhow::Result<String> {
+    let program = program.to_string_lossy();
     Ok([
-        services(layout),
-        variables(layout)?,
+        services(layout, collector)?,
+        variables(layout, collector)?,
         by_hand(),
-        by_wallet(&program.to_string_lossy()),
+        by_wallet(&program),
+        by_measuring(&program),
     ]
     .join("\n"))
 }
 
-fn services(layout: &Layout) -> String {
+fn services(layout: &Layout, collector: &Collector) -> anyhow::Result<String> {
     let url = |service| url(layout, service);
-    format!(
+    Ok(format!(
         r"Blindtally runs, with play money and on this machine only.
 
   payments           {payments}
   challenge-bypass   {issuer}  (lets in payments' client certificate only)
   tally              {tally}
   sandbox custodian  {custodian}
+  randomness         {randomness}  (star-collector's, as collect)
+  collect            {collect}
 
 Clients go by the demo profile here: {profile};
 the witness is its own tally. That shows how the system works, and hides nobody.
@@ -37,18 +43,23 @@ the witness is its own tally. That shows how the system works, and hides nobody.
         issuer = url(ServiceName::ChallengeBypass),
         tally = url(ServiceName::Tally),
         custodian = url(ServiceName::SandboxCustodian),
+        randomness = without_slash(&collector.url(Part::Randomness)?),
+        collect = without_slash(&collector.url(Part::Collect)?),
         profile = client::Profile::by_hand(),
-    )
+    ))
 }
 
 /// The URL of a service, without a slash at its end.
 fn url(layout: &Layout, service: ServiceName) -> String {
-    let url = layout.url(service).to_string();
-    url.trim_end_matches('/').to_owned()
+    without_slash(&layout.url(service))
+}
+
+fn without_slash(url: &Url) -> String {
+    url.as_str().trim_end_matches('/').to_owned()
 }
 
 /// What the wallet reads from its environment, and curl's certificate authority.
-fn variables(layout: &Layout) -> anyhow::Result<String> {
+fn variables(layout: &Layout, collector: &Collector) -> anyhow::Result<String> {
     let pin = |service| Ok::<_, anyhow::Error>(layout.pin(service)?.to_string());
     let path = |path: &Path| path.to_string_lossy().into_owned();
     let variables = [
@@ -70,6 +81,23 @@ fn variables(layout: &Layout) -> anyhow::Result<String> {
         ("WALLET_CUSTODIAN_PIN", pin(ServiceName::SandboxCustodian)?),
         ("WALLET_DESTINATION", settlement::UPHOLD.to_owned()),
         ("WALLET_SKU", layout.sku_token(FundingSource::UserWallet)?),
+        (
+            "WALLET_RANDOMNESS",
+            without_slash(&collector.url(Part::Randomness)?),
+        ),
+        (
+            "WALLET_RANDOMNESS_PIN",
+            collector.pin(Part::Randomness)?.to_string(),
+        ),
+        (
+            "WALLET_COLLECT",
+            without_slash(&collector.url(Part::Collect)?),
+        ),
+        (
+            "WALLET_COLLECT_PIN",
+            collector.pin(Part::Collect)?.to_string(),
+        ),
+        ("WALLET_THRESHOLD", K.to_string()),
     ];
     let exports = variables
         .iter()
@@ -120,6 +148,23 @@ above and casts them. The first purchase waits up to a minute, until tally has w
    {wallet} status
 
 Votes are published ten minutes after each full hour, and counted then.
+"
+    )
+}
+
+/// A measurement of as many clients as must agree.
+fn by_measuring(program: &str) -> String {
+    let wallet = format!("{} wallet", word(program));
+    format!(
+        r"Measurements are of two layers here, and {K} clients open what they agree on; two of them do not. Each has a file of its
+own. Sent at once, as here, values can be tried against a measurement until its epoch is over, which takes an hour;
+without --send-at-once it is kept, and `report send` sends it in the next one.
+
+   for client in 1 2 3; do
+     {wallet} report --reports client-$client.json measure --send-at-once        --layer country=none --layer platform=linux
+   done
+
+The aggregator looks each five seconds. What it read and opened is said below.
 "
     )
 }

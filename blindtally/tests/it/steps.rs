@@ -4,10 +4,13 @@
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
-use blindtally::system::{Layout, Profile};
+use blindtally::system::{Collector, Layout, Profile};
 use serde_json::Value;
 use sqlx::Connection as _;
-use tokio::{process::Command, time::timeout};
+use tokio::{
+    process::Command,
+    time::{sleep, timeout},
+};
 
 use super::up::{interrupt, start};
 
@@ -70,6 +73,19 @@ async fn tokens_counted(layout: &Layout) -> i64 {
         .unwrap()
 }
 
+/// The first measurement that was published.
+async fn published(dir: &Path) -> Value {
+    let looking = async {
+        loop {
+            if let Some(first) = Collector::published(dir).await.unwrap().pop() {
+                return first;
+            }
+            sleep(Duration::from_millis(200)).await;
+        }
+    };
+    timeout(DONE_WITHIN, looking).await.unwrap()
+}
+
 /// What `status --json` says of the votes: tokens by outcome.
 fn tokens_by_outcome(status: &str) -> BTreeMap<String, u64> {
     let status: Value = serde_json::from_str(status).unwrap();
@@ -99,7 +115,8 @@ async fn the_printed_steps_pay_an_order_and_cast_votes() {
         printed.contains("key notice 0, key window 0, anonymity set 0"),
         "{printed}"
     );
-    let [exports, order, pay, tell, wallet] = <[String; 5]>::try_from(blocks(&printed)).unwrap();
+    let [exports, order, pay, tell, wallet, measure] =
+        <[String; 6]>::try_from(blocks(&printed)).unwrap();
     let shell = async |commands: &str| shell(dir.path(), &format!("{exports}{commands}")).await;
 
     let ordered = answers(&shell(&order).await).remove(0);
@@ -133,5 +150,12 @@ async fn the_printed_steps_pay_an_order_and_cast_votes() {
         BTreeMap::from([("counted".to_owned(), 8)])
     );
     assert_eq!(tokens_counted(&layout).await, 8);
+
+    let said = shell(&measure).await;
+    assert_eq!(said.matches("taken: 1").count(), 3, "{said}");
+    let published = published(&data.join("star-collector")).await;
+    assert_eq!(text(&published, "country"), "none");
+    assert_eq!(text(&published, "platform"), "linux");
+    assert_eq!(published["total"], 3);
     interrupt(child).await;
 }

@@ -65,12 +65,15 @@ enum Bench {
         /// Also a third of them, and so on, as a chart in this file, an SVG.
         #[arg(long)]
         chart: Option<PathBuf>,
+        /// Keep the embedded log in this folder, and go on with the one that is there.
+        #[arg(long)]
+        keep: Option<PathBuf>,
     },
-    /// Runs the aggregator once over the log in a folder: what the benchmark starts and measures.
+    /// Runs the aggregator once with the settings of a file: what the benchmark starts and measures.
     #[command(hide = true)]
     StarRun {
-        /// The folder.
-        dir: PathBuf,
+        /// The file.
+        file: PathBuf,
     },
     /// Serves until its input ends: what the benchmark of collect starts and measures.
     #[command(hide = true)]
@@ -135,15 +138,24 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Bench::StarRecover => return lines(&star::recover(rounds, cli.json)?),
         Bench::StarAggregate {
             messages,
-            chart: None,
-        } => return lines(&star::aggregate(messages, rounds, cli.json).await?),
-        Bench::StarAggregate {
-            messages,
-            chart: Some(file),
-        } => return lines(&star::chart(&file, messages, rounds, cli.json).await?),
+            chart,
+            keep,
+        } => {
+            let plan = star::Plan {
+                messages,
+                rounds,
+                engines,
+                kept: keep,
+                json: cli.json,
+            };
+            return lines(&match chart {
+                None => star::aggregate(&plan).await?,
+                Some(file) => star::chart(&file, &plan).await?,
+            });
+        }
         Bench::StarCollect => return lines(&star::collect(rounds, cli.json).await?),
         Bench::StarServe { server, dir } => return star::serve_star(server, &dir).await,
-        Bench::StarRun { dir } => return star::run_aggregator(&dir).await,
+        Bench::StarRun { file } => return star::run_aggregator(&file).await,
         Bench::Curve {
             file,
             embedded_only,

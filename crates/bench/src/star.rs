@@ -12,7 +12,7 @@ mod collect;
 mod population;
 mod recover;
 
-pub use aggregate::{aggregate, chart, run_aggregator};
+pub use aggregate::{Plan, aggregate, chart, run_aggregator};
 pub use collect::{Server, collect, serve_star};
 pub use recover::recover;
 

@@ -9,29 +9,12 @@ mod hurt;
 mod real;
 
 #[cfg(not(feature = "engines"))]
-pub use absent::{are_given, of_a_new_world};
+pub use absent::{are_given, of_a_new_world, of_new_measurements, with_new_tables};
 #[cfg(not(feature = "engines"))]
-pub(crate) use absent::{
-    make_topic, make_topics_anew, of_new_measurements, secret_files, segments_of, topics_of,
-};
+pub(crate) use absent::{make_topic, make_topics_anew, secret_files, segments_of, topics_of};
 #[cfg(feature = "engines")]
 pub use hurt::{Engine, behind_a_proxy, super_user};
 #[cfg(feature = "engines")]
-pub use real::{are_given, of_a_new_world};
+pub use real::{are_given, of_a_new_world, of_new_measurements, with_new_tables};
 #[cfg(feature = "engines")]
-pub(crate) use real::{
-    make_topic, make_topics_anew, of_new_measurements, secret_files, segments_of, topics_of,
-};
-
-use blindtally::system::Engines;
-use secrecy::SecretString;
-
-/// What star-collector's parts run on: topics of an environment of their own, and a database whose tables nobody else has.
-#[derive(Clone, Debug)]
-pub(crate) struct Ground {
-    pub(crate) engines: Engines,
-    /// As the aggregator's role.
-    pub(crate) database_url: SecretString,
-    /// As the role that owns the tables.
-    pub(crate) owner_url: SecretString,
-}
+pub(crate) use real::{make_topic, make_topics_anew, secret_files, segments_of, topics_of};

@@ -10,7 +10,7 @@ use service_kit::{
     shutdown::Shutdown,
 };
 
-use super::{config::Config, store, worker::Parts};
+use super::{config::Config, rules::Rules, store, worker::Parts};
 use crate::{Deps, domain::channel::Channel};
 
 /// Names the aggregator's line of publications in the event log.
@@ -28,6 +28,7 @@ pub async fn open(config: &Config, deps: Deps, shutdown: Shutdown) -> anyhow::Re
         log,
         clock: deps.clock,
         limits: config.limits.limits()?,
+        rules: Rules::default(),
         lease_lasts: config.lease_lasts(),
         shutdown,
         faults: deps.faults,

@@ -5,6 +5,7 @@
 //! | How does a run go through partitions, batches and epochs? | [`worker`] |
 //! | What becomes of the messages of one batch? | [`round`] |
 //! | What is dropped when too much waits? | `pressure` |
+//! | What may a test replace? | [`rules`] |
 //! | What is reported when an epoch is over? | `expiry` |
 //! | What is kept? | [`store`] |
 //! | What does it say of itself while it runs again and again? | `serving` |
@@ -23,6 +24,7 @@ mod program;
 mod recovery;
 mod reports;
 pub mod round;
+pub mod rules;
 mod serving;
 pub mod store;
 mod summary;

@@ -46,7 +46,7 @@ impl Round<'_> {
             let secret = if count(&all) < threshold.into() {
                 None
             } else {
-                recover(&all)
+                recover(&all, self.rules.recover)
             };
             if let Some(secret) = secret {
                 self.open_group(*id, secret, waiting);
@@ -153,7 +153,7 @@ impl Round<'_> {
                 continue;
             };
             let points: Vec<Point> = bodies.iter().map(Body::point).collect();
-            let mut honest = open.secret.have(&points).into_iter();
+            let mut honest = (self.rules.honest)(&open.secret, &points).into_iter();
             // A polynomial has one y for each x.
             let mut known = HashSet::with_capacity(bodies.len());
             bodies.retain(|body| {

@@ -8,10 +8,13 @@ use std::collections::BTreeMap;
 use rand::rngs::OsRng;
 use service_kit::event_log::Offset;
 
-use super::store::{ClosedGroup, Pending, PendingChange, Result, Slot, Store, Taken};
+use super::{
+    rules::Rules,
+    store::{ClosedGroup, Pending, PendingChange, Result, Slot, Store, Taken},
+};
 use crate::domain::{
     group::GroupId,
-    sampling::{Sampling, Waiting, level_for},
+    sampling::{Sampling, Waiting},
 };
 
 /// How many groups are looked at together, when too much waits.
@@ -73,7 +76,7 @@ impl Pressure {
     }
 
     /// The epochs of the partition that have groups which are to be dropped, with the level that they go by.
-    pub(super) fn unswept(&self, bytes_max: u64) -> Vec<Pending> {
+    pub(super) fn unswept(&self, bytes_max: u64, rules: Rules) -> Vec<Pending> {
         let own = self.pending.iter().filter(|one| one.slot == self.slot);
         let target = |one: &Pending| {
             let of_epoch = self.pending.iter().filter(|other| other.epoch == one.epoch);
@@ -82,7 +85,7 @@ impl Pressure {
                 level: other.swept,
             });
             let waiting: Vec<Waiting> = waiting.collect();
-            let level = level_for(&waiting, self.level(one.epoch), bytes_max);
+            let level = (rules.level)(&waiting, self.level(one.epoch), bytes_max);
             (one.swept < level).then_some(Pending {
                 sampling: one.sampling.at_least(level),
                 ..*one

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::domain::{
     body::Body,
     secret::{Recovered, Secret},
-    wire::Point,
+    wire::{Point, Sealed},
 };
 
 /// Those of `bodies` whose point no other before them has, and how many were left out.
@@ -18,8 +18,11 @@ pub(super) fn distinct(mut bodies: Vec<Body>) -> (Vec<Body>, u64) {
 }
 
 /// Recovers the secret of a group from its messages, of which some may be forged.
-pub(super) fn recover(bodies: &[Body]) -> Option<Secret> {
+pub(super) fn recover(
+    bodies: &[Body],
+    find: fn(&Sealed<'_>, &[Point]) -> Option<Recovered>,
+) -> Option<Secret> {
     let sealed = bodies.first()?.layer().ok()?.share.sealed;
     let points: Vec<Point> = bodies.iter().map(Body::point).collect();
-    Recovered::find(&sealed, &points).map(Recovered::into_secret)
+    find(&sealed, &points).map(Recovered::into_secret)
 }

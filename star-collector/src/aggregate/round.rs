@@ -12,6 +12,7 @@ use super::{
     known::{Group, Known, State},
     pressure::Pressure,
     reports::report,
+    rules::Rules,
     store::{Changes, Counts, DeadLetter, Rejection, Result, Store, StoreError},
     worker::Limits,
 };
@@ -89,6 +90,7 @@ pub(super) struct Round<'a> {
     /// How much waits, and in which partition.
     pub(super) pressure: &'a mut Pressure,
     pub(super) limits: Limits,
+    pub(super) rules: Rules,
     /// How many bytes more wait of each epoch.
     pub(super) added_bytes: BTreeMap<u64, i64>,
     pub(super) layer_opener: LayerOpener,
@@ -104,7 +106,7 @@ impl<'a> Round<'a> {
         store: &'a dyn Store,
         known: &'a mut Known,
         pressure: &'a mut Pressure,
-        limits: Limits,
+        (limits, rules): (Limits, Rules),
     ) -> Self {
         Self {
             channel,
@@ -112,6 +114,7 @@ impl<'a> Round<'a> {
             known,
             pressure,
             limits,
+            rules,
             added_bytes: BTreeMap::new(),
             layer_opener: LayerOpener::new(),
             changes: Changes::default(),
@@ -178,10 +181,9 @@ impl<'a> Round<'a> {
         let epochs = &self.channel.epochs;
         let epoch = epochs.of(message.epoch, record.timestamp);
         let epoch = epoch.ok_or(Rejection::Late)?;
-        let threshold = self.channel.threshold(header).ok_or(Rejection::Threshold)?;
-        if message.outer.share.sealed.threshold != threshold {
-            return Err(Rejection::Threshold);
-        }
+        let of_share = message.outer.share.sealed.threshold;
+        let threshold = (self.rules.threshold)(self.channel, header, of_share);
+        let threshold = threshold.ok_or(Rejection::Threshold)?;
         let group = GroupId::outer(channel, epoch, &message.outer);
         let came = Came {
             group,

@@ -10,7 +10,7 @@ use super::{
     pressure::{Pressure, Sweep, Swept},
     round::Tally,
     store::{Pending, Rejection},
-    worker::{AggregateError, Reading, Summary, Worker},
+    worker::{AggregateError, Parts, Reading, Summary, Worker},
 };
 
 impl Worker {
@@ -27,7 +27,8 @@ impl Worker {
             summary.sampling_level = summary.sampling_level.max(pressure.highest());
             metrics::gauge!("blindtally_star_sampling_level", "channel" => name.clone())
                 .set(f64::from(pressure.highest()));
-            let unswept = pressure.unswept(self.parts.limits.pending_bytes_max);
+            let Parts { limits, rules, .. } = &self.parts;
+            let unswept = pressure.unswept(limits.pending_bytes_max, *rules);
             if unswept.is_empty() {
                 return Ok(());
             }

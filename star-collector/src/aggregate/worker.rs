@@ -25,6 +25,7 @@ use super::{
     known::Known,
     pressure::Pressure,
     round::{Round, Tally},
+    rules::Rules,
     store::{Claimed, Span, Store, StoreError, Taken},
 };
 use crate::domain::channel::Channel;
@@ -42,6 +43,8 @@ pub struct Parts {
     pub clock: Clock,
     /// The bounds.
     pub limits: Limits,
+    /// What is believed.
+    pub rules: Rules,
     /// How long a lease on a partition lasts, in real time.
     pub lease_lasts: Duration,
     /// The order to stop: no batch begins after it.
@@ -275,6 +278,7 @@ impl Worker {
             store,
             channel,
             limits,
+            rules,
             ..
         } = &self.parts;
         let span = Span {
@@ -285,7 +289,13 @@ impl Worker {
         let started = Instant::now();
         let mut pressure = Pressure::load(store.as_ref(), span.slot).await?;
         let known = &mut reading.known;
-        let round = Round::new(channel, store.as_ref(), known, &mut pressure, *limits);
+        let round = Round::new(
+            channel,
+            store.as_ref(),
+            known,
+            &mut pressure,
+            (*limits, *rules),
+        );
         let (changes, tally) = round.run(records).await?;
         summary.times.opening += started.elapsed();
         self.parts.faults.at("star-batch-opened")?;

@@ -8,8 +8,6 @@ use std::{
 use anyhow::bail;
 use blindtally::system::Engines;
 
-use super::Ground;
-
 /// Whether new worlds run on real engines.
 pub const fn are_given() -> bool {
     false
@@ -21,8 +19,13 @@ pub async fn of_a_new_world() -> anyhow::Result<Option<Engines>> {
 }
 
 /// What new parts of star-collector run on: `None` is files.
-pub(crate) async fn of_new_measurements() -> anyhow::Result<Option<Ground>> {
+pub async fn of_new_measurements() -> anyhow::Result<Option<Engines>> {
     Ok(None)
+}
+
+/// The same engines with new tables of the aggregator.
+pub async fn with_new_tables(_engines: Engines) -> anyhow::Result<Engines> {
+    bail!("this build has no PostgreSQL")
 }
 
 pub(crate) async fn make_topic(

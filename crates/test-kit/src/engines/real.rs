@@ -15,17 +15,13 @@ use rdkafka::{
     client::DefaultClientContext,
     metadata::MetadataTopic,
 };
-use service_kit::{
-    db::testing::{make_schema, url},
-    engines,
-    tls::ClientTls,
-};
+use service_kit::{db::testing::make_schema, engines, tls::ClientTls};
 use tokio::{
     sync::Mutex,
     time::{sleep, timeout},
 };
 
-use super::{Ground, hurt::script};
+use super::hurt::script;
 
 /// Environments that have their topics, and no world yet, by the file that the topics stand in.
 static READY: Mutex<BTreeMap<&str, Vec<String>>> = Mutex::const_new(BTreeMap::new());
@@ -75,25 +71,29 @@ pub async fn of_a_new_world() -> anyhow::Result<Option<Engines>> {
 }
 
 /// What new parts of star-collector run on: `None` is files.
-pub(crate) async fn of_new_measurements() -> anyhow::Result<Option<Ground>> {
+pub async fn of_new_measurements() -> anyhow::Result<Option<Engines>> {
     let Some(folder) = engines::named() else {
         return Ok(None);
     };
-    let schema = format!("test_{}", uuid::Uuid::new_v4().simple());
-    let (cluster, database) = ("main", "star_aggregate");
-    make_schema(cluster, database, &schema).await;
-    let within = |role: &str| {
-        let url = url(cluster, database, role);
-        format!("{url}&options[search_path]={schema}")
-    };
-    let owner_url = within("star_aggregate_owner");
-    star_collector::aggregate::store::migrate(&owner_url).await?;
     let environment = new_environment(MEASUREMENTS).await?;
-    Ok(Some(Ground {
-        engines: Engines::read(&folder.join("engines.toml"))?.apart(&schema, &environment),
-        database_url: within(database).into(),
-        owner_url: owner_url.into(),
-    }))
+    let engines = Engines::read(&folder.join("engines.toml"))?;
+    let engines = aggregate_apart(engines, &environment).await?;
+    Ok(Some(engines))
+}
+
+/// The same engines with new tables of the aggregator.
+pub async fn with_new_tables(engines: Engines) -> anyhow::Result<Engines> {
+    let environment = engines.environment().to_owned();
+    aggregate_apart(engines, &environment).await
+}
+
+/// Engines on which the aggregator's tables are nobody else's.
+async fn aggregate_apart(engines: Engines, environment: &str) -> anyhow::Result<Engines> {
+    let schema = format!("test_{}", uuid::Uuid::new_v4().simple());
+    make_schema("main", "star_aggregate", &schema).await;
+    let engines = engines.apart(&schema, environment);
+    engines.migrate_aggregate().await?;
+    Ok(engines)
 }
 
 /// An environment that has the topics of `file`.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use blindtally::system::{Layout, Listen, Profile, ServiceName, Settings};
+use blindtally::system::{Engines, Layout, Listen, Profile, ServiceName, Settings};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
@@ -20,7 +20,7 @@ use tokio::process::{Child, Command};
 use super::Reports;
 use crate::{
     database::Database,
-    engines::{self, Ground},
+    engines,
     process::{Process, Program},
     programs, stores,
 };
@@ -41,7 +41,7 @@ const AGAIN_AFTER: Duration = Duration::from_millis(300);
 #[derive(Debug)]
 pub struct Site {
     dir: PathBuf,
-    ground: Option<Ground>,
+    engines: Option<Engines>,
     programs: PathBuf,
 }
 
@@ -73,14 +73,14 @@ impl Site {
         std::fs::create_dir_all(dir)?;
         Ok(Self {
             dir: dir.to_owned(),
-            ground: engines::of_new_measurements().await?,
+            engines: engines::of_new_measurements().await?,
             programs: programs::build().await?,
         })
     }
 
     /// Whether it is on real engines.
     pub fn is_on_engines(&self) -> bool {
-        self.ground.is_some()
+        self.engines.is_some()
     }
 
     /// Opens a channel with these settings of `[channel]` beside its name and topics.
@@ -91,7 +91,7 @@ impl Site {
             .set("channel.input_topic", self.topic("enc", name))
             .set("channel.output_topic", self.topic("out", name));
         let [aggregate, collect] = [Part::Aggregate, Part::Collect].map(|part| {
-            let mut settings = self.settings_of(part);
+            let mut settings = self.settings_of(part)?;
             settings.extend(&terms);
             let file = self.dir.join(format!("{}-{name}.toml", part.principal()));
             programs::write_settings(&file, part.defaults(), &settings).map(|()| file)
@@ -109,10 +109,7 @@ impl Site {
 
     /// The topic of a channel: in a cluster, tests have environments of their own.
     fn topic(&self, kind: &str, channel: &str) -> String {
-        let environment = self
-            .ground
-            .as_ref()
-            .map(|ground| ground.engines.environment());
+        let environment = self.engines.as_ref().map(Engines::environment);
         let prefix = environment.map_or_else(String::new, |name| format!("{name}."));
         match channel {
             DEFAULT_CHANNEL => format!("{prefix}p3a-star-{kind}"),
@@ -122,9 +119,9 @@ impl Site {
 
     async fn ensure_topics(&self, name: &str, channel: &Channel) -> anyhow::Result<()> {
         let topics = [&channel.input_topic, &channel.output_topic];
-        if let Some(ground) = &self.ground {
+        if let Some(engines) = &self.engines {
             for topic in topics.into_iter().filter(|_| name != DEFAULT_CHANNEL) {
-                engines::make_topic(&ground.engines, topic, PARTITIONS).await?;
+                engines::make_topic(engines, topic, PARTITIONS).await?;
             }
             return Ok(());
         }
@@ -141,36 +138,36 @@ impl Site {
     }
 
     /// What a part is told wherever it runs.
-    fn settings_of(&self, part: Part) -> Settings {
-        let mut settings = Settings::default();
+    fn settings_of(&self, part: Part) -> anyhow::Result<Settings> {
+        let mut settings = self.place_of(part)?;
         settings
             .set("log_level", "info")
             .set("event_log.partitions", PARTITIONS);
-        match &self.ground {
-            None => settings.set("event_log.url", self.embedded()),
-            Some(Ground { engines, .. }) => {
-                let tls = engines.access(part.principal()).tls;
-                settings
-                    .set("environment", engines.environment())
-                    .set("event_log.url", engines.event_log())
-                    .set("event_log.tls.ca_file", tls.ca_file.display())
-                    .set(
-                        "event_log.tls.certificate_file",
-                        tls.certificate_file.display(),
-                    )
-                    .set("event_log.tls.key_file", tls.key_file.display())
-            }
-        };
         match part {
-            Part::Aggregate => settings
-                .set("database.url", self.database_url())
-                .set("event_log.lease_seconds", LEASE_SECONDS),
+            Part::Aggregate => settings.set("event_log.lease_seconds", LEASE_SECONDS),
             // All clients come from one address.
             Part::Collect => settings
                 .set("http.connections_per_client_max", 1_000)
                 .set("http.rate_limit.units_per_minute", 0),
         };
-        settings
+        Ok(settings)
+    }
+
+    /// Where a part finds the log and its database.
+    fn place_of(&self, part: Part) -> anyhow::Result<Settings> {
+        if let Some(engines) = &self.engines {
+            return match part {
+                Part::Aggregate => engines.star_aggregate(),
+                Part::Collect => Ok(engines.star_collect()),
+            };
+        }
+        let mut settings = Settings::default();
+        settings.set("event_log.url", self.embedded());
+        if part == Part::Aggregate {
+            let file = self.database_file();
+            settings.set("database.url", format!("sqlite:{}", file.display()));
+        }
+        Ok(settings)
     }
 
     fn embedded(&self) -> String {
@@ -181,28 +178,22 @@ impl Site {
         self.dir.join("star-aggregate.db")
     }
 
-    fn database_url(&self) -> String {
-        match &self.ground {
-            None => format!("sqlite:{}", self.database_file().display()),
-            Some(ground) => ground.database_url.expose_secret().to_owned(),
-        }
-    }
-
     /// Opens the aggregator's database beside it; in PostgreSQL as the role that owns the tables.
     pub async fn database(&self) -> anyhow::Result<Database> {
-        match &self.ground {
+        match &self.engines {
             None => Database::of_file(&self.database_file()).await,
-            Some(ground) => Database::of_url(ground.owner_url.expose_secret()).await,
+            Some(engines) => {
+                let url = engines.star_aggregate_database().url_of_owner()?;
+                Database::of_url(url.expose_secret()).await
+            }
         }
     }
 
     /// Opens the event log as somebody.
     pub async fn log(&self, principal: &str) -> anyhow::Result<Arc<dyn EventLog>> {
-        let log = match &self.ground {
+        let log = match &self.engines {
             None => event_log::open(&self.embedded(), &event_log::Access::default()).await,
-            Some(Ground { engines, .. }) => {
-                event_log::open(engines.event_log(), &engines.access(principal)).await
-            }
+            Some(engines) => event_log::open(engines.event_log(), &engines.access(principal)).await,
         };
         Ok(log?)
     }

@@ -106,6 +106,21 @@ async fn a_flood_of_unique_tags_leaves_each_value_whole_or_absent_and_fills_no_d
 }
 
 #[tokio::test]
+async fn t13_control_without_sampling_the_same_flood_fills_more_than_may_wait() {
+    let mut scene = Scene::planted(|rules| rules.level = |_, level, _| level).await;
+    scene.pending_bytes_max = BYTES_MAX;
+    scene.send_honest(4).await;
+    scene.run().await;
+
+    scene.send_flood(1_500).await;
+    let flooded = scene.run().await;
+
+    assert_eq!((flooded.sampling_level, sampled(&flooded)), (0, 0));
+    let waiting = scene.waiting_bytes().await;
+    assert!(waiting > 3 * BYTES_MAX, "{waiting}");
+}
+
+#[tokio::test]
 async fn without_a_flood_nothing_is_sampled_and_records_do_not_speak_of_it() {
     let mut scene = Scene::start().await;
     scene.pending_bytes_max = BYTES_MAX;

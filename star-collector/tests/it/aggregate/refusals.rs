@@ -3,7 +3,7 @@
 
 use star_collector::{
     aggregate::{store::Rejection, worker::Summary},
-    domain::{field::Element, wire::Message},
+    domain::{field::Element, secret::Recovered, wire::Message},
     factory::Factory,
 };
 
@@ -37,19 +37,57 @@ fn forged(message: &[u8], by: u128) -> Vec<u8> {
     forged
 }
 
+/// So many messages with forged shares, and behind them 14 honest ones.
+async fn send_forged(scene: &mut Scene, forgeries: u128) {
+    let honest = scene.messages(LINUX, 14);
+    let mut all: Vec<_> = (1..=forgeries).map(|by| forged(&honest[0], by)).collect();
+    all.extend(honest);
+    scene.send(&all).await;
+}
+
 #[tokio::test]
 async fn forged_shares_among_honest_ones_are_found_and_not_counted() {
     let mut scene = Scene::start().await;
-    let honest = scene.messages(LINUX, 14);
-    let mut all: Vec<_> = (1..=6).map(|by| forged(&honest[0], by)).collect();
-    all.extend(honest);
-    scene.send(&all).await;
+    // Of 20 shares at k = 5, up to 7 may be forged.
+    send_forged(&mut scene, 6).await;
 
     let summary = scene.run().await;
 
-    // Of 20 shares at k = 5, up to 7 may be forged.
     assert_eq!(rejected(&summary, Rejection::Forged), 6);
+    scene.run_in(EPOCH + 3).await;
     assert_eq!(scene.reports().await, reports([(&LINUX, 14)]));
+}
+
+#[tokio::test]
+async fn t13_control_a_recovery_that_believes_the_first_k_shares_is_stopped_by_one_forged_share() {
+    let mut scene = Scene::planted(|rules| {
+        rules.recover = |sealed, points| {
+            let first = points.get(..sealed.threshold.try_into().unwrap())?;
+            Recovered::from_points(sealed, first)
+        };
+    })
+    .await;
+    send_forged(&mut scene, 1).await;
+
+    let summary = scene.run().await;
+
+    assert_eq!(summary.tally.opened, 0);
+    scene.run_in(EPOCH + 3).await;
+    assert_eq!(scene.reports().await, reports([]));
+}
+
+#[tokio::test]
+async fn t13_control_an_aggregator_that_believes_each_share_counts_the_forged_ones() {
+    let mut scene =
+        Scene::planted(|rules| rules.honest = |_, points| vec![true; points.len()]).await;
+    send_forged(&mut scene, 6).await;
+
+    scene.run().await;
+    scene.run_in(EPOCH + 3).await;
+
+    // The layers below are copies, which are found out there.
+    let expected = reports([(&LINUX, 14), (&LINUX[..1], 6)]);
+    assert_eq!(scene.reports().await, expected);
 }
 
 #[tokio::test]
@@ -109,9 +147,9 @@ async fn t13_control_a_store_that_forgets_what_was_counted_counts_a_replay_again
     assert_eq!(scene.reports().await, reports([(&LINUX, 10)]));
 }
 
-#[tokio::test]
-async fn one_share_that_says_a_threshold_of_one_opens_nothing() {
-    let mut scene = Scene::start().await;
+/// Four honest messages, which are too few, and three whose shares say a threshold of 1: one as its client made it, one that
+/// was an honest one, and one with a header that says the same.
+async fn send_low_thresholds(scene: &mut Scene) {
     let honest = scene.messages(LINUX, 4);
     let low = Factory::new(NUMBER, 1).message(&LINUX, &mut scene.random);
     let mut lying = honest[0].clone();
@@ -123,11 +161,32 @@ async fn one_share_that_says_a_threshold_of_one_opens_nothing() {
     scene.send(&honest).await;
     scene.send(&[low.clone(), lying]).await;
     scene.send_with(EPOCH, &[low], &1_u32.to_le_bytes()).await;
+}
+
+#[tokio::test]
+async fn one_share_that_says_a_threshold_of_one_opens_nothing() {
+    let mut scene = Scene::start().await;
+    send_low_thresholds(&mut scene).await;
 
     let summary = scene.run().await;
 
     assert_eq!(rejected(&summary, Rejection::Threshold), 3);
     assert_eq!(summary.tally.opened, 0);
+    scene.run_in(EPOCH + 3).await;
+    assert_eq!(scene.reports().await, reports([]));
+}
+
+#[tokio::test]
+async fn t13_control_a_gate_that_believes_a_shares_threshold_opens_a_group_below_the_channels_k() {
+    let mut scene = Scene::planted(|rules| rules.threshold = |_, _, share| Some(share)).await;
+    send_low_thresholds(&mut scene).await;
+
+    let summary = scene.run().await;
+
+    assert_eq!(rejected(&summary, Rejection::Threshold), 0);
+    assert_eq!(summary.tally.opened, 1);
+    scene.run_in(EPOCH + 3).await;
+    assert_eq!(scene.reports().await, reports([(&LINUX, 1)]));
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ use sqlx::{Connection as _, SqliteConnection};
 use star_collector::{
     aggregate::{
         round::THRESHOLD_HEADER,
+        rules::Rules,
         store::{self, Store},
         worker::{AggregateError, Limits, Parts, Summary, Worker},
     },
@@ -68,9 +69,17 @@ pub(crate) struct Scene {
     pub(crate) random: StdRng,
     pub(crate) batch_messages: usize,
     pub(crate) pending_bytes_max: u64,
+    pub(crate) rules: Rules,
 }
 
 impl Scene {
+    /// With a fault in its rules.
+    pub(crate) async fn planted(plant: impl FnOnce(&mut Rules)) -> Self {
+        let mut scene = Self::start().await;
+        plant(&mut scene.rules);
+        scene
+    }
+
     pub(crate) async fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let url = format!("embedded:{}", dir.path().join("log.db").display());
@@ -91,6 +100,7 @@ impl Scene {
             random: StdRng::seed_from_u64(7),
             batch_messages: 500,
             pending_bytes_max: 1 << 40,
+            rules: Rules::default(),
         }
     }
 
@@ -144,6 +154,7 @@ impl Scene {
                 waiting_bytes_per_tag_max: 1 << 20,
                 pending_bytes_max: self.pending_bytes_max,
             },
+            rules: self.rules,
             lease_lasts: Duration::from_millis(300),
             shutdown: Shutdown::default(),
             faults,

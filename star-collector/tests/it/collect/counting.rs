@@ -9,6 +9,7 @@ use service_kit::{
 };
 use star_collector::{
     aggregate::{
+        rules::Rules,
         store::{self, Rejection},
         worker::{Limits, Parts, Summary, Worker},
     },
@@ -45,6 +46,7 @@ async fn aggregate(app: &App) -> Summary {
             waiting_bytes_per_tag_max: 1 << 20,
             pending_bytes_max: 32 << 30,
         },
+        rules: Rules::default(),
         lease_lasts: Duration::from_secs(1),
         shutdown: Shutdown::default(),
         faults: FaultPoints::default(),

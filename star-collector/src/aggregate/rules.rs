@@ -1,0 +1,37 @@
+//! The rules of counting, as values: a control of the threat model plants a fault by replacing one (threat T13).
+//!
+//! [`Default`] gives the real ones, and no setting has another.
+
+use crate::domain::{
+    channel::Channel,
+    sampling::{Waiting, level_for},
+    secret::{Recovered, Secret},
+    wire::{Point, Sealed},
+};
+
+/// What an aggregator believes.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// What a group's points give, of which some may be forged.
+    pub recover: fn(&Sealed<'_>, &[Point]) -> Option<Recovered>,
+    /// Which points of an open group are honest.
+    pub honest: fn(&Secret, &[Point]) -> Vec<bool>,
+    /// The threshold of a message, by its header and by its open share. `None`: it is refused.
+    pub threshold: fn(&Channel, Option<u32>, u32) -> Option<u32>,
+    /// At which level groups go on waiting, from this one on, when so many bytes may wait.
+    pub level: fn(&[Waiting], u8, u64) -> u8,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            recover: Recovered::find,
+            honest: Secret::have,
+            threshold: |channel, header, share| {
+                let threshold = channel.threshold(header);
+                threshold.filter(|threshold| *threshold == share)
+            },
+            level: level_for,
+        }
+    }
+}
