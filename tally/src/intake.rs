@@ -25,7 +25,7 @@ use service_kit::{
 };
 
 use crate::{
-    domain::{CountedVote, Refusal, day::is_past, funds::FundsTotals},
+    domain::{Refusal, VoteReader, day::is_past, funds::FundsTotals},
     health::{Health, Stop},
     store::{Place, Raw, Read, Span, Store, StoreError, Taken},
     topics::Topics,
@@ -312,9 +312,8 @@ impl Intake {
         let taken = match kind {
             Kind::Vote => {
                 let months = self.parts.event_id_months;
-                let votes = read(batch.records, |value| {
-                    CountedVote::read(value, today, months)
-                });
+                let mut reader = VoteReader::new(today, months);
+                let votes = read(batch.records, |value| reader.read(value));
                 store.count_votes(&span, &votes).await?
             }
             Kind::Funds => {
@@ -344,7 +343,10 @@ impl Intake {
     }
 }
 
-fn read<T>(records: Vec<Record>, said: impl Fn(&[u8]) -> Result<T, Refusal>) -> Vec<Read<T>> {
+fn read<T>(
+    records: Vec<Record>,
+    mut said: impl FnMut(&[u8]) -> Result<T, Refusal>,
+) -> Vec<Read<T>> {
     let read = records.into_iter().map(|record| Read {
         said: said(&record.value),
         raw: Raw {
