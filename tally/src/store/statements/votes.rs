@@ -112,7 +112,7 @@ pub(super) async fn pile_up(conn: &mut Connection, votes: &[&CountedVote]) -> Re
         *days.entry((line, vote.day)).or_default() += i64::from(vote.votes);
     }
     for (((source, value), month), channels) in piles {
-        // The order of the votes must not be that of new rows: it would tell who voted with whom (U2).
+        // New rows lie in the order of their channels, which tells nothing of that of the votes (U2).
         let channels: BTreeMap<_, _> = channels.into_iter().collect();
         let (mut names, mut cuts) = (Vec::new(), Vec::with_capacity(30 * channels.len()));
         for (channel, votes) in &channels {
