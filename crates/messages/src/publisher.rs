@@ -82,7 +82,9 @@ fn is_account(provider: &str, rest: &str) -> bool {
 }
 
 fn is_domain(name: &str) -> bool {
-    name.contains('.') && name.split('.').all(is_label)
+    // Byte by byte: labels are short, and every vote that is counted has some.
+    let mut labels = name.as_bytes().split(|byte| *byte == b'.');
+    labels.all(is_label) && name.as_bytes().contains(&b'.')
 }
 
 fn is_registrable_domain(name: &str) -> bool {
@@ -93,13 +95,13 @@ fn is_registrable_domain(name: &str) -> bool {
 }
 
 /// Letters, digits and hyphens (RFC 5890 §2.3.1); `??--` only as the `xn--` of an A-label.
-fn is_label(label: &str) -> bool {
-    let ldh = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+fn is_label(label: &[u8]) -> bool {
+    let ldh = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-';
     (1..=63).contains(&label.len())
-        && label.bytes().all(ldh)
-        && !label.starts_with('-')
-        && !label.ends_with('-')
-        && (label.get(2..4) != Some("--") || label.starts_with("xn--"))
+        && label.iter().all(ldh)
+        && !label.starts_with(b"-")
+        && !label.ends_with(b"-")
+        && (label.get(2..4) != Some(b"--".as_slice()) || label.starts_with(b"xn--"))
 }
 
 impl Serialize for Publisher {

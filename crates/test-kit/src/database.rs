@@ -142,6 +142,21 @@ impl Database {
         }
     }
 
+    /// Statements after which the votes lie where they were written: a file's table has row ids, and `PostgreSQL` writes
+    /// none of them anew.
+    pub fn votes_stay(&self) -> &'static str {
+        match self.connection {
+            Connection::File(_) => {
+                "DROP TABLE vote;
+                 CREATE TABLE vote (key_id BLOB NOT NULL, vote_id BLOB NOT NULL, PRIMARY KEY (key_id, vote_id))"
+            }
+            #[cfg(feature = "engines")]
+            Connection::Engine(_) => {
+                "CREATE OR REPLACE FUNCTION settle_votes() RETURNS VOID LANGUAGE plpgsql AS $$ BEGIN END $$"
+            }
+        }
+    }
+
     /// All tables with rows; of one that is partitioned, the parts.
     pub(crate) async fn tables(&mut self) -> anyhow::Result<Vec<Table>> {
         let select = match self.connection {

@@ -18,4 +18,4 @@ pub use ledger::{Entry, Transfer};
 pub use mark::RecordMark;
 pub use month::Month;
 pub use refusal::Refusal;
-pub use vote::CountedVote;
+pub use vote::{CountedVote, VoteReader};

@@ -38,8 +38,35 @@ pub fn first_counted(today: NaiveDate, id_months: u32) -> Month {
 }
 
 impl CountedVote {
-    /// Reads a record of the topic, as of `today`; event ids are kept for `id_months`.
-    pub fn read(bytes: &[u8], today: NaiveDate, id_months: u32) -> Result<Self, Refusal> {
+    /// The month that it belongs to.
+    pub fn month(&self) -> Month {
+        Month::of(self.day)
+    }
+}
+
+/// Reads votes, as of a day. Nearly all that follow each other have the same day and value, so what these texts said the
+/// last time is remembered.
+#[derive(Debug)]
+pub struct VoteReader {
+    today: NaiveDate,
+    first: Month,
+    day: Last<NaiveDate>,
+    value: Last<Amount>,
+}
+
+impl VoteReader {
+    /// A reader as of `today`; event ids are kept for `id_months`.
+    pub fn new(today: NaiveDate, id_months: u32) -> Self {
+        Self {
+            today,
+            first: first_counted(today, id_months),
+            day: Last::default(),
+            value: Last::default(),
+        }
+    }
+
+    /// Reads a record of the topic.
+    pub fn read(&mut self, bytes: &[u8]) -> Result<CountedVote, Refusal> {
         let vote = VoteView::decode(bytes).map_err(|_| Refusal::NotARecord)?;
         let event = Uuid::try_parse(vote.id).map_err(|_| Refusal::BadId)?;
         if event.hyphenated().encode_lower(&mut Uuid::encode_buffer()) != vote.id {
@@ -47,26 +74,16 @@ impl CountedVote {
             return Err(Refusal::BadId);
         }
         let _type: VoteType = vote.kind.parse().map_err(|_| Refusal::BadType)?;
-        let day = vote
-            .created_at
-            .strip_suffix(MIDNIGHT)
-            .ok_or(Refusal::BadDay)?;
-        let day = read_day(day, today)?;
-        if Month::of(day) < first_counted(today, id_months) {
-            return Err(Refusal::TooOld);
-        }
-        let value: Amount = vote
-            .base_vote_value
-            .parse()
-            .map_err(|_| Refusal::BadValue)?;
-        if value.is_zero() {
-            return Err(Refusal::BadValue);
-        }
+        let (today, first) = (self.today, self.first);
+        let day = self
+            .day
+            .read(vote.created_at, |text| read_midnight(text, today, first))?;
+        let value = self.value.read(vote.base_vote_value, read_value)?;
         let votes = u32::try_from(vote.vote_tally).map_err(|_| Refusal::BadCount)?;
         if !(1..=VOTE_TALLY_MAX).contains(&votes) {
             return Err(Refusal::BadCount);
         }
-        Ok(Self {
+        Ok(CountedVote {
             event,
             day,
             source: vote
@@ -78,10 +95,57 @@ impl CountedVote {
             votes,
         })
     }
+}
 
-    /// The month that it belongs to.
-    pub fn month(&self) -> Month {
-        Month::of(self.day)
+fn read_midnight(text: &str, today: NaiveDate, first: Month) -> Result<NaiveDate, Refusal> {
+    let day = text.strip_suffix(MIDNIGHT).ok_or(Refusal::BadDay)?;
+    let day = read_day(day, today)?;
+    if Month::of(day) < first {
+        return Err(Refusal::TooOld);
+    }
+    Ok(day)
+}
+
+fn read_value(text: &str) -> Result<Amount, Refusal> {
+    let value: Amount = text.parse().map_err(|_| Refusal::BadValue)?;
+    if value.is_zero() {
+        return Err(Refusal::BadValue);
+    }
+    Ok(value)
+}
+
+/// The last text of its kind that was taken, and what it said.
+#[derive(Debug)]
+struct Last<T> {
+    text: String,
+    said: Option<T>,
+}
+
+impl<T> Default for Last<T> {
+    fn default() -> Self {
+        Self {
+            text: String::new(),
+            said: None,
+        }
+    }
+}
+
+impl<T: Copy> Last<T> {
+    /// What `text` says, which is read only if it is another than the last.
+    fn read(
+        &mut self,
+        text: &str,
+        read: impl FnOnce(&str) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        if let Some(said) = self.said
+            && self.text == text
+        {
+            return Ok(said);
+        }
+        let said = read(text)?;
+        text.clone_into(&mut self.text);
+        self.said = Some(said);
+        Ok(said)
     }
 }
 
@@ -103,10 +167,14 @@ mod tests {
         }
     }
 
+    fn reader() -> VoteReader {
+        VoteReader::new("2026-02-10".parse().unwrap(), 13)
+    }
+
     fn read(change: impl FnOnce(&mut Vote)) -> Result<CountedVote, Refusal> {
         let mut vote = record();
         change(&mut vote);
-        CountedVote::read(&vote.encode(), "2026-02-10".parse().unwrap(), 13)
+        reader().read(&vote.encode())
     }
 
     #[test]
@@ -167,13 +235,38 @@ mod tests {
         for (found, expected) in refusals {
             assert_eq!(found, Err(expected));
         }
-        assert_eq!(
-            CountedVote::read(b"", "2026-02-10".parse().unwrap(), 13),
-            Err(Refusal::NotARecord)
-        );
+        assert_eq!(reader().read(b""), Err(Refusal::NotARecord));
         // Registrable by the list that payments had, and not by ours.
         assert!(read(|v| v.channel = "www.example.com".to_owned()).is_ok());
         assert!(read(|v| v.created_at = "2025-02-01T00:00:00Z".to_owned()).is_ok());
         assert!(read(|v| v.created_at = "2026-02-11T00:00:00Z".to_owned()).is_ok());
+    }
+
+    #[test]
+    fn a_text_is_read_anew_when_it_is_another_than_the_last() {
+        let mut reader = reader();
+        let mut said = |day: &str, value: &str| {
+            let vote = Vote {
+                created_at: format!("{day}T00:00:00Z"),
+                base_vote_value: value.to_owned(),
+                ..record()
+            };
+            let vote = reader.read(&vote.encode())?;
+            Ok((vote.day.to_string(), vote.value.to_string()))
+        };
+        let good = |day: &str, value: &str| Ok((day.to_owned(), value.to_owned()));
+
+        for (day, value, expected) in [
+            ("2026-01-29", "0.25", good("2026-01-29", "0.25")),
+            ("2026-01-29", "0.25", good("2026-01-29", "0.25")),
+            ("2026-01-30", "0.25", good("2026-01-30", "0.25")),
+            ("2026-01-3", "0.25", Err(Refusal::BadDay)),
+            ("2026-01-30", "0.2", good("2026-01-30", "0.2")),
+            ("2026-01-30", "0", Err(Refusal::BadValue)),
+            ("2026-01-30", "0.20", good("2026-01-30", "0.2")),
+            ("2026-01-29", "0.25", good("2026-01-29", "0.25")),
+        ] {
+            assert_eq!(said(day, value), expected, "{day} {value}");
+        }
     }
 }

@@ -50,7 +50,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        domain::{CountedVote, Month},
+        domain::{Month, VoteReader},
         store::{Place, Raw, Read, Span, SqliteStore, Taken},
     };
 
@@ -88,7 +88,7 @@ mod tests {
                     key: Vec::new(),
                     value: value.clone(),
                 },
-                said: CountedVote::read(value, today, MONTHS),
+                said: VoteReader::new(today, MONTHS).read(value),
             })
             .collect();
         let span = Span {

@@ -162,7 +162,8 @@ pub trait Inbox: Send + Sync {
     /// Gives the right back.
     async fn release(&self, lease: &Lease) -> Result<()>;
 
-    /// Counts votes: each event once, into its month, or the open one if that is closed.
+    /// Counts votes: each event once, into its month, or the open one if that is closed. Only those that are refused need
+    /// the bytes of their records.
     async fn count_votes(&self, span: &Span, votes: &[Read<CountedVote>]) -> Result<Taken>;
 
     /// Books what the totals grew by, on `today`. Restatements wait.

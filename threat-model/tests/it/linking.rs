@@ -291,3 +291,22 @@ async fn u2_control_rows_in_the_order_of_arrival_are_linked() {
     let linking = of_arrival.filter(|(_, linked)| linked.is_linking());
     assert!(linking.count() > 0, "{all:#?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn u2_control_votes_that_lie_where_they_were_written_are_linked() {
+    let settled = Month::of_the_hasty().await;
+    let unsettled = Month::live(Plan::of_the_unsettled()).await;
+
+    let linking = |month| {
+        let mut all = places::link(month);
+        all.retain(|(pair, _)| {
+            pair.contains("/arrival.") && pair.ends_with("/vote.vote_id") && !pair.contains(" by ")
+        });
+        println!("{all:#?}");
+        assert!(!all.is_empty(), "there is nothing to compare");
+        all.iter().any(|(_, linked)| linked.is_linking())
+    };
+
+    assert!(linking(&unsettled));
+    assert!(!linking(settled), "it is not the places that tell");
+}

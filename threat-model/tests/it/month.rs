@@ -53,8 +53,19 @@ pub(crate) struct Plan {
     pub(crate) sale: TimeDelta,
     /// When somebody looks at everything that is stored, counted from the first purchase; the last look is the end.
     pub(crate) looks: Vec<TimeDelta>,
-    /// Whether the order of arrival is kept on both sides, in row ids.
-    pub(crate) arrivals: bool,
+    /// Which order is planted, that the real tables do not keep.
+    pub(crate) kept: Kept,
+}
+
+/// An order that is planted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Kept {
+    /// That of arrival on both sides, in row ids.
+    Arrivals,
+    /// None.
+    Nothing,
+    /// That of arrival on the side of purchases, in row ids; votes lie where they were written.
+    Places,
 }
 
 impl Plan {
@@ -81,7 +92,7 @@ impl Plan {
                 TimeDelta::days(44) + TimeDelta::minutes(371),
                 TimeDelta::days(61),
             ],
-            arrivals: false,
+            kept: Kept::Nothing,
         }
     }
 
@@ -96,8 +107,16 @@ impl Plan {
                 ..month.client.clone()
             },
             looks: vec![TimeDelta::days(30)],
-            arrivals: true,
+            kept: Kept::Arrivals,
             ..month
+        }
+    }
+
+    /// The same clients, and servers that write no vote anew after it came.
+    pub(crate) fn of_the_unsettled() -> Self {
+        Self {
+            kept: Kept::Places,
+            ..Self::of_the_hasty()
         }
     }
 
@@ -183,9 +202,7 @@ impl Month {
         let mut planted = Planted::default();
         planted.challenge_bypass.signing_key = noting;
         let mut world = World::with(settings(&plan), planted).await;
-        if plan.arrivals {
-            keep_arrivals(&world).await;
-        }
+        keep(plan.kept, &world).await;
         let first = world.kit.clock().now();
         let start = hour(first) + TimeDelta::hours(1);
         let mut actors = cast(&world, &plan, start);
@@ -239,21 +256,35 @@ fn hour(time: DateTime<Utc>) -> DateTime<Utc> {
     DateTime::from_timestamp(time.timestamp() / 3_600 * 3_600, 0).unwrap()
 }
 
-/// Tables that keep what the real ones do not: the order of arrival.
-async fn keep_arrivals(world: &World) {
-    for (database, table, id) in [
-        (VOTES, "vote", "vote_id"),
+/// Has tables keep what the real ones do not.
+async fn keep(kept: Kept, world: &World) {
+    let (purchases, votes) = (
         (ORDERS, "credentials", "item_id"),
-    ] {
-        let serial = world.open(database).await.serial();
-        let keep = format!("CREATE TABLE arrival (number {serial}, {id} BYTEA UNIQUE)");
-        world.tamper(database, &keep).await;
-        // Rows that are written anew do not arrive again.
-        let arrives =
-            format!("INSERT INTO arrival ({id}) VALUES (NEW.{id}) ON CONFLICT DO NOTHING");
-        let change = format!("INSERT ON {table}");
-        world.tamper_after_each(database, &change, &arrives).await;
+        (VOTES, "vote", "vote_id"),
+    );
+    match kept {
+        Kept::Nothing => {}
+        Kept::Arrivals => {
+            keep_arrivals(world, purchases).await;
+            keep_arrivals(world, votes).await;
+        }
+        Kept::Places => {
+            keep_arrivals(world, purchases).await;
+            let stay = world.open(VOTES).await.votes_stay();
+            world.tamper(VOTES, stay).await;
+        }
     }
+}
+
+/// A table that keeps the order in which the rows of another arrived.
+async fn keep_arrivals(world: &World, (database, table, id): (&str, &str, &str)) {
+    let serial = world.open(database).await.serial();
+    let keep = format!("CREATE TABLE arrival (number {serial}, {id} BYTEA UNIQUE)");
+    world.tamper(database, &keep).await;
+    // Rows that are written anew do not arrive again.
+    let arrives = format!("INSERT INTO arrival ({id}) VALUES (NEW.{id}) ON CONFLICT DO NOTHING");
+    let change = format!("INSERT ON {table}");
+    world.tamper_after_each(database, &change, &arrives).await;
 }
 
 /// Everybody who takes part, asleep until it begins.

@@ -154,6 +154,13 @@ impl Cluster {
             .set("enable.partition.eof", "true")
             // How long the broker holds a request at the end of a partition: what an answer "no more" costs.
             .set("fetch.wait.max.ms", "20")
+            // A reader that writes to a database is far slower than the broker. What is fetched ahead of it lies in
+            // memory that is used again, and not in ever new memory; it is looked after as often as is needed for
+            // 40 MB a second.
+            .set("fetch.max.bytes", "1048576")
+            .set("queued.max.messages.kbytes", "2048")
+            .set("queued.min.messages", "20000")
+            .set("fetch.queue.backoff.ms", "50")
             .create_with_context(Context::default())
             .map_err(|error| failed(error, None))
     }

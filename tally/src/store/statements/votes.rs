@@ -1,6 +1,6 @@
 //! Counting votes.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::NaiveDate;
 use messages::publisher::Publisher;
@@ -102,7 +102,7 @@ fn rows(count: usize) -> i64 {
 /// Adds votes to their months, or to the open one where those are closed.
 pub(super) async fn pile_up(conn: &mut Connection, votes: &[&CountedVote]) -> Result<()> {
     let open = open_month(conn).await?;
-    let mut piles: BTreeMap<(Line, Month), BTreeMap<&Publisher, u64>> = BTreeMap::new();
+    let mut piles: BTreeMap<(Line, Month), HashMap<&Publisher, u64>> = BTreeMap::new();
     let mut days: BTreeMap<(Line, NaiveDate), i64> = BTreeMap::new();
     for vote in votes {
         let line = (vote.source, vote.value);
@@ -112,6 +112,8 @@ pub(super) async fn pile_up(conn: &mut Connection, votes: &[&CountedVote]) -> Re
         *days.entry((line, vote.day)).or_default() += i64::from(vote.votes);
     }
     for (((source, value), month), channels) in piles {
+        // New rows lie in the order of their channels, which tells nothing of that of the votes (U2).
+        let channels: BTreeMap<_, _> = channels.into_iter().collect();
         let (mut names, mut cuts) = (Vec::new(), Vec::with_capacity(30 * channels.len()));
         for (channel, votes) in &channels {
             let channel = channel.as_str().as_bytes();

@@ -42,17 +42,15 @@ impl KafkaConsumer {
     ) -> Result<Self> {
         let client = cluster.consumer()?;
         let mut list = TopicPartitionList::new();
-        for (partition, position) in &from {
-            check(&client, &topic, *partition, *position)?;
-            let offset = rdkafka::Offset::Offset(stored(*position));
-            list.add_partition_offset(&topic, signed(*partition), offset)
+        let mut partitions = BTreeMap::new();
+        for (partition, position) in from {
+            let end = check(&client, &topic, partition, position)?;
+            let offset = rdkafka::Offset::Offset(stored(position));
+            list.add_partition_offset(&topic, signed(partition), offset)
                 .map_err(|error| failed(error, None))?;
+            partitions.insert(partition, Place::new(position, end));
         }
         client.assign(&list).map_err(|error| failed(error, None))?;
-        let partitions = from
-            .into_iter()
-            .map(|(partition, position)| (partition, Place::new(position)))
-            .collect();
         Ok(Self {
             cluster,
             reader: Arc::new(Mutex::new(Reader {
@@ -86,17 +84,21 @@ struct Place {
     fetched: Vec<Record>,
     /// How large that is.
     bytes: usize,
-    /// The end of the partition when it was last reached.
-    ended_at: Option<Offset>,
+    /// The end of the partition, when it was last asked for.
+    end: Offset,
+    /// Whether reading has reached that end. Then the partition is paused: else the broker would be asked for more of it
+    /// again and again, for as long as others are read.
+    has_ended: bool,
 }
 
 impl Place {
-    fn new(position: Offset) -> Self {
+    fn new(position: Offset, end: Offset) -> Self {
         Self {
             position,
             fetched: Vec::new(),
             bytes: 0,
-            ended_at: None,
+            end,
+            has_ended: false,
         }
     }
 
@@ -112,7 +114,7 @@ impl Place {
 
     /// The next records, if there are enough of them or no more for now.
     fn take(&mut self, partition: Partition, records_max: usize) -> Option<Batch> {
-        if self.fetched.is_empty() || !(self.is_full(records_max) || self.ended_at.is_some()) {
+        if self.fetched.is_empty() || !(self.is_full(records_max) || self.has_ended) {
             return None;
         }
         let rest = self.fetched.split_off(self.fetched.len().min(records_max));
@@ -154,9 +156,7 @@ impl Reader {
                 }
             }
             let mut places = self.partitions.values();
-            if places.all(|place| place.ended_at.is_some())
-                && (has_looked || !self.look_for_more()?)
-            {
+            if places.all(|place| place.has_ended) && (has_looked || !self.look_for_more()?) {
                 return Ok(None);
             }
             self.fetch(records_max)?;
@@ -169,10 +169,17 @@ impl Reader {
     fn look_for_more(&mut self) -> Result<bool> {
         let mut found = false;
         for (partition, place) in &mut self.partitions {
-            if let Some(end) = place.ended_at
-                && bounds(&self.client, &self.topic, *partition)?.end > end
-            {
-                place.ended_at = None;
+            if !place.has_ended {
+                continue;
+            }
+            let end = bounds(&self.client, &self.topic, *partition)?.end;
+            if end > place.end {
+                place.end = end;
+                place.has_ended = false;
+                let paused = one(&self.topic, *partition);
+                self.client
+                    .resume(&paused)
+                    .map_err(|error| failed(error, Some(self.client.context())))?;
                 found = true;
             }
         }
@@ -183,7 +190,9 @@ impl Reader {
     fn fetch(&mut self, records_max: usize) -> Result<()> {
         let started = Instant::now();
         loop {
-            match self.client.poll(POLL) {
+            // What is there already is had without a look at the clock.
+            let there = self.client.poll(Duration::ZERO);
+            match there.or_else(|| self.client.poll(POLL)) {
                 None if started.elapsed() > CALL_TIMEOUT => {
                     let error = KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut);
                     return Err(failed(error, Some(self.client.context())));
@@ -198,16 +207,23 @@ impl Reader {
                     }
                 }
                 Some(Err(KafkaError::PartitionEOF(ended))) => {
-                    let ended = partition(ended);
-                    let end = bounds(&self.client, &self.topic, ended)?.end;
-                    if let Some(place) = self.partitions.get_mut(&ended) {
-                        place.ended_at = Some(end);
-                    }
-                    return Ok(());
+                    return self.pause(partition(ended));
                 }
                 Some(Err(error)) => return Err(self.failed(error)),
             }
         }
+    }
+
+    /// Reads no more of a partition that was read to its end, until it has grown. What it has grown by since it ended
+    /// is dropped unread and fetched again then: its end as we know it is from before.
+    fn pause(&mut self, ended: Partition) -> Result<()> {
+        if let Some(place) = self.partitions.get_mut(&ended) {
+            place.has_ended = true;
+            self.client
+                .pause(&one(&self.topic, ended))
+                .map_err(|error| failed(error, Some(self.client.context())))?;
+        }
+        Ok(())
     }
 
     /// Tells a position that the log has lost from other errors.
@@ -232,14 +248,23 @@ impl fmt::Debug for Reader {
     }
 }
 
+/// The end of a partition, of which `position` must be a part.
 fn check(
     client: &BaseConsumer<Context>,
     topic: &str,
     partition: Partition,
     position: Offset,
-) -> Result<()> {
+) -> Result<Offset> {
     let bounds = bounds(client, topic, partition)?;
-    check_position(&bounds, topic, partition, position)
+    check_position(&bounds, topic, partition, position)?;
+    Ok(bounds.end)
+}
+
+/// A list of one partition.
+fn one(topic: &str, partition: Partition) -> TopicPartitionList {
+    let mut list = TopicPartitionList::new();
+    list.add_partition(topic, signed(partition));
+    list
 }
 
 fn partition(number: i32) -> Partition {

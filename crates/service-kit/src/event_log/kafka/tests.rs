@@ -2,7 +2,7 @@
 
 mod troubles;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
@@ -11,7 +11,11 @@ use rdkafka::{
 use uuid::Uuid;
 
 use super::*;
-use crate::{engines, event_log::contract, tls::ClientTls};
+use crate::{
+    engines,
+    event_log::{NewRecord, contract, partition_of},
+    tls::ClientTls,
+};
 
 /// Everything that the broker allows the principal `payments`, on topics of this case.
 struct Kafka {
@@ -90,3 +94,51 @@ macro_rules! passes {
 }
 
 contract::for_each_case!(passes);
+
+/// Its end is asked for rarely and it is paused meanwhile: what comes then is neither lost nor read twice.
+#[tokio::test]
+async fn a_partition_that_grows_behind_its_end_is_read_on() {
+    const ROUNDS: u64 = 10;
+    let kafka = Kafka::new().await;
+    let log = contract::Engine::open(&kafka).await;
+    let mut appender = log.appender().await.unwrap();
+    let record = |key: &str, number: u64| NewRecord {
+        topic: kafka.topic.clone(),
+        key: key.as_bytes().to_vec(),
+        value: number.to_be_bytes().to_vec(),
+        headers: Vec::new(),
+        timestamp: DateTime::UNIX_EPOCH,
+    };
+    let of = |key: &str| partition_of(key.as_bytes(), 3);
+    let (long, growing) = ("long", "growing");
+    assert_ne!(of(long), of(growing));
+    let many: Vec<_> = (0..50 * ROUNDS).map(|n| record(long, n)).collect();
+    appender.append(&many).await.unwrap();
+    let from = vec![(of(long), 0), (of(growing), 0)];
+    let mut consumer = log.consumer(&kafka.topic, from).await.unwrap();
+
+    let mut read = BTreeMap::<Partition, Vec<Vec<u8>>>::new();
+    let mut written = 0;
+    loop {
+        // Before each look, also behind an end that the reader knows and behind "no more".
+        if written < 3 * ROUNDS {
+            appender.append(&[record(growing, written)]).await.unwrap();
+            written += 1;
+        }
+        match consumer.next_up_to(50).await.unwrap() {
+            Some(batch) => {
+                let values = batch.records.into_iter().map(|record| record.value);
+                read.entry(batch.partition).or_default().extend(values);
+            }
+            None if written == 3 * ROUNDS => break,
+            None => {}
+        }
+    }
+
+    let numbers = |end: u64| (0..end).map(|n| n.to_be_bytes().to_vec()).collect();
+    let expected = [
+        (of(long), numbers(50 * ROUNDS)),
+        (of(growing), numbers(3 * ROUNDS)),
+    ];
+    assert_eq!(read, expected.into());
+}
