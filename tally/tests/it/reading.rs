@@ -132,7 +132,7 @@ async fn a_crash_after_any_step_loses_and_repeats_nothing() {
 }
 
 /// More votes than go into two batches.
-const BACKLOG: u64 = 4_400;
+const BACKLOG: u64 = 10_400;
 
 /// A day's backlog must not keep a service from stopping.
 #[tokio::test]
