@@ -110,11 +110,11 @@ async fn a_partition_that_grows_behind_its_end_is_read_on() {
         timestamp: DateTime::UNIX_EPOCH,
     };
     let of = |key: &str| partition_of(key.as_bytes(), 3);
-    let (long, growing) = ("long", "growing");
-    assert_ne!(of(long), of(growing));
-    let many: Vec<_> = (0..50 * ROUNDS).map(|n| record(long, n)).collect();
+    let (steady, growing) = ("long", "growing");
+    assert_ne!(of(steady), of(growing));
+    let many: Vec<_> = (0..50 * ROUNDS).map(|n| record(steady, n)).collect();
     appender.append(&many).await.unwrap();
-    let from = vec![(of(long), 0), (of(growing), 0)];
+    let from = vec![(of(steady), 0), (of(growing), 0)];
     let mut consumer = log.consumer(&kafka.topic, from).await.unwrap();
 
     let mut read = BTreeMap::<Partition, Vec<Vec<u8>>>::new();
@@ -137,7 +137,7 @@ async fn a_partition_that_grows_behind_its_end_is_read_on() {
 
     let numbers = |end: u64| (0..end).map(|n| n.to_be_bytes().to_vec()).collect();
     let expected = [
-        (of(long), numbers(50 * ROUNDS)),
+        (of(steady), numbers(50 * ROUNDS)),
         (of(growing), numbers(3 * ROUNDS)),
     ];
     assert_eq!(read, expected.into());
