@@ -161,7 +161,7 @@ own. Sent at once, as here, values can be tried against a measurement until its 
 without --send-at-once it is kept, and `report send` sends it in the next one.
 
    for client in 1 2 3; do
-     {wallet} report --reports client-$client.json measure --send-at-once        --layer country=none --layer platform=linux
+     {wallet} report --reports client-$client.json measure --send-at-once --layer country=none --layer platform=linux
    done
 
 The aggregator looks each five seconds. What it read and opened is said below.
