@@ -36,7 +36,7 @@ impl Packed {
 
     /// Adds a number, below 10^16, to the row.
     pub fn number(&mut self, number: impl Into<u64>) {
-        push_digits::<DIGITS>(&mut self.numbers, number.into());
+        push_digits(&mut self.numbers, number.into());
     }
 
     /// Whether there are no rows.
@@ -50,8 +50,8 @@ impl Packed {
     }
 }
 
-/// Writes the last `DIGITS` digits of `number`: the form in which both engines are told numbers within a byte string.
-pub fn push_digits<const DIGITS: usize>(digits: &mut Vec<u8>, number: u64) {
+/// Writes the last [`DIGITS`] digits of `number`: the form in which both engines are told numbers within a byte string.
+fn push_digits(digits: &mut Vec<u8>, number: u64) {
     let mut text = [b'0'; DIGITS];
     let mut rest = number;
     for digit in text.iter_mut().rev() {
@@ -68,10 +68,17 @@ mod tests {
 
     #[test]
     fn a_number_has_all_its_digits() {
-        for number in [0, 7, 10, 1_234_567_890, 9_999_999_999] {
+        for number in [
+            0,
+            7,
+            10,
+            1_234_567_890,
+            9_999_999_999,
+            9_999_999_999_999_999,
+        ] {
             let mut digits = b"4".to_vec();
-            push_digits::<10>(&mut digits, number);
-            assert_eq!(digits, format!("4{number:010}").into_bytes());
+            push_digits(&mut digits, number);
+            assert_eq!(digits, format!("4{number:016}").into_bytes());
         }
     }
 

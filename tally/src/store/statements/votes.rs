@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::NaiveDate;
 use messages::publisher::Publisher;
-use service_kit::db::packed::push_digits;
+use service_kit::db::packed::Packed;
 use sqlx::Row as _;
 use uuid::Uuid;
 
@@ -26,18 +26,18 @@ const REMEMBER: &str = "
     SELECT substr($1, 16 * n.i + 1, 16), $2 FROM n WHERE TRUE
     ON CONFLICT (id) DO NOTHING";
 
-/// Adds votes to piles of the source `$1`, value `$2` and month `$3`. The channels stand one after the other in `$4`; `$5` has for each, in
-/// ten digits, at which byte it begins, how many it has, and how many votes there are.
+/// Adds votes to piles of the source `$1`, value `$2` and month `$3`. The channels stand one after the other in `$4`; `$5` has for each
+/// at which byte it begins, how many it has, and how many votes there are ([`Packed`]).
 const PILE_UP: &str = concat!(
     "WITH RECURSIVE
         n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $6),
         cut (start, bytes, votes) AS (
             SELECT CAST(",
-    text!("substr($5, 30 * i + 1, 10)"),
+    text!("substr($5, 48 * i + 1, 16)"),
     " AS INTEGER), CAST(",
-    text!("substr($5, 30 * i + 11, 10)"),
+    text!("substr($5, 48 * i + 17, 16)"),
     " AS INTEGER), CAST(",
-    text!("substr($5, 30 * i + 21, 10)"),
+    text!("substr($5, 48 * i + 33, 16)"),
     " AS INTEGER)
             FROM n)
     INSERT INTO vote_pile (source, value, month, channel, votes, waiting)
@@ -114,21 +114,20 @@ pub(super) async fn pile_up(conn: &mut Connection, votes: &[&CountedVote]) -> Re
     for (((source, value), month), channels) in piles {
         // New rows lie in the order of their channels, which tells nothing of that of the votes (U2).
         let channels: BTreeMap<_, _> = channels.into_iter().collect();
-        let (mut names, mut cuts) = (Vec::new(), Vec::with_capacity(30 * channels.len()));
-        for (channel, votes) in &channels {
-            let channel = channel.as_str().as_bytes();
-            for number in [names.len() as u64 + 1, channel.len() as u64, *votes] {
-                push_digits::<10>(&mut cuts, number);
-            }
-            names.extend_from_slice(channel);
+        let mut packed = Packed::default();
+        for (channel, votes) in channels {
+            packed.row();
+            packed.bytes(channel.as_str().as_bytes());
+            packed.number(votes);
         }
+        let (names, cuts, count) = packed.into_parts();
         sqlx::query(PILE_UP)
             .bind(source.as_str())
             .bind(stored_units(value.base_units()))
             .bind(month.to_string())
             .bind(names)
             .bind(cuts)
-            .bind(rows(channels.len()))
+            .bind(count)
             .execute(&mut *conn)
             .await?;
     }
