@@ -15,7 +15,8 @@ use std::{
     fmt,
     ops::Range,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
@@ -23,7 +24,7 @@ use chrono::{DateTime, Utc};
 use rdkafka::{
     ClientConfig, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
-    error::{KafkaError, RDKafkaErrorCode},
+    error::{KafkaError, KafkaResult, RDKafkaErrorCode},
     metadata::MetadataTopic,
 };
 
@@ -40,6 +41,9 @@ use context::Context;
 
 /// How long one call waits for the broker. A restarted broker serves again within this time.
 const CALL_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long until a partition without a leader is asked for again.
+const LEADER_SOON: Duration = Duration::from_millis(50);
 
 /// Where a Kafka cluster is, and as whom it is used.
 #[derive(Clone, Debug)]
@@ -279,10 +283,29 @@ fn bounds(
     if partition >= partitions(client, topic)? {
         return Err(Error::UnknownTopic(format!("{topic}/{partition}")));
     }
-    let (low, high) = client
-        .fetch_watermarks(topic, signed(partition), CALL_TIMEOUT)
+    let ask = || client.fetch_watermarks(topic, signed(partition), CALL_TIMEOUT);
+    let (low, high) = once_it_has_a_leader(ask, CALL_TIMEOUT)
         .map_err(|error| failed(error, Some(client.context())))?;
     Ok(unsigned(low)..unsigned(high))
+}
+
+/// The answer to a question to a partition's leader. A partition that was just made, or moves to another broker, has
+/// none for a moment; librdkafka waits for it where it reads and writes, but not where it asks.
+fn once_it_has_a_leader<T>(ask: impl Fn() -> KafkaResult<T>, limit: Duration) -> KafkaResult<T> {
+    let since = Instant::now();
+    loop {
+        let answer = ask();
+        let leaderless = matches!(
+            answer.as_ref().map_err(KafkaError::rdkafka_error_code),
+            Err(Some(
+                RDKafkaErrorCode::NotLeaderForPartition | RDKafkaErrorCode::LeaderNotAvailable
+            ))
+        );
+        if !leaderless || since.elapsed() >= limit {
+            return answer;
+        }
+        thread::sleep(LEADER_SOON);
+    }
 }
 
 /// A list of one partition with one offset.

@@ -1,5 +1,6 @@
 //! The contract suite on a real broker, and what its troubles look like.
 
+mod leaders;
 mod troubles;
 
 use std::{collections::BTreeMap, sync::Arc};
