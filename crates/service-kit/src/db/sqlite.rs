@@ -33,9 +33,6 @@ macro_rules! __sqlite_text {
 /// Statements that cut their parameters cut bytes: to find a character, an engine counts all those before it.
 pub use crate::__sqlite_text as text;
 
-/// A page of a file: SQLite's own choice.
-const PAGE_BYTES: u32 = 4_096;
-
 /// How long a statement waits for another process that writes to the same file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -117,22 +114,13 @@ impl Sqlite {
     /// A schema that this program does not know, because a newer one was here or because a
     /// migration was altered afterwards, is refused: guessing could lose data.
     pub async fn open(url: &str, migrator: &Migrator) -> Result<Self, OpenError> {
-        Self::open_paged(url, migrator, PAGE_BYTES).await
-    }
-
-    /// Like [`open`](Self::open); a file that is made now has pages of `page_bytes`, a power of two of at most 65,536.
-    pub async fn open_paged(
-        url: &str,
-        migrator: &Migrator,
-        page_bytes: u32,
-    ) -> Result<Self, OpenError> {
         let options = SqliteConnectOptions::from_str(url).map_err(|_| OpenError::Url)?;
         if !url.starts_with("sqlite:") || url.contains(":memory:") {
             return Err(OpenError::Url);
         }
         let path = options.get_filename().to_owned();
         make_private(&path)?;
-        let options = settle(options).page_size(page_bytes);
+        let options = settle(options);
 
         let opened = |source| OpenError::File {
             path: path.clone(),

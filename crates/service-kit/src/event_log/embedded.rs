@@ -19,11 +19,8 @@ mod writer;
 pub(crate) const SCRIPTS: &[&str] = &[
     include_str!("../../../../migrations/event-log/sqlite/0001_log.sql"),
     include_str!("../../../../migrations/event-log/sqlite/0002_headers.sql"),
+    include_str!("../../../../migrations/event-log/sqlite/0003_records_as_they_come.sql"),
 ];
-
-/// A page of the log's file. A quarter of it holds most records, which are written one behind the other: in smaller pages each
-/// would be cut, and take a page or two of its own in every transaction.
-const PAGE_BYTES: u32 = 16_384;
 
 /// The embedded log. Several processes may have the same file open.
 #[derive(Clone, Debug)]
@@ -35,7 +32,7 @@ impl EmbeddedLog {
     /// Opens the log in the file at `path`, and makes it if it is not there.
     pub async fn open(path: &str) -> Result<Self> {
         let url = format!("sqlite:{path}");
-        let db = Sqlite::open_paged(&url, &migrator(SCRIPTS), PAGE_BYTES).await?;
+        let db = Sqlite::open(&url, &migrator(SCRIPTS)).await?;
         Ok(Self { db })
     }
 }

@@ -121,3 +121,53 @@ async fn old_records_are_dropped_from_the_front_and_a_reader_left_behind_is_told
     );
     assert_eq!(log.bounds("t", 0).await.unwrap(), 3..3);
 }
+
+#[tokio::test]
+async fn records_that_lay_by_partition_are_read_as_before_once_they_lie_as_they_came() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log.db");
+    let path = path.to_str().unwrap();
+    let old = migrator(SCRIPTS.get(..2).unwrap());
+    let file = Sqlite::open(&format!("sqlite:{path}"), &old).await.unwrap();
+    let before = EmbeddedLog { db: file };
+    let settings = TopicSettings {
+        partitions: 3,
+        retention: chrono::TimeDelta::days(30),
+    };
+    before.ensure_topic("t", settings).await.unwrap();
+    let record = |number: u8| NewRecord {
+        headers: Vec::new(),
+        topic: "t".to_owned(),
+        key: vec![number],
+        value: vec![number; 100],
+        timestamp: DateTime::UNIX_EPOCH,
+    };
+    let records: Vec<_> = (0..50).map(record).collect();
+    let mut appender = before.appender().await.unwrap();
+    appender.append(&records).await.unwrap();
+    let written = all(&before).await;
+    before.close().await;
+
+    let log = EmbeddedLog::open(path).await.unwrap();
+    assert_eq!(all(&log).await, written);
+    let later = [record(50)];
+    log.appender().await.unwrap().append(&later).await.unwrap();
+
+    let mut read = all(&log).await;
+    assert_eq!(read.len(), 51);
+    read.retain(|(_, record)| record.key != [50]);
+    assert_eq!(read, written, "what comes later changes no place");
+}
+
+/// Every record of the topic `t` with its partition, in order.
+async fn all(log: &EmbeddedLog) -> Vec<(Partition, crate::event_log::Record)> {
+    let from = (0..3).map(|partition| (partition, 0)).collect();
+    let mut consumer = log.consumer("t", from).await.unwrap();
+    let mut all = Vec::new();
+    while let Some(batch) = consumer.next_up_to(7).await.unwrap() {
+        let partition = batch.partition;
+        all.extend(batch.records.into_iter().map(|record| (partition, record)));
+    }
+    all.sort_by_key(|(partition, record)| (*partition, record.offset));
+    all
+}
