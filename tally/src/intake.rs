@@ -276,6 +276,7 @@ impl Intake {
                 return Err(IntakeError::Overtaken);
             };
             self.renew(held).await?;
+            self.parts.faults.at("tally-batch-claimed")?;
             let taken = self.take(&held.place, kind, batch).await?;
             let Taken::Moved(effect) = taken else {
                 return Err(IntakeError::Overtaken);

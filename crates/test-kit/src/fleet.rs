@@ -5,12 +5,14 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::Output,
+    time::Duration,
 };
 
 use anyhow::Context as _;
 use blindtally::system::{Engines, Layout, Listen, Profile, ServiceName, Settings};
 use chrono::{TimeDelta, Timelike as _};
 use clock::Clock;
+use tokio::time::sleep;
 
 use crate::{
     engines,
@@ -165,6 +167,29 @@ impl Fleet {
         let mut found = self.members.iter_mut().filter(|one| one.service == service);
         let member = found.nth(copy).context("there is no such process")?;
         Ok(&mut member.process)
+    }
+
+    /// Kills all processes of payments or tally, and puts one in the place of the first that will hold itself (SIGSTOP) when
+    /// it first comes to a fault point: alone, so that the work is its own. They are started again with
+    /// [`Process::respawn`], the first once this one has ended.
+    pub async fn hold(&mut self, service: ServiceName, point: &str) -> anyhow::Result<Process> {
+        let hurt = self.programs.join("hurt");
+        let mut members = Vec::new();
+        for member in self.members.iter_mut().filter(|one| one.service == service) {
+            member.process.kill().await?;
+            members.push(member);
+        }
+        let first = members.first().context("there is no such service")?;
+        // What they held is free again: whoever starts begins with what waits.
+        sleep(Duration::from_secs(LEASE_SECONDS + 1)).await;
+        let words = [point, "1", "STOP", service.as_str()];
+        let mut arguments: Vec<_> = words.map(OsString::from).into();
+        arguments.push(first.settings.clone().into());
+        Process::spawn(Program {
+            path: hurt,
+            arguments,
+            ..first.process.program().clone()
+        })
     }
 
     /// How many processes a service has.

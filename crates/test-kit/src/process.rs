@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
@@ -28,6 +28,9 @@ const RESTART_PAUSE: Duration = Duration::from_millis(500);
 
 /// A stop lets running requests finish, for 30 s at most.
 const STOPPED_WITHIN: Duration = Duration::from_secs(40);
+
+/// Whoever holds itself where something is published waits for a slot of publication: these are a minute apart.
+const HELD_WITHIN: Duration = Duration::from_secs(100);
 
 /// What to run.
 #[derive(Clone, Debug)]
@@ -146,6 +149,11 @@ impl Process {
         self.restart().await
     }
 
+    /// What it runs.
+    pub(crate) fn program(&self) -> &Program {
+        &self.program
+    }
+
     /// Where its admin interface listens.
     pub fn admin(&self) -> SocketAddr {
         self.program.admin
@@ -173,11 +181,33 @@ impl Process {
         Ok(())
     }
 
+    /// Waits until the process is held, by its own signal to itself.
+    pub async fn until_held(&mut self) -> anyhow::Result<()> {
+        until_held(&mut self.child).await
+    }
+
     /// Sends `signal` (`INT` or `TERM`), and waits for the end.
     pub async fn stop(&mut self, signal: &str) -> anyhow::Result<ExitStatus> {
         self.signal(signal).await?;
         let ended = tokio::time::timeout(STOPPED_WITHIN, self.child.wait()).await;
         Ok(ended.context("the process does not stop")??)
+    }
+}
+
+/// Waits until a process is held (SIGSTOP).
+pub async fn until_held(child: &mut Child) -> anyhow::Result<()> {
+    let deadline = Instant::now() + HELD_WITHIN;
+    loop {
+        let id = child.id().context("the process has ended")?;
+        let ended = child.try_wait()?;
+        anyhow::ensure!(ended.is_none(), "the process ended and was never held");
+        let state = fs::read_to_string(format!("/proc/{id}/stat"))?;
+        let (_, behind_the_name) = state.rsplit_once(") ").context("a process has a name")?;
+        if behind_the_name.starts_with('T') {
+            return Ok(());
+        }
+        anyhow::ensure!(Instant::now() < deadline, "the process was never held");
+        tokio::time::sleep(ASK_EVERY).await;
     }
 }
 

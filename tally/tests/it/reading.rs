@@ -91,6 +91,7 @@ async fn garbage_is_put_aside_with_reason_and_place_and_reading_goes_on() {
 async fn a_crash_after_any_step_loses_and_repeats_nothing() {
     for point in [
         "tally-batch-read",
+        "tally-batch-claimed",
         "tally-batch-taken",
         "relay-positioned",
         "relay-published",

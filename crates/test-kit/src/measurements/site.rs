@@ -231,9 +231,9 @@ impl Site {
         let (point, times, signal) = hurt.map_or(("none", 0, "KILL"), |hurt| {
             (hurt.point, hurt.times, hurt.signal)
         });
-        Command::new(self.programs.join("hurt-aggregate"))
+        Command::new(self.programs.join("hurt"))
+            .args([point, &times.to_string(), signal, "aggregate"])
             .arg(calendar.to_rfc3339_opts(SecondsFormat::Secs, true))
-            .args([point, &times.to_string(), signal])
             .arg("--config")
             .arg(&lane.aggregate)
             .arg("--json")

@@ -1,15 +1,18 @@
 //! An aggregator that is held (SIGSTOP) at a step of its work, while another one does that work, and wakes up later.
 
-use std::{fs, time::Duration};
+use std::time::Duration;
 
 use tokio::{
     process::{Child, Command},
     time::sleep,
 };
 
-use test_kit::measurements::{
-    crowd::Crowd,
-    site::{Hurt, LEASE_SECONDS},
+use test_kit::{
+    measurements::{
+        crowd::Crowd,
+        site::{Hurt, LEASE_SECONDS},
+    },
+    process::until_held,
 };
 
 use super::{FIRST_EPOCH, Stage, after, default_lane, during, records};
@@ -27,20 +30,6 @@ const POINTS: [(&str, &str); 4] = [
 
 /// Its leases are over.
 const HELD: Duration = Duration::from_secs(LEASE_SECONDS + 1);
-
-/// Waits until a process is held.
-async fn until_held(run: &mut Child) {
-    let process = run.id().unwrap();
-    loop {
-        assert!(run.try_wait().unwrap().is_none(), "it never came there");
-        let state = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
-        let (_, behind_the_name) = state.rsplit_once(") ").unwrap();
-        if behind_the_name.starts_with('T') {
-            return;
-        }
-        sleep(Duration::from_millis(20)).await;
-    }
-}
 
 async fn wake(run: &Child) {
     let process = run.id().unwrap().to_string();
@@ -70,7 +59,7 @@ async fn an_aggregator_that_wakes_up_late_with_a_batch_in_its_hands_counts_nothi
             signal: "STOP",
         };
         let mut held = stage.site.start_run(&lane, end, Some(hurt)).unwrap();
-        until_held(&mut held).await;
+        until_held(&mut held).await.unwrap();
         sleep(HELD).await;
 
         // The other one does all of it.
