@@ -124,7 +124,8 @@ impl Plan {
     pub(crate) fn of_the_early() -> Self {
         let month = Self::of_browsers();
         Self {
-            buyers: BUYERS_OF_A_CONTROL,
+            // All votes of one buyer are one guess here: with fewer buyers, one month in some does not show it.
+            buyers: 2 * BUYERS_OF_A_CONTROL,
             quantities: vec![80],
             client: Profile {
                 votes_after_sale: false,
