@@ -4,6 +4,7 @@ mod bank;
 mod canceled;
 mod cards;
 mod polling;
+mod retention;
 mod second_cards;
 mod users;
 
@@ -30,7 +31,7 @@ struct World {
     bank: Arc<Bank>,
     transfers: Transfers,
     simulation: Simulation,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl World {
@@ -59,7 +60,7 @@ impl World {
             bank,
             transfers,
             simulation,
-            _folder: folder,
+            folder: folder,
         }
     }
 

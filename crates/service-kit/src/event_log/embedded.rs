@@ -146,9 +146,8 @@ impl EventLog for EmbeddedLog {
         .await?
         .rows_affected();
         tx.commit().await?;
-        if dropped > 0 {
-            self.db.forget_deleted().await?;
-        }
+        // Also when nothing was dropped now: what was dropped before is still in the file if a reader was in the way.
+        self.db.forget_deleted().await?;
         Ok(dropped)
     }
 
