@@ -60,7 +60,7 @@ impl World {
             bank,
             transfers,
             simulation,
-            folder: folder,
+            folder,
         }
     }
 
