@@ -1,8 +1,9 @@
 //! From a request to a message that may be kept: every rule that can be checked without opening it (threat T13).
 
+use axum::extract::FromRequestParts;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, request::Parts};
 use messages::star::{THRESHOLD_HEADER, VERSION_HEADER};
 
 use super::{
@@ -22,12 +23,20 @@ pub(super) struct Said {
 }
 
 impl Said {
-    /// Reads the headers. One that cannot be understood is refused: whoever takes it for none counts the message under
-    /// other rules than its client had in mind.
-    pub(super) fn read(headers: &HeaderMap) -> Result<Self, Error> {
+    /// One header that cannot be understood is refused: whoever takes it for none counts the message under other rules than
+    /// its client had in mind.
+    fn read(headers: &HeaderMap) -> Result<Self, Error> {
         let version = header(headers, VERSION_HEADER, |text| text.parse().ok())?;
         let threshold = header(headers, THRESHOLD_HEADER, decimal)?;
         Ok(Self { version, threshold })
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Said {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Error> {
+        Self::read(&parts.headers)
     }
 }
 

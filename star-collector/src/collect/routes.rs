@@ -7,7 +7,7 @@ use axum::{
     extract::State,
     routing::{get, post},
 };
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use messages::problem::Problem;
 use service_kit::extract::{Path, Raw, body_limit};
 use utoipa::OpenApi;
@@ -81,10 +81,10 @@ async fn welcome() -> &'static str {
 )]
 async fn post_default(
     State(state): State<AppState>,
-    headers: HeaderMap,
+    said: Result<Said, Error>,
     body: Raw,
 ) -> Result<StatusCode, Error> {
-    take(&state, None, &headers, &body).await
+    take(&state, None, said, &body).await
 }
 
 /// Takes a message for a channel.
@@ -104,22 +104,22 @@ async fn post_default(
 async fn post_channel(
     State(state): State<AppState>,
     Path(channel): Path<String>,
-    headers: HeaderMap,
+    said: Result<Said, Error>,
     body: Raw,
 ) -> Result<StatusCode, Error> {
-    take(&state, Some(&channel), &headers, &body).await
+    take(&state, Some(&channel), said, &body).await
 }
 
 async fn take(
     state: &AppState,
     channel: Option<&str>,
-    headers: &HeaderMap,
+    said: Result<Said, Error>,
     Raw(body): &Raw,
 ) -> Result<StatusCode, Error> {
     let found = state.channels.named(channel);
     let channel = found.ok_or(Error::UnknownChannel)?;
     let taking = async {
-        let said = Said::read(headers)?;
+        let said = said?;
         if !channel.entrance.keeps(said.version) {
             channel.dropped.increment();
             return Ok(());

@@ -42,10 +42,10 @@ use super::{aggregate::open_log, median, population::Population};
 use crate::cpu;
 
 /// How many requests a turn has.
-const REQUESTS: usize = 10_000;
+const REQUESTS: usize = 40_000;
 
 /// How many connections send at once.
-const CONNECTIONS: usize = 32;
+const CONNECTIONS: usize = 256;
 
 /// A request takes longer only when something is wrong.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -109,6 +109,7 @@ fn config(dir: &Path) -> anyhow::Result<Config> {
         .set("event_log.url", &log)
         .set("http.listen", "127.0.0.1:0")
         .set("http.admin_listen", "127.0.0.1:0")
+        .set("http.connections_per_client_max", &CONNECTIONS.to_string())
         .set("http.rate_limit.units_per_minute", "0");
     Ok(sources.load()?)
 }

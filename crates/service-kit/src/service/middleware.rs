@@ -14,6 +14,7 @@ use clock::Clock;
 use futures_util::FutureExt as _;
 use http::{HeaderValue, header};
 use tokio::sync::Semaphore;
+use tower::ServiceBuilder;
 
 use super::HttpSettings;
 use crate::{
@@ -25,11 +26,10 @@ use crate::{
 };
 
 /// What the common layers know.
-#[derive(Clone)]
 struct Common {
     clock: Clock,
     limits: Limits,
-    places: Arc<Semaphore>,
+    places: Semaphore,
     handler_timeout: Duration,
     body_timeout: Duration,
     requests: SlowCounter,
@@ -47,30 +47,30 @@ pub(super) fn wrap(
     limits: &Limits,
 ) -> Router {
     let slow = SlowCounter::new;
-    let common = Common {
+    let common = Arc::new(Common {
         clock,
-        places: Arc::new(Semaphore::new(settings.requests_in_flight_max)),
+        places: Semaphore::new(settings.requests_in_flight_max),
         handler_timeout: Duration::from_secs(settings.handler_timeout_seconds),
         body_timeout: Duration::from_secs(settings.body_timeout_seconds),
         requests: slow(metrics::counter!("blindtally_requests_total", "service" => service)),
         failures: slow(metrics::counter!("blindtally_failures_total", "service" => service)),
         refused: slow(metrics::counter!("blindtally_refused_total", "why" => "in flight")),
         limits: limits.clone(),
-    };
+    });
     let description = ([(header::CONTENT_TYPE, "application/json")], openapi);
     let api = api
         .route("/openapi.json", get(async move || description.clone()))
         .fallback(async || Problem::new(Slug::NotFound))
         .method_not_allowed_fallback(async || Problem::new(Slug::MethodNotAllowed));
-    let api = match limits.layer() {
-        Some(layer) => api.layer(layer),
-        None => api,
-    };
-    api.layer(from_fn_with_state(common, around))
+    // As one layer: each has a request allocated for.
+    let layers = ServiceBuilder::new()
+        .layer(from_fn_with_state(common, around))
+        .option_layer(limits.layer());
+    api.layer(layers)
 }
 
 /// Counts the request as running, bounds it, and catches what it throws.
-async fn around(State(common): State<Common>, mut request: Request, next: Next) -> Response {
+async fn around(State(common): State<Arc<Common>>, mut request: Request, next: Next) -> Response {
     let _busy = common.clock.busy();
     common.requests.increment();
     let mut response = match common.places.try_acquire() {
