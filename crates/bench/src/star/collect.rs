@@ -44,8 +44,9 @@ use crate::cpu;
 /// How many requests a turn has.
 const REQUESTS: usize = 40_000;
 
-/// How many connections send at once.
-const CONNECTIONS: usize = 256;
+/// How many connections send at once: so few that a server sleeps between commits, and so many that it seldom does. A public
+/// collector has the many.
+const CONNECTIONS: [usize; 2] = [32, 256];
 
 /// A request takes longer only when something is wrong.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -59,12 +60,21 @@ pub enum Server {
     Collect,
 }
 
-/// Measures in `rounds` turns: both servers with the same requests, and the crates' reading of the messages.
+/// Measures in `rounds` turns, with few connections and with many.
 pub async fn collect(rounds: usize, json: bool) -> anyhow::Result<Vec<String>> {
+    let mut lines = Vec::new();
+    for connections in CONNECTIONS {
+        lines.push(collect_with(connections, rounds, json).await?);
+    }
+    Ok(lines)
+}
+
+/// Both servers take the same requests in turns, and the crates read the same messages.
+async fn collect_with(connections: usize, rounds: usize, json: bool) -> anyhow::Result<String> {
     let dir = tempfile::tempdir()?;
     let bodies = Arc::new(bodies(dir.path())?);
-    let bare = Started::start(Server::Bare, dir.path()).await?;
-    let ours = Started::start(Server::Collect, dir.path()).await?;
+    let bare = Started::start(Server::Bare, dir.path(), connections).await?;
+    let ours = Started::start(Server::Collect, dir.path(), connections).await?;
     let (mut ratios, mut per_second) = (Vec::new(), Vec::new());
     let (mut ours_us, mut http_us, mut parser_us) = (Vec::new(), Vec::new(), Vec::new());
     // The first turn opens connections, and is not counted.
@@ -89,16 +99,16 @@ pub async fn collect(rounds: usize, json: bool) -> anyhow::Result<Vec<String>> {
     let (ratio, low, high) = median(ratios);
     let (ours, http, parser) = (median(ours_us).0, median(http_us).0, median(parser_us).0);
     let per_second = median(per_second).0;
-    Ok(vec![if json {
-        json!({"bench": "star-collect", "engines": "embedded", "messages": REQUESTS, "cpu_per_message_over_floor": ratio,
+    Ok(if json {
+        json!({"bench": "star-collect", "engines": "embedded", "connections": connections, "messages": REQUESTS, "cpu_per_message_over_floor": ratio,
             "cpu_us_per_message": ours, "http_us_per_message": http, "parser_us_per_message": parser,
             "messages_per_second": per_second}).to_string()
     } else {
         format!(
-            "star-collect on embedded engines, {CONNECTIONS} connections: {ratio:.2} × the floor [{low:.2}, {high:.2}] (asked: at most 2); \
+            "star-collect on embedded engines, {connections} connections: {ratio:.2} × the floor [{low:.2}, {high:.2}] (asked: at most 2); \
              {ours:.1} µs of CPU a durable message, bare server {http:.1} µs, bare parser {parser:.1} µs; {per_second:.0} messages/s"
         )
-    }])
+    })
 }
 
 /// The settings of collect in `dir`.
@@ -109,7 +119,7 @@ fn config(dir: &Path) -> anyhow::Result<Config> {
         .set("event_log.url", &log)
         .set("http.listen", "127.0.0.1:0")
         .set("http.admin_listen", "127.0.0.1:0")
-        .set("http.connections_per_client_max", &CONNECTIONS.to_string())
+        .set("http.connections_per_client_max", "1024")
         .set("http.rate_limit.units_per_minute", "0");
     Ok(sources.load()?)
 }
@@ -166,7 +176,7 @@ struct Started {
 }
 
 impl Started {
-    async fn start(server: Server, dir: &Path) -> anyhow::Result<Self> {
+    async fn start(server: Server, dir: &Path, connections: usize) -> anyhow::Result<Self> {
         let name = server.to_possible_value().context("a server has a name")?;
         let mut child = Command::new(std::env::current_exe()?)
             .args(["star-serve", name.get_name()])
@@ -178,7 +188,7 @@ impl Started {
         let stdout = child.stdout.take().context("the server says nothing")?;
         let mut lines = BufReader::new(stdout).lines();
         let address = lines.next_line().await?.context("the server has ended")?;
-        let clients = (0..CONNECTIONS).map(|_| probe_client(TIMEOUT));
+        let clients = (0..connections).map(|_| probe_client(TIMEOUT));
         Ok(Self {
             child,
             clients: clients.collect::<Result<_, _>>()?,
