@@ -62,7 +62,7 @@ enum Bench {
         /// How many messages.
         #[arg(long, default_value_t = 300_000)]
         messages: u64,
-        /// Also a third of them, and so on, as a chart in this file, an SVG.
+        /// Also a third of them, a tenth and so on, as a chart in this file, an SVG.
         #[arg(long)]
         chart: Option<PathBuf>,
         /// Keep the embedded log in this folder, and go on with the one that is there.

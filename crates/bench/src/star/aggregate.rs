@@ -5,6 +5,7 @@ mod floor;
 mod ground;
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant},
@@ -38,9 +39,10 @@ const K: u32 = 50;
 const NUMBER: u8 = 7;
 const EPOCH_BASE: &str = "2026-01-05T00:00:00Z";
 
-/// The fewest messages in a chart, and how many times as many the next point has.
+/// The points of a chart: these parts of the messages, where that is not too few. Each but the first two has a tenth of it
+/// before it, for the growth.
+const CHART_PARTS: [u64; 6] = [300, 100, 30, 10, 3, 1];
 const CHART_LEAST: u64 = 10_000;
-const CHART_STEP: u64 = 3;
 
 /// What is measured.
 #[derive(Clone, Debug)]
@@ -87,19 +89,17 @@ pub async fn aggregate(plan: &Plan) -> anyhow::Result<Vec<String>> {
 /// Measures several numbers of messages, and draws their CPU over the floor.
 pub async fn chart(file: &Path, plan: &Plan) -> anyhow::Result<Vec<String>> {
     let mut ground = Ground::open(plan.engines, plan.kept.as_deref()).await?;
-    let (mut lines, mut points) = (Vec::new(), Vec::new());
-    let mut numbers = vec![plan.messages];
-    while let Some(last) = numbers
-        .last()
-        .filter(|last| **last >= CHART_LEAST * CHART_STEP)
-    {
-        numbers.push(last / CHART_STEP);
-    }
-    for messages in numbers.into_iter().rev() {
+    let (mut lines, mut points, mut cpu) = (Vec::new(), Vec::new(), BTreeMap::new());
+    let numbers = CHART_PARTS.map(|part| plan.messages / part);
+    for messages in numbers.into_iter().filter(|number| *number >= CHART_LEAST) {
         let measured = measure(plan, &mut ground, messages).await?;
         lines.push(line(plan, messages, &measured));
         let x = Duration::from_secs(messages).as_secs_f64();
         points.push((x, measured.ratio.0));
+        cpu.insert(messages, x * measured.ours_us);
+        if let Some(tenth) = cpu.get(&(messages / 10)) {
+            lines.push(growth(plan, messages, x * measured.ours_us / tenth));
+        }
     }
     let ones = points.iter().map(|(x, _)| (*x, 1.0)).collect();
     let chart = Chart {
@@ -175,6 +175,18 @@ fn line(plan: &Plan, messages: u64, measured: &Measured) -> String {
         "star-aggregate {messages} messages on {engines} engines: {ratio:.2} × the floor [{low:.2}, {high:.2}] (asked: at most 1.2); \
          {ours_us:.1} µs of CPU a message, floor {floor_us:.1} µs; {per_second:.0} messages/s; peak {} MiB; {complete} opened to the last layer",
         peak_rss_bytes >> 20
+    )
+}
+
+/// How many times the CPU of a tenth of the messages these took.
+fn growth(plan: &Plan, messages: u64, times: f64) -> String {
+    let engines = plan.engines.as_str();
+    if plan.json {
+        return json!({"bench": "star-aggregate-growth", "engines": engines, "messages": messages, "cpu_over_a_tenth": times})
+            .to_string();
+    }
+    format!(
+        "star-aggregate {messages} messages on {engines} engines: {times:.1} × the CPU of a tenth (asked: at most 11)"
     )
 }
 
