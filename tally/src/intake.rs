@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use chrono::NaiveDate;
 use clock::Clock;
 use ed25519_dalek::VerifyingKey;
@@ -357,7 +358,7 @@ fn read_votes(records: Vec<Record>, mut reader: VoteReader) -> Vec<Read<CountedV
         let said = reader.read(&record.value);
         let mut raw = raw(record);
         if said.is_ok() {
-            (raw.key, raw.value) = (Vec::new(), Vec::new());
+            (raw.key, raw.value) = (Bytes::new(), Bytes::new());
         }
         Read { raw, said }
     });

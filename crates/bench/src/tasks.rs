@@ -102,7 +102,7 @@ async fn relay(config: &payments::Config) -> anyhow::Result<Done> {
         faults: FaultPoints::default(),
     });
     measure(async {
-        match relay.run_once().await? {
+        match tokio::spawn(async move { relay.run_once().await }).await?? {
             Ran::Published(count) => Ok(usize::try_from(count)?),
             Ran::NotMine => anyhow::bail!("somebody else publishes"),
         }
@@ -113,8 +113,10 @@ async fn relay(config: &payments::Config) -> anyhow::Result<Done> {
 async fn intake(config: &tally::Config) -> anyhow::Result<Done> {
     let parts = tally::open(config, &tally::Deps::system()).await?;
     let before = counted(&parts).await?;
+    let intake = Arc::clone(&parts.intake);
+    // As a job of the service runs: a task, where the runtime's threads are.
     let mut done = measure(async {
-        let reached = parts.intake.run().await?;
+        let reached = tokio::spawn(async move { intake.run().await }).await??;
         ensure!(reached == Reached::End, "somebody else reads");
         Ok(0)
     })

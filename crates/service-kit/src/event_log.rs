@@ -14,6 +14,7 @@
 use std::{fmt, ops::Range, sync::Arc};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
@@ -70,10 +71,10 @@ pub struct NewRecord {
 pub struct Record {
     /// Its place in the partition.
     pub offset: Offset,
-    /// The key it was written with.
-    pub key: Vec<u8>,
+    /// The key it was written with. It shares its memory with other records of the batch, as the value does.
+    pub key: Bytes,
     /// What it says.
-    pub value: Vec<u8>,
+    pub value: Bytes,
     /// What is said beside it.
     pub headers: Vec<Header>,
     /// The time that its writer gave it.

@@ -99,8 +99,8 @@ pub(crate) fn values_of_record(
         ("partition", partition.to_string().into_bytes()),
         ("record_offset", record.offset.to_string().into_bytes()),
         ("timestamp_ms", timestamp.to_string().into_bytes()),
-        ("key", record.key.clone()),
-        ("value", record.value.clone()),
+        ("key", record.key.to_vec()),
+        ("value", record.value.to_vec()),
     ];
     let stamp = Stamp {
         column: "timestamp",

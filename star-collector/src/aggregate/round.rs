@@ -18,7 +18,7 @@ use super::{
 };
 use crate::domain::{
     body::{Body, Layout},
-    channel::Channel,
+    channel::{Channel, RECORD_THRESHOLD_HEADER},
     cipher::LayerOpener,
     group::{ChannelId, GroupId, LabelId},
     wire::Message,
@@ -26,9 +26,6 @@ use crate::domain::{
 
 /// How many bytes of a dead letter are kept.
 const DEAD_LETTER_BYTES: usize = 256;
-
-/// The header that says a record's threshold, as a `u32` in little-endian.
-pub const THRESHOLD_HEADER: &str = "threshold";
 
 /// How many messages went which way.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -148,7 +145,7 @@ impl<'a> Round<'a> {
             self.tally.consumed += 1;
             match self.judge(&channel, &record) {
                 Ok((came, layout)) => {
-                    if admitted.add(came.group, Body::new(record.value, layout)) {
+                    if admitted.add(came.group, Body::new(record.value.into(), layout)) {
                         self.meet(came.group, came.epoch, came.threshold, None);
                     }
                 }
@@ -291,7 +288,7 @@ fn threshold_header(record: &Record) -> std::result::Result<Option<u32>, Rejecti
     let header = record
         .headers
         .iter()
-        .find(|header| header.name == THRESHOLD_HEADER);
+        .find(|header| header.name == RECORD_THRESHOLD_HEADER);
     let Some(header) = header else {
         return Ok(None);
     };

@@ -14,7 +14,7 @@ use service_kit::{
 use tokio::sync::Mutex;
 
 use super::{channels::Counted, error::Error, message::Checked};
-use crate::aggregate::round::THRESHOLD_HEADER;
+use crate::domain::channel::RECORD_THRESHOLD_HEADER;
 
 /// Messages cannot be appended.
 static EVENT_LOG: Alarm = Alarm::new("star-collect-append");
@@ -137,7 +137,7 @@ fn coarse(now: DateTime<Utc>) -> DateTime<Utc> {
 
 fn record(topic: &str, message: Checked, at: DateTime<Utc>) -> NewRecord {
     let threshold = message.threshold.map(|threshold| Header {
-        name: THRESHOLD_HEADER.to_owned(),
+        name: RECORD_THRESHOLD_HEADER.to_owned(),
         value: threshold.to_le_bytes().to_vec(),
     });
     NewRecord {

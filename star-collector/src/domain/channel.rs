@@ -4,6 +4,9 @@ use std::ops::RangeInclusive;
 
 use super::epochs::Epochs;
 
+/// The header of a record that says the threshold of its message, as a `u32` in little-endian (contracts §9).
+pub const RECORD_THRESHOLD_HEADER: &str = "threshold";
+
 /// What all messages of a channel have in common.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Channel {

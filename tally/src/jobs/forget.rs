@@ -85,8 +85,8 @@ mod tests {
             .map(|(offset, value)| Read {
                 raw: Raw {
                     offset,
-                    key: Vec::new(),
-                    value: value.clone(),
+                    key: "".into(),
+                    value: value.clone().into(),
                 },
                 said: VoteReader::new(today, MONTHS).read(value),
             })

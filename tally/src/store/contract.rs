@@ -95,8 +95,8 @@ fn span(from: u64, to: u64) -> Span {
 fn read<T>(offset: u64, said: Result<T, Refusal>) -> Read<T> {
     let raw = Raw {
         offset,
-        key: b"key".to_vec(),
-        value: offset.to_be_bytes().to_vec(),
+        key: "key".into(),
+        value: offset.to_be_bytes().to_vec().into(),
     };
     Read { raw, said }
 }
@@ -139,8 +139,8 @@ fn read_funds(offset: u64, funds: &Funds) -> Read<FundsTotals> {
     let said = FundsTotals::read(&value, day("2026-12-31"));
     let raw = Raw {
         offset,
-        key: b"key".to_vec(),
-        value,
+        key: "key".into(),
+        value: value.into(),
     };
     Read { raw, said }
 }

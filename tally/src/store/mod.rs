@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use chrono::NaiveDate;
 use messages::{
     FundingSource, directory::Head, encoding::Fixed, money::Amount, publisher::Publisher,
@@ -100,9 +101,9 @@ pub struct Raw {
     /// Its place in the partition.
     pub offset: Offset,
     /// Its key.
-    pub key: Vec<u8>,
+    pub key: Bytes,
     /// Its value.
-    pub value: Vec<u8>,
+    pub value: Bytes,
 }
 
 /// Shows the place only.

@@ -326,7 +326,7 @@ mod cases {
             .await
             .expect("appends");
 
-        let mut places: BTreeMap<Vec<u8>, (Partition, u64)> = BTreeMap::new();
+        let mut places: BTreeMap<_, (Partition, u64)> = BTreeMap::new();
         for batch in from_the_start(engine, &*log).await {
             for record in &batch.records {
                 let value = number(&record.value);

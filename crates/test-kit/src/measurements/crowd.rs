@@ -7,8 +7,10 @@ use chrono::{DateTime, Utc};
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use service_kit::event_log::{Header, NewRecord};
 use star_collector::{
-    aggregate::round::THRESHOLD_HEADER,
-    domain::{channel::Channel, wire::Message},
+    domain::{
+        channel::{Channel, RECORD_THRESHOLD_HEADER},
+        wire::Message,
+    },
     factory::Factory,
 };
 
@@ -84,7 +86,7 @@ impl Crowd {
         let read = Message::read(&sent.message, self.channel.layers);
         let read = read.context("the factory's messages can be read")?;
         let header = sent.threshold.map(|threshold| Header {
-            name: THRESHOLD_HEADER.to_owned(),
+            name: RECORD_THRESHOLD_HEADER.to_owned(),
             value: threshold.to_le_bytes().to_vec(),
         });
         Ok(NewRecord {

@@ -15,12 +15,14 @@ use service_kit::{
 use sqlx::{Connection as _, SqliteConnection};
 use star_collector::{
     aggregate::{
-        round::THRESHOLD_HEADER,
         rules::Rules,
         store::{self, Store},
         worker::{AggregateError, Limits, Parts, Summary, Worker},
     },
-    domain::{channel::Channel, epochs::Epochs},
+    domain::{
+        channel::{Channel, RECORD_THRESHOLD_HEADER},
+        epochs::Epochs,
+    },
     factory::Factory,
 };
 
@@ -126,7 +128,7 @@ impl Scene {
     /// The same with a threshold in the header.
     pub(crate) async fn send_with(&self, epoch: u64, messages: &[Vec<u8>], threshold: &[u8]) {
         let header = (!threshold.is_empty()).then(|| Header {
-            name: THRESHOLD_HEADER.to_owned(),
+            name: RECORD_THRESHOLD_HEADER.to_owned(),
             value: threshold.to_vec(),
         });
         let records = messages.iter().map(|message| NewRecord {

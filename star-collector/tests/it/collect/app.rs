@@ -159,7 +159,7 @@ impl App {
     /// The values of the records, sorted.
     pub(crate) async fn values(&self) -> Vec<Vec<u8>> {
         let records = self.records().await;
-        sorted(records.into_iter().map(|record| record.value))
+        sorted(records.into_iter().map(|record| record.value.into()))
     }
 
     /// Keeps everybody else from writing to the log until it is dropped or rolled back.

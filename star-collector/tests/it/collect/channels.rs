@@ -56,7 +56,8 @@ async fn a_message_goes_by_the_rules_and_to_the_topic_of_its_channel() {
 
     let kept = records(&*app.log, "slow-enc").await;
     assert_eq!(kept.len(), 1);
-    assert_eq!((&kept[0].value, &kept[0].key), (&slow, &tag(&slow, 2)));
+    assert_eq!(kept[0].value, slow);
+    assert_eq!(kept[0].key, tag(&slow, 2));
     assert_eq!(app.values().await, sorted([typical, named]));
 }
 

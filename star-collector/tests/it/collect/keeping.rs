@@ -9,7 +9,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures_util::future::join_all;
 use reqwest::StatusCode;
 use service_kit::{event_log::Header, fault::FaultPoints};
-use star_collector::aggregate::round::THRESHOLD_HEADER;
+use star_collector::domain::channel::RECORD_THRESHOLD_HEADER;
 
 use super::app::{App, K, LAYERS, NUMBER, sorted, start, tag, taken};
 
@@ -43,7 +43,7 @@ async fn a_threshold_that_was_sent_stands_in_the_header_of_the_record() {
     for record in app.records().await {
         let threshold = if record.value == seven { 7_u32 } else { K };
         let header = Header {
-            name: THRESHOLD_HEADER.to_owned(),
+            name: RECORD_THRESHOLD_HEADER.to_owned(),
             value: threshold.to_le_bytes().to_vec(),
         };
         assert_eq!(record.headers, [header]);

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use chrono::DateTime;
 use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
 
@@ -113,7 +114,8 @@ async fn check(
 /// Takes apart what [`READ`] has put together.
 fn records(row: &SqliteRow) -> Option<Vec<Record>> {
     let numbers = row.get::<Option<&str>, _>(0).unwrap_or_default();
-    let part = |column: usize| row.get::<Option<&[u8]>, _>(column).unwrap_or_default();
+    let part =
+        |column: usize| Bytes::from(row.get::<Option<Vec<u8>>, _>(column).unwrap_or_default());
     let (mut keys, mut values, mut all_headers) = (part(1), part(2), part(3));
     let mut records = Vec::new();
     for numbers in numbers.split_terminator(';') {
@@ -125,13 +127,13 @@ fn records(row: &SqliteRow) -> Option<Vec<Record>> {
         let said = cut(&mut all_headers, number()?)?;
         records.push(Record {
             offset: loaded(offset),
-            key: key.to_vec(),
-            value: value.to_vec(),
+            key,
+            value,
             timestamp: DateTime::from_timestamp_millis(timestamp_ms).unwrap_or_default(),
             headers: if said.is_empty() {
                 Vec::new()
             } else {
-                headers(said)
+                headers(&said)
             },
         });
     }
@@ -141,10 +143,9 @@ fn records(row: &SqliteRow) -> Option<Vec<Record>> {
 }
 
 /// Takes the first bytes off.
-fn cut<'a>(bytes: &mut &'a [u8], length: i64) -> Option<&'a [u8]> {
-    let (first, rest) = bytes.split_at_checked(usize::try_from(length).ok()?)?;
-    *bytes = rest;
-    Some(first)
+fn cut(bytes: &mut Bytes, length: i64) -> Option<Bytes> {
+    let length = usize::try_from(length).ok()?;
+    (length <= bytes.len()).then(|| bytes.split_to(length))
 }
 
 /// Headers as `insert` wrote them.

@@ -8,6 +8,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use bytes::BytesMut;
 use chrono::DateTime;
 use rdkafka::{
     Message as _, TopicPartitionList,
@@ -23,6 +24,9 @@ use crate::event_log::{
 
 /// How long one look for records waits before the time in all is looked at.
 const POLL: Duration = Duration::from_millis(100);
+
+/// How many bytes the records of a partition have allocated for them at once.
+const BLOCK_BYTES: usize = 64 * 1024;
 
 /// A batch is full with so many bytes, too: of the largest records that a broker takes, as many as we ask for would be gigabytes.
 const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -82,6 +86,8 @@ struct Place {
     position: Offset,
     /// What was fetched and not yet handed out.
     fetched: Vec<Record>,
+    /// Where the bytes of the next records go: an allocation for many, since each would be made by one thread and freed by another.
+    block: BytesMut,
     /// How large that is.
     bytes: usize,
     /// The end of the partition, when it was last asked for.
@@ -96,13 +102,15 @@ impl Place {
         Self {
             position,
             fetched: Vec::new(),
+            block: BytesMut::with_capacity(BLOCK_BYTES),
             bytes: 0,
             end,
             has_ended: false,
         }
     }
 
-    fn put(&mut self, record: Record) {
+    fn put(&mut self, message: &BorrowedMessage<'_>) {
+        let record = record(message, &mut self.block);
         self.bytes += size(&record);
         self.fetched.push(record);
     }
@@ -200,7 +208,7 @@ impl Reader {
                 None => {}
                 Some(Ok(message)) => {
                     if let Some(place) = self.partitions.get_mut(&partition(message.partition())) {
-                        place.put(record(&message));
+                        place.put(&message);
                         if place.is_full(records_max) {
                             return Ok(());
                         }
@@ -271,12 +279,18 @@ fn partition(number: i32) -> Partition {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-fn record(message: &BorrowedMessage<'_>) -> Record {
+fn record(message: &BorrowedMessage<'_>, block: &mut BytesMut) -> Record {
     let millis = message.timestamp().to_millis().unwrap_or(0);
+    let key = message.key().unwrap_or_default();
+    let value = message.payload().unwrap_or_default();
+    block.reserve(key.len() + value.len());
+    block.extend_from_slice(key);
+    block.extend_from_slice(value);
+    let mut both = block.split().freeze();
     Record {
         offset: unsigned(message.offset()),
-        key: message.key().unwrap_or_default().to_vec(),
-        value: message.payload().unwrap_or_default().to_vec(),
+        key: both.split_to(key.len()),
+        value: both,
         headers: message.headers().map_or_else(Vec::new, headers),
         timestamp: DateTime::from_timestamp_millis(millis).unwrap_or_default(),
     }

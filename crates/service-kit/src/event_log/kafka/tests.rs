@@ -128,7 +128,10 @@ async fn a_partition_that_grows_behind_its_end_is_read_on() {
         }
         match consumer.next_up_to(50).await.unwrap() {
             Some(batch) => {
-                let values = batch.records.into_iter().map(|record| record.value);
+                let values = batch
+                    .records
+                    .into_iter()
+                    .map(|record| record.value.to_vec());
                 read.entry(batch.partition).or_default().extend(values);
             }
             None if written == 3 * ROUNDS => break,

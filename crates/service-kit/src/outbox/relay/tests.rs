@@ -43,7 +43,7 @@ async fn published(log: &dyn EventLog) -> Vec<u64> {
     let mut values = Vec::new();
     while let Some(batch) = consumer.next().await.unwrap() {
         for record in batch.records {
-            values.push(u64::from_be_bytes(record.value.try_into().unwrap()));
+            values.push(u64::from_be_bytes((*record.value).try_into().unwrap()));
         }
     }
     values.sort_unstable();
