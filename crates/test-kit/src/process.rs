@@ -171,14 +171,9 @@ impl Process {
     }
 
     /// Sends `signal`: `STOP` holds the process where it is, `CONT` lets it go on.
-    pub async fn signal(&self, signal: &str) -> anyhow::Result<()> {
+    pub fn signal(&self, signal: &str) -> anyhow::Result<()> {
         let id = self.child.id().context("the process has ended")?;
-        let sent = Command::new("kill")
-            .args(["-s", signal, &id.to_string()])
-            .status()
-            .await?;
-        anyhow::ensure!(sent.success(), "the signal cannot be sent");
-        Ok(())
+        send(id, signal)
     }
 
     /// Waits until the process is held, by its own signal to itself.
@@ -188,10 +183,19 @@ impl Process {
 
     /// Sends `signal` (`INT` or `TERM`), and waits for the end.
     pub async fn stop(&mut self, signal: &str) -> anyhow::Result<ExitStatus> {
-        self.signal(signal).await?;
+        self.signal(signal)?;
         let ended = tokio::time::timeout(STOPPED_WITHIN, self.child.wait()).await;
         Ok(ended.context("the process does not stop")??)
     }
+}
+
+/// Sends `signal` to a process.
+pub fn send(process: u32, signal: &str) -> anyhow::Result<()> {
+    let sent = std::process::Command::new("kill")
+        .args(["-s", signal, &process.to_string()])
+        .status()?;
+    anyhow::ensure!(sent.success(), "the signal {signal} cannot be sent");
+    Ok(())
 }
 
 /// Waits until a process is held (SIGSTOP).

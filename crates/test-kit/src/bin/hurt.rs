@@ -8,7 +8,7 @@
 
 use std::{
     path::PathBuf,
-    process::{self, Command},
+    process,
     sync::atomic::{AtomicU64, Ordering},
 };
 
@@ -18,6 +18,7 @@ use clock::Clock;
 use serde::de::DeserializeOwned;
 use service_kit::{config::Sources, fault::FaultPoints, telemetry};
 use star_collector::aggregate::program_with;
+use test_kit::process::send;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -81,19 +82,8 @@ fn hurt(point: String, times: u64, signal: String) -> FaultPoints {
     FaultPoints::planned(move |name| {
         if name == point && passed.fetch_add(1, Ordering::Relaxed) + 1 == times {
             // A killed process does not come back from here, and a stopped one when it is let go on.
-            send(&signal).expect("a process may signal itself");
+            send(process::id(), &signal).expect("a process may signal itself");
         }
         Ok(())
     })
-}
-
-fn send(signal: &str) -> anyhow::Result<()> {
-    let process = process::id().to_string();
-    let sent = Command::new("kill")
-        .args(["-s", signal, &process])
-        .status()?;
-    if !sent.success() {
-        bail!("the signal {signal} cannot be sent");
-    }
-    Ok(())
 }

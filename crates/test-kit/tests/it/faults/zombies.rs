@@ -81,7 +81,7 @@ async fn is_shut_out(scene: &mut Scene, (service, point, says): (ServiceName, &s
     sleep(COUNTED_WITHIN).await;
     let before = said(scene, service, says);
 
-    zombie.signal("CONT").await.unwrap();
+    zombie.signal("CONT").unwrap();
 
     let seen = async {
         while said(scene, service, says) == before {

@@ -2,18 +2,14 @@
 
 use std::time::Duration;
 
-use tokio::{
-    process::{Child, Command},
-    time::sleep,
-};
-
 use test_kit::{
     measurements::{
         crowd::Crowd,
         site::{Hurt, LEASE_SECONDS},
     },
-    process::until_held,
+    process::{self, until_held},
 };
+use tokio::time::sleep;
 
 use super::{FIRST_EPOCH, Stage, after, default_lane, during, records};
 
@@ -30,13 +26,6 @@ const POINTS: [(&str, &str); 4] = [
 
 /// Its leases are over.
 const HELD: Duration = Duration::from_secs(LEASE_SECONDS + 1);
-
-async fn wake(run: &Child) {
-    let process = run.id().unwrap().to_string();
-    let mut kill = Command::new("kill");
-    let sent = kill.args(["-s", "CONT", &process]).status().await;
-    assert!(sent.unwrap().success());
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_aggregator_that_wakes_up_late_with_a_batch_in_its_hands_counts_nothing_twice() {
@@ -64,7 +53,7 @@ async fn an_aggregator_that_wakes_up_late_with_a_batch_in_its_hands_counts_nothi
 
         // The other one does all of it.
         stage.site.finish(&lane, end).await.unwrap();
-        wake(&held).await;
+        process::send(held.id().unwrap(), "CONT").unwrap();
 
         let ended = held.wait_with_output().await.unwrap();
         let said = String::from_utf8_lossy(&ended.stderr);
