@@ -24,6 +24,7 @@ use secrecy::ExposeSecret as _;
 use service_kit::{
     fault::FaultPoints,
     outbox::{Ran, Relay, RelayParts, Schedule, Shuffle},
+    shutdown::Shutdown,
 };
 use tally::intake::Reached;
 
@@ -102,7 +103,10 @@ async fn relay(config: &payments::Config) -> anyhow::Result<Done> {
         faults: FaultPoints::default(),
     });
     measure(async {
-        match tokio::spawn(async move { relay.run_once().await }).await?? {
+        match Shutdown::default()
+            .spawn(async move { relay.run_once().await })
+            .await??
+        {
             Ran::Published(count) => Ok(usize::try_from(count)?),
             Ran::NotMine => anyhow::bail!("somebody else publishes"),
         }
@@ -116,7 +120,9 @@ async fn intake(config: &tally::Config) -> anyhow::Result<Done> {
     let intake = Arc::clone(&parts.intake);
     // As a job of the service runs: a task, where the runtime's threads are.
     let mut done = measure(async {
-        let reached = tokio::spawn(async move { intake.run().await }).await??;
+        let reached = Shutdown::default()
+            .spawn(async move { intake.run().await })
+            .await??;
         ensure!(reached == Reached::End, "somebody else reads");
         Ok(0)
     })

@@ -160,11 +160,17 @@ impl Linked {
         above(self.named, self.named_by_guess) || above(self.in_crowd, self.in_crowd_by_guess)
     }
 
-    /// Counts one vote whose buyer the attacker put at `rank` of `buyers`.
+    /// Counts one vote whose buyer the attacker put at `rank`.
     fn count(&mut self, rank: usize, crowd: usize, guess: (f64, f64)) {
+        self.count_tied(rank, 1, crowd, guess);
+    }
+
+    /// The same where the attacker cannot tell the buyer from others, `tied` with it, who all come at `rank`: it draws lots.
+    fn count_tied(&mut self, rank: usize, tied: usize, crowd: usize, guess: (f64, f64)) {
+        let chance = |places: usize| count(places.saturating_sub(rank).min(tied)) / count(tied);
         self.votes += 1.0;
-        self.named += f64::from(u8::from(rank == 0));
-        self.in_crowd += f64::from(u8::from(rank < crowd));
+        self.named += chance(1);
+        self.in_crowd += chance(crowd);
         self.named_by_guess += guess.0;
         self.in_crowd_by_guess += guess.1;
     }
@@ -175,7 +181,7 @@ impl std::fmt::Display for Linked {
         let Self { votes, named, .. } = self;
         write!(
             f,
-            "of {votes} votes: {named} named ({:.1} by guess), {} in the right crowd ({:.1} by guess)",
+            "of {votes} votes: {named:.1} named ({:.1} by guess), {:.1} in the right crowd ({:.1} by guess)",
             self.named_by_guess, self.in_crowd, self.in_crowd_by_guess
         )
     }

@@ -244,8 +244,11 @@ fn compare_numbers(month: &Month, bought: &Sequence, cast: &Sequence) -> Option<
                 continue;
             };
             let until = |number: u64| purchases.partition_point(|(at, _)| *at <= number);
+            let before = purchases.partition_point(|(at, _)| at < own);
             let rank = until(*at).checked_sub(until(*own));
-            linked.count(rank.unwrap_or(all), crowd, guess);
+            // One transaction may have written many: a job that erases, say.
+            let tied = until(*own) - before;
+            linked.count_tied(rank.unwrap_or(all), tied, crowd, guess);
         }
     }
     Some(linked)
