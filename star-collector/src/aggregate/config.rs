@@ -62,7 +62,7 @@ pub struct EventLogSettings {
 #[serde(deny_unknown_fields)]
 pub struct LimitSettings {
     batch_messages: usize,
-    waiting_bytes_per_tag_max: u64,
+    waiting_bytes_per_group_max: u64,
     pending_bytes_max: u64,
 }
 
@@ -100,7 +100,7 @@ impl LimitSettings {
         );
         Ok(Limits {
             batch_messages: self.batch_messages,
-            waiting_bytes_per_tag_max: self.waiting_bytes_per_tag_max,
+            waiting_bytes_per_group_max: self.waiting_bytes_per_group_max,
             pending_bytes_max: self.pending_bytes_max,
         })
     }

@@ -89,7 +89,7 @@ impl Round<'_> {
         let (mut kept, mut refused) = (0, 0);
         for body in came {
             let bytes = size(body.packed_bytes());
-            if waiting.bytes + bytes > self.limits.waiting_bytes_per_tag_max {
+            if waiting.bytes + bytes > self.limits.waiting_bytes_per_group_max {
                 refused += 1;
                 continue;
             }

@@ -59,7 +59,7 @@ pub struct Limits {
     /// The most messages of one batch: one transaction.
     pub batch_messages: usize,
     /// How many bytes of messages may wait for one group.
-    pub waiting_bytes_per_tag_max: u64,
+    pub waiting_bytes_per_group_max: u64,
     /// How many bytes of messages of an epoch may wait, in all partitions.
     pub pending_bytes_max: u64,
 }

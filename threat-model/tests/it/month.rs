@@ -24,7 +24,7 @@ use super::world::{ORDERS, VOTES, World, profile};
 use buyers::{Buyer, Life, Part, STEP_HOURS, Whole};
 use line::{Exchange, Line};
 
-/// How many buyers there are; `./test long` asks for more.
+/// How many buyers there are.
 const BUYERS: usize = 1_000;
 
 /// See [`BUYERS`].

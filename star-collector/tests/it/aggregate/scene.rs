@@ -153,7 +153,7 @@ impl Scene {
             clock,
             limits: Limits {
                 batch_messages: self.batch_messages,
-                waiting_bytes_per_tag_max: 1 << 20,
+                waiting_bytes_per_group_max: 1 << 20,
                 pending_bytes_max: self.pending_bytes_max,
             },
             rules: self.rules,

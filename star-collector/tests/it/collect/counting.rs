@@ -43,7 +43,7 @@ async fn aggregate(app: &App) -> Summary {
         clock: app.clock.clone(),
         limits: Limits {
             batch_messages: 500,
-            waiting_bytes_per_tag_max: 1 << 20,
+            waiting_bytes_per_group_max: 1 << 20,
             pending_bytes_max: 32 << 30,
         },
         rules: Rules::default(),
