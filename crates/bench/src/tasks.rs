@@ -68,13 +68,14 @@ pub enum Task {
     Relay,
 }
 
-/// Measures `work`, which answers how many events went through.
+/// Measures `work`, which answers how many events went through. It runs as a job of a service does: as a task, where the
+/// runtime's threads are.
 pub(crate) async fn measure(
-    work: impl Future<Output = anyhow::Result<usize>>,
+    work: impl Future<Output = anyhow::Result<usize>> + Send + 'static,
 ) -> anyhow::Result<Done> {
     let me = std::process::id();
     let (started, before) = (Instant::now(), cpu::of_process(me)?);
-    let events = work.await?;
+    let events = Shutdown::default().spawn(work).await??;
     Ok(Done {
         events,
         cpu: cpu::of_process(me)?.saturating_sub(before),
@@ -102,11 +103,8 @@ async fn relay(config: &payments::Config) -> anyhow::Result<Done> {
         shuffle: Shuffle::Random,
         faults: FaultPoints::default(),
     });
-    measure(async {
-        match Shutdown::default()
-            .spawn(async move { relay.run_once().await })
-            .await??
-        {
+    measure(async move {
+        match relay.run_once().await? {
             Ran::Published(count) => Ok(usize::try_from(count)?),
             Ran::NotMine => anyhow::bail!("somebody else publishes"),
         }
@@ -118,11 +116,8 @@ async fn intake(config: &tally::Config) -> anyhow::Result<Done> {
     let parts = tally::open(config, &tally::Deps::system()).await?;
     let before = counted(&parts).await?;
     let intake = Arc::clone(&parts.intake);
-    // As a job of the service runs: a task, where the runtime's threads are.
-    let mut done = measure(async {
-        let reached = Shutdown::default()
-            .spawn(async move { intake.run().await })
-            .await??;
+    let mut done = measure(async move {
+        let reached = intake.run().await?;
         ensure!(reached == Reached::End, "somebody else reads");
         Ok(0)
     })
