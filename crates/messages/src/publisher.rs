@@ -1,6 +1,10 @@
 //! Whom a vote is for: the channel grammar of contracts §7.
 
-use std::{borrow::Cow, fmt, str::FromStr};
+use std::{
+    borrow::{Borrow, Cow},
+    fmt,
+    str::FromStr,
+};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -46,6 +50,13 @@ impl Publisher {
 
     /// The channel as it stands in a vote.
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Publishers in a map are found by their text.
+impl Borrow<str> for Publisher {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

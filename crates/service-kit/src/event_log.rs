@@ -324,6 +324,9 @@ pub trait Consumer: fmt::Debug + Send {
 
     /// As [`Self::next`], with up to `records_max` records: for those whose batch costs far more than a record.
     async fn next_up_to(&mut self, records_max: u32) -> Result<Option<Batch>>;
+
+    /// Has records come without their headers, if those cost something: for readers who do not look at them.
+    fn skip_headers(&mut self) {}
 }
 
 /// Opens the log at `url`: `embedded:/path/to/file`, or `kafka:host:port` with commas between several.

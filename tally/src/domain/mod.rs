@@ -11,6 +11,7 @@ pub mod month;
 pub mod refusal;
 pub mod split;
 pub mod vote;
+pub mod vote_batch;
 
 pub use account::Account;
 pub use head::{HeadKey, LedgerHead};
@@ -18,4 +19,5 @@ pub use ledger::{Entry, Transfer};
 pub use mark::RecordMark;
 pub use month::Month;
 pub use refusal::Refusal;
-pub use vote::{CountedVote, VoteReader};
+pub use vote::VoteReader;
+pub use vote_batch::{VoteBatch, VoteGroup};

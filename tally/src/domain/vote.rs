@@ -1,12 +1,10 @@
-//! A vote event as it is counted.
+//! Vote events: which are well formed, and young enough to be counted.
 
 use chrono::NaiveDate;
-use messages::{
-    FundingSource, avro::VoteView, money::Amount, publisher::Publisher, vote_text::VoteType,
-};
+use messages::{avro::VoteView, money::Amount, vote_text::VoteType};
 use uuid::Uuid;
 
-use super::{Month, Refusal, day::read_day};
+use super::{Month, Refusal, VoteBatch, day::read_day};
 
 /// The most tokens in one vote: what payments takes in its most permissive setting.
 pub const VOTE_TALLY_MAX: u32 = 400;
@@ -14,34 +12,10 @@ pub const VOTE_TALLY_MAX: u32 = 400;
 /// What days end with on the topic.
 const MIDNIGHT: &str = "T00:00:00Z";
 
-/// A vote event that is well formed and young enough to be counted.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct CountedVote {
-    /// Names the event: it counts once.
-    pub event: Uuid,
-    /// When it was published.
-    pub day: NaiveDate,
-    /// Where its money came from.
-    pub source: FundingSource,
-    /// What one of its tokens is worth.
-    pub value: Amount,
-    /// Whom it is for.
-    pub channel: Publisher,
-    /// How many tokens stand behind it.
-    pub votes: u32,
-}
-
 /// The first month whose votes are counted on `today`, where events are remembered for `id_months`.
 /// Whoever forgets events asks here, too: an event that is forgotten must be too old to come again.
 pub fn first_counted(today: NaiveDate, id_months: u32) -> Month {
     Month::of(today).before(id_months).next()
-}
-
-impl CountedVote {
-    /// The month that it belongs to.
-    pub fn month(&self) -> Month {
-        Month::of(self.day)
-    }
 }
 
 /// Reads votes, as of a day. Nearly all that follow each other have the same day and value, so what these texts said the
@@ -52,6 +26,7 @@ pub struct VoteReader {
     first: Month,
     day: Last<NaiveDate>,
     value: Last<Amount>,
+    votes: VoteBatch,
 }
 
 impl VoteReader {
@@ -62,11 +37,12 @@ impl VoteReader {
             first: first_counted(today, id_months),
             day: Last::default(),
             value: Last::default(),
+            votes: VoteBatch::default(),
         }
     }
 
-    /// Reads a record of the topic.
-    pub fn read(&mut self, bytes: &[u8]) -> Result<CountedVote, Refusal> {
+    /// Reads a record of the topic, and adds its vote to the others.
+    pub fn read(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
         let vote = VoteView::decode(bytes).map_err(|_| Refusal::NotARecord)?;
         let event = Uuid::try_parse(vote.id).map_err(|_| Refusal::BadId)?;
         if event.hyphenated().encode_lower(&mut Uuid::encode_buffer()) != vote.id {
@@ -83,17 +59,17 @@ impl VoteReader {
         if !(1..=VOTE_TALLY_MAX).contains(&votes) {
             return Err(Refusal::BadCount);
         }
-        Ok(CountedVote {
-            event,
-            day,
-            source: vote
-                .funding_source
-                .parse()
-                .map_err(|_| Refusal::BadSource)?,
-            value,
-            channel: Publisher::taken(vote.channel).map_err(|_| Refusal::BadChannel)?,
-            votes,
-        })
+        let source = vote
+            .funding_source
+            .parse()
+            .map_err(|_| Refusal::BadSource)?;
+        self.votes
+            .add((day, (source, value)), vote.channel, event, votes)
+    }
+
+    /// The votes that were read.
+    pub fn into_votes(self) -> VoteBatch {
+        self.votes
     }
 }
 
@@ -151,6 +127,8 @@ impl<T: Copy> Last<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::mem;
+
     use messages::avro::{Record as _, Vote};
 
     use super::*;
@@ -171,21 +149,36 @@ mod tests {
         VoteReader::new("2026-02-10".parse().unwrap(), 13)
     }
 
-    fn read(change: impl FnOnce(&mut Vote)) -> Result<CountedVote, Refusal> {
+    fn read(change: impl FnOnce(&mut Vote)) -> Result<(), Refusal> {
         let mut vote = record();
         change(&mut vote);
         reader().read(&vote.encode())
     }
 
     #[test]
-    fn a_good_record_is_counted_in_the_month_of_its_publication() {
-        let vote = read(|_| {}).unwrap();
+    fn a_good_record_is_counted_for_the_day_of_its_publication() {
+        let mut reader = reader();
+        reader.read(&record().encode()).unwrap();
 
-        assert_eq!(vote.month().to_string(), "2026-01");
+        let votes = reader.into_votes();
+        let [(day, (source, value), group)] = votes.groups().collect::<Vec<_>>()[..] else {
+            panic!("one vote is in one group");
+        };
         assert_eq!(
-            (vote.votes, vote.value.to_string()),
-            (16, "0.25".to_owned())
+            (day.to_string(), source.to_string(), value.to_string()),
+            (
+                "2026-01-29".to_owned(),
+                "user-wallet".to_owned(),
+                "0.25".to_owned()
+            )
         );
+        let events: Vec<_> = group.events().map(|event| event.to_string()).collect();
+        assert_eq!(events, [record().id]);
+        let sums: Vec<_> = group
+            .sums()
+            .map(|(channel, votes)| (channel.to_string(), votes))
+            .collect();
+        assert_eq!(sums, [("example.com".to_owned(), 16)]);
     }
 
     #[test]
@@ -251,8 +244,11 @@ mod tests {
                 base_vote_value: value.to_owned(),
                 ..record()
             };
-            let vote = reader.read(&vote.encode())?;
-            Ok((vote.day.to_string(), vote.value.to_string()))
+            reader.read(&vote.encode())?;
+            let votes = mem::take(&mut reader.votes);
+            let mut groups = votes.groups();
+            let (day, (_, value), _) = groups.next().unwrap();
+            Ok((day.to_string(), value.to_string()))
         };
         let good = |day: &str, value: &str| Ok((day.to_owned(), value.to_owned()));
 

@@ -51,7 +51,7 @@ mod tests {
     use super::*;
     use crate::{
         domain::{Month, VoteReader},
-        store::{Place, Raw, Read, Span, SqliteStore, Taken},
+        store::{Place, Raw, Span, SqliteStore, Taken},
     };
 
     const MONTHS: u32 = 13;
@@ -80,23 +80,23 @@ mod tests {
 
     /// Has the store count the records, as the intake does; the answer: how many of them were new.
     async fn count(store: &dyn Store, from: u64, records: &[Vec<u8>], today: NaiveDate) -> u64 {
-        let votes: Vec<_> = (from..)
-            .zip(records)
-            .map(|(offset, value)| Read {
-                raw: Raw {
-                    offset,
-                    key: "".into(),
-                    value: value.clone().into(),
-                },
-                said: VoteReader::new(today, MONTHS).read(value),
-            })
-            .collect();
+        let mut reader = VoteReader::new(today, MONTHS);
+        let mut refused = Vec::new();
+        for (offset, value) in (from..).zip(records) {
+            let raw = Raw {
+                offset,
+                key: "".into(),
+                value: value.clone().into(),
+            };
+            refused.extend(reader.read(value).err().map(|refusal| (raw, refusal)));
+        }
         let span = Span {
             place: place(),
             from,
-            to: from + votes.len() as u64,
+            to: from + records.len() as u64,
         };
-        match store.count_votes(&span, &votes).await.unwrap() {
+        let votes = reader.into_votes();
+        match store.count_votes(&span, &votes, &refused).await.unwrap() {
             Taken::Moved(effect) => effect.applied,
             Taken::Overtaken => panic!("nobody else reads"),
         }

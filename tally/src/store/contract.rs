@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{ClosingTerms, Effect, Place, Raw, Read, Span, Store, Taken};
 use crate::domain::{
-    CountedVote, HeadKey, Refusal,
+    HeadKey, Refusal, VoteBatch,
     closing::votes_to_split,
     funds::{FundsTotals, Line},
 };
@@ -92,24 +92,42 @@ fn span(from: u64, to: u64) -> Span {
     }
 }
 
-fn read<T>(offset: u64, said: Result<T, Refusal>) -> Read<T> {
-    let raw = Raw {
+/// The record at an offset, with bytes of its own.
+fn raw(offset: u64) -> Raw {
+    Raw {
         offset,
         key: "key".into(),
         value: offset.to_be_bytes().to_vec().into(),
-    };
-    Read { raw, said }
+    }
 }
 
-fn vote(event: u128, on: &str, channel: &str, votes: u32) -> CountedVote {
-    CountedVote {
-        event: Uuid::from_u128(event),
-        day: day(on),
-        source: wallet().0,
-        value: wallet().1,
-        channel: channel.parse().expect("is a channel"),
+/// The vote of an event.
+struct Vote<'a> {
+    event: u128,
+    on: &'a str,
+    channel: &'a str,
+    votes: u32,
+}
+
+fn vote<'a>(event: u128, on: &'a str, channel: &'a str, votes: u32) -> Vote<'a> {
+    Vote {
+        event,
+        on,
+        channel,
         votes,
     }
+}
+
+fn batch(votes: &[Vote<'_>]) -> VoteBatch {
+    let mut batch = VoteBatch::default();
+    for vote in votes {
+        let group = (day(vote.on), wallet());
+        let event = Uuid::from_u128(vote.event);
+        batch
+            .add(group, vote.channel, event, vote.votes)
+            .expect("is a channel");
+    }
+    batch
 }
 
 /// Totals up to the end of a day: received, signed and redeemed by one key.
@@ -157,18 +175,12 @@ async fn begin(store: &dyn Store) {
         .expect("nobody else reads");
 }
 
-async fn count(store: &dyn Store, from: u64, votes: Vec<CountedVote>) -> Effect {
+async fn count(store: &dyn Store, from: u64, votes: Vec<Vote<'_>>) -> Effect {
     let to = from + votes.len() as u64;
-    let votes: Vec<_> = (from..)
-        .zip(votes)
-        .map(|(at, vote)| read(at, Ok(vote)))
-        .collect();
-    moved(
-        store
-            .count_votes(&span(from, to), &votes)
-            .await
-            .expect("answers"),
-    )
+    let taken = store
+        .count_votes(&span(from, to), &batch(&votes), &[])
+        .await;
+    moved(taken.expect("answers"))
 }
 
 async fn take(store: &dyn Store, from: u64, funds: &Funds, on: &str) -> Effect {

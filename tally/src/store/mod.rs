@@ -18,7 +18,7 @@ use service_kit::{
 };
 
 use crate::domain::{
-    CountedVote, Entry, HeadKey, LedgerHead, Month, RecordMark, Refusal,
+    Entry, HeadKey, LedgerHead, Month, RecordMark, Refusal, VoteBatch,
     closing::{TooLarge, VotesToSplit},
     funds::{FundsTotals, Line},
 };
@@ -163,9 +163,14 @@ pub trait Inbox: Send + Sync {
     /// Gives the right back.
     async fn release(&self, lease: &Lease) -> Result<()>;
 
-    /// Counts votes: each event once, into its month, or the open one if that is closed. Only those that are refused need
-    /// the bytes of their records.
-    async fn count_votes(&self, span: &Span, votes: &[Read<CountedVote>]) -> Result<Taken>;
+    /// Counts votes: each event once, into its month, or the open one if that is closed. What was `refused` goes to the dead
+    /// letters.
+    async fn count_votes(
+        &self,
+        span: &Span,
+        votes: &VoteBatch,
+        refused: &[(Raw, Refusal)],
+    ) -> Result<Taken>;
 
     /// Books what the totals grew by, on `today`. Restatements wait.
     async fn take_funds(

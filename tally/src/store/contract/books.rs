@@ -3,8 +3,8 @@
 #![expect(missing_docs, reason = "the names are sentences")]
 
 use super::{
-    CountedVote, Funds, FundsKey, KeyId, Publisher, Store, amount, balances, begin, close, count,
-    day, funds, key, take, vote, wallet,
+    Funds, FundsKey, KeyId, Publisher, Store, amount, balances, begin, close, count, day, funds,
+    key, take, vote, wallet,
 };
 use crate::{
     domain::{HeadKey, closing::FEE_BASIS},
@@ -221,8 +221,7 @@ pub async fn a_key_ends_ten_days_after_its_last_day_and_a_revoked_one_by_its_nam
 pub async fn a_channel_that_is_no_publisher_any_more_is_paid_like_another(store: &dyn Store) {
     begin(store).await;
     let channel = Publisher::taken("www.example.com").expect("has the form");
-    let mut counted = vote(1, "2026-01-10", "example.com", 4);
-    counted.channel = channel.clone();
+    let counted = vote(1, "2026-01-10", channel.as_str(), 4);
     let _effect = count(store, 0, vec![counted]).await;
     let _effect = take(store, 1, &funds("2026-01-31", "10", 40, 40), "2026-02-01").await;
 
@@ -299,8 +298,10 @@ pub async fn heads_are_signed_once_for_what_is_new(store: &dyn Store) {
 pub async fn pages_of_payouts_hold_each_row_once(store: &dyn Store) {
     begin(store).await;
     let channel = |n: u32| format!("github#user:u{n}");
-    let votes: Vec<CountedVote> = (0..25)
-        .map(|n| vote(n.into(), "2026-01-10", &channel(n), 1))
+    let channels: Vec<_> = (0..25).map(channel).collect();
+    let votes = (1..).zip(&channels);
+    let votes = votes
+        .map(|(event, channel)| vote(event, "2026-01-10", channel, 1))
         .collect();
     let _effect = count(store, 0, votes).await;
     let paid: Funds = funds("2026-01-31", "10", 40, 40);

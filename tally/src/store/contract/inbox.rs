@@ -7,8 +7,8 @@ use std::time::Duration;
 use service_kit::lease::{Claim, Holder};
 
 use super::{
-    Amount, Effect, Fixed, Head, Refusal, Store, Taken, amount, balances, begin, close, count, day,
-    dead_letters, funds, head, moved, place, read, span, take, vote, wallet,
+    Amount, Effect, Fixed, Head, Read, Refusal, Store, Taken, amount, balances, batch, begin,
+    close, count, day, dead_letters, funds, head, moved, place, raw, span, take, vote, wallet,
 };
 use crate::domain::{
     RecordMark,
@@ -70,14 +70,14 @@ pub async fn reading_goes_on_in_another_log_once_nobody_reads(store: &dyn Store)
 
 pub async fn a_batch_that_comes_again_has_its_effect_once(store: &dyn Store) {
     begin(store).await;
-    let votes = [read(0, Ok(vote(1, "2026-01-01", "example.com", 4)))];
+    let votes = batch(&[vote(1, "2026-01-01", "example.com", 4)]);
 
     let first = store
-        .count_votes(&span(0, 1), &votes)
+        .count_votes(&span(0, 1), &votes, &[])
         .await
         .expect("answers");
     let again = store
-        .count_votes(&span(0, 1), &votes)
+        .count_votes(&span(0, 1), &votes, &[])
         .await
         .expect("answers");
 
@@ -94,12 +94,12 @@ pub async fn a_batch_that_comes_again_has_its_effect_once(store: &dyn Store) {
 
 pub async fn of_two_readers_of_a_batch_one_counts_it(store: &dyn Store) {
     begin(store).await;
-    let votes = [read(0, Ok(vote(1, "2026-01-01", "example.com", 4)))];
+    let votes = batch(&[vote(1, "2026-01-01", "example.com", 4)]);
     let span = span(0, 1);
 
     let both = tokio::join!(
-        store.count_votes(&span, &votes),
-        store.count_votes(&span, &votes)
+        store.count_votes(&span, &votes, &[]),
+        store.count_votes(&span, &votes, &[])
     );
 
     let taken = [both.0.expect("answers"), both.1.expect("answers")];
@@ -134,13 +134,10 @@ pub async fn an_event_counts_once_and_is_forgotten_in_time(store: &dyn Store) {
 
 pub async fn a_refused_record_becomes_a_dead_letter(store: &dyn Store) {
     begin(store).await;
-    let records = [
-        read(0, Err(Refusal::BadChannel)),
-        read(1, Ok(vote(1, "2026-01-01", "example.com", 4))),
-    ];
+    let votes = batch(&[vote(1, "2026-01-01", "example.com", 4)]);
 
     let taken = store
-        .count_votes(&span(0, 2), &records)
+        .count_votes(&span(0, 2), &votes, &[(raw(0), Refusal::BadChannel)])
         .await
         .expect("answers");
 
@@ -339,7 +336,10 @@ pub async fn a_directory_head_must_extend_what_was_witnessed(store: &dyn Store) 
         .cloned()
         .collect();
     for (offset, head) in (0..).zip(all) {
-        let records = [read(offset, Ok(head))];
+        let records = [Read {
+            raw: raw(offset),
+            said: Ok(head),
+        }];
         let taken = store.witness(&span(offset, offset + 1), &records).await;
         effects.push(moved(taken.expect("answers")));
     }

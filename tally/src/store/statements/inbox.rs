@@ -1,5 +1,7 @@
 //! Reading topics.
 
+use std::borrow::Cow;
+
 use async_trait::async_trait;
 use chrono::NaiveDate;
 use messages::{digest::H, directory::Head, encoding::Fixed};
@@ -15,7 +17,7 @@ use super::{
 };
 use crate::{
     domain::{
-        CountedVote, Month, Refusal,
+        Month, Refusal, VoteBatch,
         funds::FundsTotals,
         head::{WITNESS_START, witness_hash},
     },
@@ -77,25 +79,28 @@ impl Inbox for TableStore {
         Ok(tx.commit().await?)
     }
 
-    async fn count_votes(&self, span: &Span, read: &[Read<CountedVote>]) -> Result<Taken> {
+    async fn count_votes(
+        &self,
+        span: &Span,
+        votes: &VoteBatch,
+        refused: &[(Raw, Refusal)],
+    ) -> Result<Taken> {
         let mut tx = self.db.begin().await?;
-        if !advance(&mut tx, span).await? {
+        let Some(mut moved) = advance(&mut tx, span).await? else {
             return Ok(Taken::Overtaken);
-        }
-        let said_votes: Vec<_> = read
-            .iter()
-            .filter_map(|read| read.said.as_ref().ok())
-            .collect();
-        let mut new = said_votes.clone();
+        };
+        let mut new = Cow::Borrowed(votes);
         // Mostly all events are new, and the number of rows says so. If it does not, nothing is kept of them, and those that are
         // known are asked for.
-        if !votes::remember(&mut tx, &said_votes).await? {
+        if !votes::remember(&mut tx, &new).await? {
             tx.rollback().await?;
             tx = self.db.begin().await?;
-            if !advance(&mut tx, span).await? {
+            let Some(moved_again) = advance(&mut tx, span).await? else {
                 return Ok(Taken::Overtaken);
-            }
-            new = votes::unknown(&mut tx, &said_votes).await?;
+            };
+            moved = moved_again;
+            let mut known = votes::known(&mut tx, &new).await?;
+            new.to_mut().keep(|event| known.insert(event));
             if !votes::remember(&mut tx, &new).await? {
                 return Err(StoreError::Corrupt(
                     "an event that is there and cannot be found",
@@ -104,15 +109,13 @@ impl Inbox for TableStore {
         }
         let mut effect = Effect {
             applied: new.len() as u64,
-            known: (said_votes.len() - new.len()) as u64,
+            known: (votes.len() - new.len()) as u64,
             ..Effect::default()
         };
-        for Read { raw, said } in read {
-            if let Err(refusal) = said {
-                put_aside(&mut tx, &span.place, raw, *refusal, &mut effect).await?;
-            }
+        for (raw, refusal) in refused {
+            put_aside(&mut tx, &span.place, raw, *refusal, &mut effect).await?;
         }
-        votes::pile_up(&mut tx, &new).await?;
+        votes::pile_up(&mut tx, &new, moved.closed).await?;
         tx.commit().await?;
         Ok(Taken::Moved(effect))
     }
@@ -124,7 +127,7 @@ impl Inbox for TableStore {
         today: NaiveDate,
     ) -> Result<Taken> {
         let mut tx = self.db.begin().await?;
-        if !advance(&mut tx, span).await? {
+        if advance(&mut tx, span).await?.is_none() {
             return Ok(Taken::Overtaken);
         }
         let mut effect = Effect::default();
@@ -145,7 +148,7 @@ impl Inbox for TableStore {
 
     async fn witness(&self, span: &Span, read: &[Read<Head>]) -> Result<Taken> {
         let mut tx = self.db.begin().await?;
-        if !advance(&mut tx, span).await? {
+        if advance(&mut tx, span).await?.is_none() {
             return Ok(Taken::Overtaken);
         }
         let mut effect = Effect::default();

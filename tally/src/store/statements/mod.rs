@@ -14,7 +14,7 @@ use super::{
     text, units,
 };
 use crate::{
-    domain::funds::Line,
+    domain::{Month, funds::Line},
     store::{Place, Result, Span, Store, StoreError},
 };
 
@@ -48,20 +48,33 @@ impl Store for TableStore {
     }
 }
 
-/// Moves the position of a partition. `false`: it is not where reading started.
-async fn advance(conn: &mut Connection, span: &Span) -> Result<bool> {
+/// A position was moved.
+struct Moved {
+    /// The last month that is closed, if any is.
+    closed: Option<Month>,
+}
+
+/// Moves the position of a partition. `None`: it is not where reading started.
+async fn advance(conn: &mut Connection, span: &Span) -> Result<Option<Moved>> {
     let Place { topic, partition } = &span.place;
     let moved = sqlx::query(
         "UPDATE consumer_offset SET next_offset = $4
-         WHERE topic = $1 AND partition = $2 AND next_offset = $3",
+         WHERE topic = $1 AND partition = $2 AND next_offset = $3
+         RETURNING (SELECT max(month) FROM closed_month) AS month",
     )
     .bind(topic)
     .bind(i64::from(*partition))
     .bind(int(span.from)?)
     .bind(int(span.to)?)
-    .execute(conn)
+    .fetch_optional(conn)
     .await?;
-    Ok(moved.rows_affected() == 1)
+    let Some(row) = moved else {
+        return Ok(None);
+    };
+    let closed = row.try_get::<Option<&str>, _>("month")?.is_some();
+    Ok(Some(Moved {
+        closed: closed.then(|| parsed(&row, "month")).transpose()?,
+    }))
 }
 
 /// Both engines' integers are signed; counts, offsets and positions are not.

@@ -1,6 +1,6 @@
 //! Counting votes.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use chrono::NaiveDate;
 use messages::publisher::Publisher;
@@ -8,11 +8,14 @@ use service_kit::db::packed::Packed;
 use sqlx::Row as _;
 use uuid::Uuid;
 
-use super::{Connection, fixed, parsed, stored_units, text};
+use super::{Connection, fixed, int, parsed, stored_units, text};
 use crate::{
-    domain::{CountedVote, Month, funds::Line},
+    domain::{Month, VoteBatch, VoteGroup, funds::Line},
     store::Result,
 };
+
+/// What an event's id takes.
+const EVENT_BYTES: usize = 16;
 
 /// Which of the events that stand one after the other in `$1`, 16 bytes each, were counted before.
 const KNOWN: &str = "
@@ -49,17 +52,18 @@ const PILE_UP: &str = concat!(
 );
 
 /// Remembers the votes' events. `false`: some were counted before, or stand here twice, and the others are remembered.
-pub(super) async fn remember(conn: &mut Connection, votes: &[&CountedVote]) -> Result<bool> {
-    let mut months: BTreeMap<Month, Vec<&CountedVote>> = BTreeMap::new();
-    for vote in votes {
-        months.entry(vote.month()).or_default().push(vote);
+pub(super) async fn remember(conn: &mut Connection, votes: &VoteBatch) -> Result<bool> {
+    let mut months: BTreeMap<Month, Vec<u8>> = BTreeMap::new();
+    for (day, _, group) in votes.groups() {
+        pack(months.entry(Month::of(day)).or_default(), group);
     }
     let mut remembered = 0;
-    for (month, votes) in months {
+    for (month, events) in months {
+        let count = rows(events.len() / EVENT_BYTES);
         let written = sqlx::query(REMEMBER)
-            .bind(packed(&votes))
+            .bind(events)
             .bind(month.to_string())
-            .bind(rows(votes.len()))
+            .bind(count)
             .execute(&mut *conn)
             .await?;
         remembered += written.rows_affected();
@@ -67,31 +71,28 @@ pub(super) async fn remember(conn: &mut Connection, votes: &[&CountedVote]) -> R
     Ok(remembered == votes.len() as u64)
 }
 
-/// The votes whose events were not counted before, each event once.
-pub(super) async fn unknown<'a>(
-    conn: &mut Connection,
-    votes: &[&'a CountedVote],
-) -> Result<Vec<&'a CountedVote>> {
+/// The votes' events that were counted before.
+pub(super) async fn known(conn: &mut Connection, votes: &VoteBatch) -> Result<HashSet<Uuid>> {
+    let mut events = Vec::new();
+    for (.., group) in votes.groups() {
+        pack(&mut events, group);
+    }
     let found = sqlx::query(KNOWN)
-        .bind(packed(votes))
+        .bind(events)
         .bind(rows(votes.len()))
         .fetch_all(conn)
         .await?;
-    let mut seen = HashSet::with_capacity(votes.len());
-    for row in &found {
-        seen.insert(Uuid::from_bytes(fixed::<16>(row, "id")?.0));
-    }
-    let votes = votes.iter().copied();
-    Ok(votes.filter(|vote| seen.insert(vote.event)).collect())
+    let ids = found
+        .iter()
+        .map(|row| Ok(Uuid::from_bytes(fixed(row, "id")?.0)));
+    ids.collect()
 }
 
-/// The votes' events, one after the other.
-fn packed(votes: &[&CountedVote]) -> Vec<u8> {
-    let mut packed = Vec::with_capacity(16 * votes.len());
-    for vote in votes {
-        packed.extend_from_slice(vote.event.as_bytes());
+/// Adds the events, one after the other.
+fn pack(events: &mut Vec<u8>, group: &VoteGroup) {
+    for event in group.events() {
+        events.extend_from_slice(event.as_bytes());
     }
-    packed
 }
 
 /// A batch has far fewer.
@@ -99,21 +100,27 @@ fn rows(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// Adds votes to their months, or to the open one where those are closed.
-pub(super) async fn pile_up(conn: &mut Connection, votes: &[&CountedVote]) -> Result<()> {
-    let open = open_month(conn).await?;
-    let mut piles: BTreeMap<(Line, Month), HashMap<&Publisher, u64>> = BTreeMap::new();
-    let mut days: BTreeMap<(Line, NaiveDate), i64> = BTreeMap::new();
-    for vote in votes {
-        let line = (vote.source, vote.value);
-        let month = open.map_or(vote.month(), |open| open.max(vote.month()));
-        let of_month = piles.entry((line, month)).or_default();
-        *of_month.entry(&vote.channel).or_default() += u64::from(vote.votes);
-        *days.entry((line, vote.day)).or_default() += i64::from(vote.votes);
+/// Adds votes to their months, or to the open one where those are closed: up to and with `closed`.
+pub(super) async fn pile_up(
+    conn: &mut Connection,
+    votes: &VoteBatch,
+    closed: Option<Month>,
+) -> Result<()> {
+    let open = closed.map(Month::next);
+    // New rows lie in the order of their channels, which tells nothing of that of the votes (U2).
+    let mut piles: BTreeMap<(Line, Month), BTreeMap<&Publisher, u64>> = BTreeMap::new();
+    for (day, line, group) in votes.groups() {
+        let month = Month::of(day);
+        let month = open.map_or(month, |open| open.max(month));
+        let pile = piles.entry((line, month)).or_default();
+        let mut of_day = 0;
+        for (channel, votes) in group.sums() {
+            *pile.entry(channel).or_default() += votes;
+            of_day += votes;
+        }
+        add_to_day(conn, line, day, of_day).await?;
     }
     for (((source, value), month), channels) in piles {
-        // New rows lie in the order of their channels, which tells nothing of that of the votes (U2).
-        let channels: BTreeMap<_, _> = channels.into_iter().collect();
         let mut packed = Packed::default();
         for (channel, votes) in channels {
             packed.row();
@@ -131,18 +138,25 @@ pub(super) async fn pile_up(conn: &mut Connection, votes: &[&CountedVote]) -> Re
             .execute(&mut *conn)
             .await?;
     }
-    for (((source, value), day), votes) in days {
-        sqlx::query(
-            "INSERT INTO vote_day (source, value, day, votes) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (source, value, day) DO UPDATE SET votes = vote_day.votes + $4",
-        )
-        .bind(source.as_str())
-        .bind(stored_units(value.base_units()))
-        .bind(day.to_string())
-        .bind(votes)
-        .execute(&mut *conn)
-        .await?;
-    }
+    Ok(())
+}
+
+async fn add_to_day(
+    conn: &mut Connection,
+    (source, value): Line,
+    day: NaiveDate,
+    votes: u64,
+) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO vote_day (source, value, day, votes) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (source, value, day) DO UPDATE SET votes = vote_day.votes + $4",
+    )
+    .bind(source.as_str())
+    .bind(stored_units(value.base_units()))
+    .bind(day.to_string())
+    .bind(int(votes)?)
+    .execute(conn)
+    .await?;
     Ok(())
 }
 

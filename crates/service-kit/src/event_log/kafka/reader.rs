@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fmt, mem,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -61,6 +61,7 @@ impl KafkaConsumer {
                 client,
                 topic,
                 partitions,
+                with_headers: true,
             })),
         })
     }
@@ -71,12 +72,18 @@ impl Consumer for KafkaConsumer {
     async fn next_up_to(&mut self, records_max: u32) -> Result<Option<Batch>> {
         let reader = Arc::clone(&self.reader);
         let records_max = usize::try_from(records_max).unwrap_or(usize::MAX);
-        let next = move || {
-            let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
-            reader.next(records_max)
-        };
+        let next = move || lock(&reader).next(records_max);
         self.cluster.blocking(next).await
     }
+
+    /// The client has to look for them in each record, also where there are none.
+    fn skip_headers(&mut self) {
+        lock(&self.reader).with_headers = false;
+    }
+}
+
+fn lock(reader: &Mutex<Reader>) -> MutexGuard<'_, Reader> {
+    reader.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Where reading stands in one partition.
@@ -109,8 +116,11 @@ impl Place {
         }
     }
 
-    fn put(&mut self, message: &BorrowedMessage<'_>) {
-        let record = record(message, &mut self.block);
+    fn put(&mut self, message: &BorrowedMessage<'_>, with_headers: bool) {
+        let mut record = record(message, &mut self.block);
+        if with_headers {
+            record.headers = message.headers().map_or_else(Vec::new, headers);
+        }
         self.bytes += size(&record);
         self.fetched.push(record);
     }
@@ -125,7 +135,10 @@ impl Place {
         if self.fetched.is_empty() || !(self.is_full(records_max) || self.has_ended) {
             return None;
         }
-        let rest = self.fetched.split_off(self.fetched.len().min(records_max));
+        let count = self.fetched.len().min(records_max);
+        // The next batch has as many, and is not to be moved as it grows.
+        let mut rest = Vec::with_capacity(count);
+        rest.extend(self.fetched.drain(count..));
         self.bytes = rest.iter().map(size).sum();
         let records = mem::replace(&mut self.fetched, rest);
         let from = self.position;
@@ -152,6 +165,7 @@ struct Reader {
     client: BaseConsumer<Context>,
     topic: String,
     partitions: BTreeMap<Partition, Place>,
+    with_headers: bool,
 }
 
 impl Reader {
@@ -208,7 +222,7 @@ impl Reader {
                 None => {}
                 Some(Ok(message)) => {
                     if let Some(place) = self.partitions.get_mut(&partition(message.partition())) {
-                        place.put(&message);
+                        place.put(&message, self.with_headers);
                         if place.is_full(records_max) {
                             return Ok(());
                         }
@@ -279,6 +293,7 @@ fn partition(number: i32) -> Partition {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
+/// The record without its headers.
 fn record(message: &BorrowedMessage<'_>, block: &mut BytesMut) -> Record {
     let millis = message.timestamp().to_millis().unwrap_or(0);
     let key = message.key().unwrap_or_default();
@@ -291,7 +306,7 @@ fn record(message: &BorrowedMessage<'_>, block: &mut BytesMut) -> Record {
         offset: unsigned(message.offset()),
         key: both.split_to(key.len()),
         value: both,
-        headers: message.headers().map_or_else(Vec::new, headers),
+        headers: Vec::new(),
         timestamp: DateTime::from_timestamp_millis(millis).unwrap_or_default(),
     }
 }

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     engines,
-    event_log::{NewRecord, contract, partition_of},
+    event_log::{Header, NewRecord, contract, partition_of},
     tls::ClientTls,
 };
 
@@ -145,4 +145,39 @@ async fn a_partition_that_grows_behind_its_end_is_read_on() {
         (of(growing), numbers(3 * ROUNDS)),
     ];
     assert_eq!(read, expected.into());
+}
+
+#[tokio::test]
+async fn a_reader_that_skips_headers_gets_the_record_without_them() {
+    let kafka = Kafka::new().await;
+    let log = contract::Engine::open(&kafka).await;
+    let said = Header {
+        name: "threshold".to_owned(),
+        value: b"50".to_vec(),
+    };
+    let written = NewRecord {
+        topic: kafka.topic.clone(),
+        key: b"key".to_vec(),
+        value: b"value".to_vec(),
+        headers: vec![said.clone()],
+        timestamp: DateTime::UNIX_EPOCH,
+    };
+    let mut appender = log.appender().await.unwrap();
+    appender.append(&[written]).await.unwrap();
+
+    for (skips, headers) in [(false, vec![said]), (true, Vec::new())] {
+        let from = vec![(partition_of(b"key", 3), 0)];
+        let mut consumer = log.consumer(&kafka.topic, from).await.unwrap();
+        if skips {
+            consumer.skip_headers();
+        }
+        let batch = consumer.next().await.unwrap().unwrap();
+        let [record] = &batch.records[..] else {
+            panic!("one record was written");
+        };
+        assert_eq!(
+            (&record.value[..], &record.headers),
+            (&b"value"[..], &headers)
+        );
+    }
 }
