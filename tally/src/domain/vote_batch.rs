@@ -71,12 +71,12 @@ impl VoteBatch {
         for group in self.groups.values_mut() {
             group.votes.retain(|vote| is_new(vote.event));
         }
-        self.groups.retain(|_, group| !group.votes.is_empty());
     }
 
-    /// The votes of each day, source and value.
+    /// The votes of each day, source and value that has some.
     pub fn groups(&self) -> impl Iterator<Item = (NaiveDate, Line, &VoteGroup)> {
         let groups = self.groups.iter();
+        let groups = groups.filter(|(_, group)| !group.votes.is_empty());
         groups.map(|((day, line), group)| (*day, *line, group))
     }
 }
@@ -165,6 +165,7 @@ mod tests {
 
         let expected = ["2026-01-29 0.25 a.org 3", "2026-01-30 0.25 a.org 2"];
         assert_eq!(sums(&batch), expected);
+        assert_eq!(batch.groups().count(), 2, "a value without votes");
         let events: Vec<_> = batch
             .groups()
             .flat_map(|(.., group)| group.events())
@@ -181,5 +182,6 @@ mod tests {
             assert_eq!(refused, Err(Refusal::BadChannel));
         }
         assert!(batch.is_empty());
+        assert_eq!(batch.groups().count(), 0, "a day without votes");
     }
 }
