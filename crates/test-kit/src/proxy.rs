@@ -30,11 +30,18 @@ pub enum Weather {
     Pass,
 }
 
+/// The weather, and how often it was a cut. A cut is over sooner than a connection may get to see it, and ends it all the same.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sky {
+    weather: Weather,
+    cuts: u64,
+}
+
 /// A running proxy. It ends, with its connections, when it is dropped.
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
-    weather: watch::Sender<Weather>,
+    sky: watch::Sender<Sky>,
     accepting: JoinSet<()>,
 }
 
@@ -48,12 +55,12 @@ impl Proxy {
     pub async fn at(listen: SocketAddr, targets: Vec<SocketAddr>) -> io::Result<Self> {
         let listener = TcpListener::bind(listen).await?;
         let address = listener.local_addr()?;
-        let (weather, told) = watch::channel(Weather::Pass);
+        let (sky, told) = watch::channel(Sky::default());
         let mut accepting = JoinSet::new();
         accepting.spawn(accept(listener, targets, told));
         Ok(Self {
             address,
-            weather,
+            sky,
             accepting,
         })
     }
@@ -70,28 +77,33 @@ impl Proxy {
 
     /// Changes what it does, also with open connections.
     pub fn set(&self, weather: Weather) {
-        self.weather.send_replace(weather);
+        self.sky.send_modify(|sky| {
+            sky.weather = weather;
+            sky.cuts += u64::from(weather == Weather::Cut);
+        });
     }
 }
 
-async fn accept(
-    listener: TcpListener,
-    mut targets: Vec<SocketAddr>,
-    told: watch::Receiver<Weather>,
-) {
+async fn accept(listener: TcpListener, mut targets: Vec<SocketAddr>, told: watch::Receiver<Sky>) {
     let mut connections = JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
         while connections.try_join_next().is_some() {}
-        if *told.borrow() == Weather::Cut {
+        let begun = *told.borrow();
+        if begun.weather == Weather::Cut {
             continue;
         }
-        connections.spawn(connect(client, targets.clone(), told.clone()));
+        connections.spawn(connect(client, targets.clone(), begun, told.clone()));
         targets.rotate_left(1);
     }
 }
 
 /// Carries bytes both ways until one side ends, or the weather cuts it.
-async fn connect(client: TcpStream, targets: Vec<SocketAddr>, mut told: watch::Receiver<Weather>) {
+async fn connect(
+    client: TcpStream,
+    targets: Vec<SocketAddr>,
+    begun: Sky,
+    mut told: watch::Receiver<Sky>,
+) {
     // It tries one address after the other.
     let Ok(server) = TcpStream::connect(targets.as_slice()).await else {
         return;
@@ -101,7 +113,7 @@ async fn connect(client: TcpStream, targets: Vec<SocketAddr>, mut told: watch::R
     let requests = carry(client_reads, server_writes, told.clone(), false);
     let answers = carry(server_reads, client_writes, told.clone(), true);
     tokio::select! {
-        _ = told.wait_for(|weather| *weather == Weather::Cut) => {}
+        _ = told.wait_for(|sky| sky.cuts != begun.cuts) => {}
         ((), ()) = async { tokio::join!(requests, answers) } => {}
     }
 }
@@ -109,13 +121,13 @@ async fn connect(client: TcpStream, targets: Vec<SocketAddr>, mut told: watch::R
 async fn carry(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
-    told: watch::Receiver<Weather>,
+    told: watch::Receiver<Sky>,
     answers: bool,
 ) {
     let mut chunk = vec![0; CHUNK_BYTES];
     let mut is_silent = false;
     while let Ok(read_bytes @ 1..) = from.read(&mut chunk).await {
-        let weather = *told.borrow();
+        let Sky { weather, .. } = *told.borrow();
         is_silent |= answers && weather == Weather::HalfOpen;
         match weather {
             Weather::Cut => return,

@@ -67,6 +67,21 @@ async fn a_cut_ends_open_connections_and_new_ones_until_it_is_over() {
 }
 
 #[tokio::test]
+async fn a_cut_that_is_over_at_once_ends_what_was_open() {
+    let (proxy, _server) = echo().await;
+    let mut open = TcpStream::connect(proxy.address()).await.unwrap();
+    assert!(ping(&mut open).await);
+
+    // Nobody else runs between the two.
+    proxy.set(Weather::Cut);
+    proxy.set(Weather::Pass);
+
+    assert!(!ping(&mut open).await);
+    let mut new = TcpStream::connect(proxy.address()).await.unwrap();
+    assert!(ping(&mut new).await);
+}
+
+#[tokio::test]
 async fn half_open_lets_requests_through_and_no_answer_back() {
     let (proxy, _server) = echo().await;
     let mut connection = TcpStream::connect(proxy.address()).await.unwrap();
