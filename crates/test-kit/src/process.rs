@@ -159,6 +159,11 @@ impl Process {
         self.program.admin
     }
 
+    /// What it has written so far, for whoever wants to know why something failed.
+    pub fn said(&self) -> String {
+        std::fs::read_to_string(&self.program.log).unwrap_or_default()
+    }
+
     /// How much memory the process has, in bytes.
     pub async fn resident_bytes(&self) -> anyhow::Result<u64> {
         let id = self.child.id().context("the process has ended")?;

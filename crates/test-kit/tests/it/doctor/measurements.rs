@@ -151,12 +151,16 @@ async fn a_running_aggregator_is_ready_until_a_run_fails_and_again_when_one_succ
 async fn until(process: &test_kit::process::Process, is_so: impl Fn(&str) -> bool) -> String {
     let client = service_kit::tls::probe_client(std::time::Duration::from_secs(10)).unwrap();
     let url = format!("http://{}/readyz", process.admin());
+    let mut said = String::new();
     for _try in 0..600 {
-        let said = client.get(&url).send().await.unwrap().text().await.unwrap();
+        said = client.get(&url).send().await.unwrap().text().await.unwrap();
         if is_so(&said) {
             return said;
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
-    panic!("it says something else for a minute")
+    panic!(
+        "for a minute it says {said:?}, and has written: {}",
+        process.said()
+    )
 }
