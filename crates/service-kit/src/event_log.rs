@@ -374,11 +374,8 @@ fn check_position(
 
 /// Which of `partitions` partitions the records with this key go to, on every engine.
 pub fn partition_of(key: &[u8], partitions: u32) -> Partition {
-    let digest: [u8; 32] = Sha256::digest(key).into();
-    let number = digest
-        .iter()
-        .take(4)
-        .fold(0_u32, |number, byte| number << 8 | u32::from(*byte));
+    let [a, b, c, d, ..]: [u8; 32] = Sha256::digest(key).into();
+    let number = u32::from_be_bytes([a, b, c, d]);
     number.checked_rem(partitions).unwrap_or(0)
 }
 

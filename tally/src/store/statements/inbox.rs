@@ -95,10 +95,10 @@ impl Inbox for TableStore {
         if !votes::remember(&mut tx, &new).await? {
             tx.rollback().await?;
             tx = self.db.begin().await?;
-            let Some(moved_again) = advance(&mut tx, span).await? else {
-                return Ok(Taken::Overtaken);
+            moved = match advance(&mut tx, span).await? {
+                Some(moved) => moved,
+                None => return Ok(Taken::Overtaken),
             };
-            moved = moved_again;
             let mut known = votes::known(&mut tx, &new).await?;
             new.to_mut().keep(|event| known.insert(event));
             if !votes::remember(&mut tx, &new).await? {
