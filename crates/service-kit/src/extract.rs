@@ -6,10 +6,8 @@ mod nesting;
 mod objects;
 mod path;
 mod query;
-mod raw;
 
-pub use body::{BODY_BYTES_DEFAULT, BodyBytesMax, BodyTimeout, body_limit};
+pub use body::{BODY_BYTES_DEFAULT, BodyBytesMax, body_limit, read_within};
 pub use json::Json;
 pub use path::Path;
 pub use query::Query;
-pub use raw::Raw;

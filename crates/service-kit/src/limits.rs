@@ -24,9 +24,13 @@ use governor::{
 };
 use http::{HeaderMap, Request, request::Parts};
 use serde::Deserialize;
+use tower::{
+    Layer as _,
+    util::{Either, option_layer},
+};
 use tower_governor::{
     GovernorError, GovernorLayer,
-    governor::{GovernorConfig, GovernorConfigBuilder, SharedRateLimiter},
+    governor::{Governor, GovernorConfig, GovernorConfigBuilder, SharedRateLimiter},
     key_extractor::KeyExtractor,
 };
 
@@ -35,7 +39,7 @@ mod route;
 pub use route::RouteLimit;
 
 use crate::{
-    peer::Peer,
+    peer::{Caller, Peer},
     problem::{Problem, RetryAfter, Slug},
     telemetry::SlowCounter,
 };
@@ -61,7 +65,9 @@ pub struct RateLimit {
 
 type Limiter = SharedRateLimiter<u64, NoOpMiddleware<QuantaInstant>>;
 type Config = GovernorConfig<Key, NoOpMiddleware<QuantaInstant>>;
-type Layer = GovernorLayer<Key, NoOpMiddleware<QuantaInstant>, Body>;
+
+/// What is behind the limit, if there is one.
+pub(crate) type Limited<S> = Either<Governor<Key, NoOpMiddleware<QuantaInstant>, S, Body>, S>;
 
 /// The limiter of one service.
 #[derive(Clone)]
@@ -89,10 +95,12 @@ impl Limits {
         }
     }
 
-    /// The layer that takes one unit of each request, or none when there is no limit.
-    pub(crate) fn layer(&self) -> Option<Layer> {
-        let config = Arc::clone(self.config.as_ref()?);
-        Some(GovernorLayer::new(config).error_handler(|error| refuse(&error)))
+    /// Takes one unit of each request on its way to `inner`, if there is a limit.
+    pub(crate) fn around<S>(&self, inner: S) -> Limited<S> {
+        let config = self.config.clone();
+        let layer =
+            config.map(|config| GovernorLayer::new(config).error_handler(|error| refuse(&error)));
+        option_layer(layer).layer(inner)
     }
 
     /// What a request's handler charges its further units to.
@@ -148,7 +156,7 @@ pub(crate) fn network(address: IpAddr) -> u128 {
     }
 }
 
-/// Takes the key from the extension that the service has put into the request.
+/// Takes the key that the service has put into the request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Key;
 
@@ -156,9 +164,9 @@ impl KeyExtractor for Key {
     type Key = u64;
 
     fn extract<T>(&self, request: &Request<T>) -> Result<u64, GovernorError> {
-        let units = request.extensions().get::<Units>();
-        units
-            .map(|units| units.client)
+        let caller = request.extensions().get::<Caller>();
+        caller
+            .map(|caller| caller.units.client)
             .ok_or(GovernorError::UnableToExtractKey)
     }
 }
@@ -235,7 +243,8 @@ impl<S: Sync> FromRequestParts<S> for Units {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        let units = parts.extensions.get().cloned();
+        let caller = parts.extensions.get::<Caller>();
+        let units = caller.map(|caller| caller.units.clone());
         Ok(units.unwrap_or(Self {
             client: 0,
             account: None,

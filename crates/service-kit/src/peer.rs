@@ -1,11 +1,22 @@
 //! Who is at the other end of a connection.
 
-use std::{convert::Infallible, fmt, net::IpAddr, net::Ipv4Addr, sync::Arc};
+use std::{convert::Infallible, fmt, net::IpAddr, net::Ipv4Addr, sync::Arc, time::Duration};
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 
-/// The other end of a connection. An extractor, and an extension of every request.
+use crate::limits::Units;
+
+/// What every request of a service has among its extensions: one value, since each is allocated.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    pub(crate) peer: Peer,
+    pub(crate) units: Units,
+    /// How long the body may take to arrive.
+    pub(crate) body_timeout: Duration,
+}
+
+/// The other end of a connection. An extractor.
 ///
 /// Its address serves the limits of this process alone: it is not shown, logged or kept.
 #[derive(Clone)]
@@ -53,7 +64,8 @@ impl<S: Sync> FromRequestParts<S> for Peer {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        let peer = parts.extensions.get().cloned();
+        let caller = parts.extensions.get::<Caller>();
+        let peer = caller.map(|caller| caller.peer.clone());
         Ok(peer.unwrap_or_else(|| Self::new(Ipv4Addr::UNSPECIFIED.into(), None, false)))
     }
 }

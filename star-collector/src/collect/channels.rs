@@ -99,12 +99,6 @@ impl Channels {
         self.all.values().map(|one| &one.entrance.channel)
     }
 
-    /// The largest message of any channel, decoded, in bytes.
-    pub(super) fn message_bytes_max(&self) -> usize {
-        let bytes = self.all().map(|channel| channel.message_bytes_max);
-        bytes.max().unwrap_or(0)
-    }
-
     /// What collect does with topics: it writes, and reads none.
     pub fn uses(&self) -> Vec<TopicUse> {
         let topics = self.all();

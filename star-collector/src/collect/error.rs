@@ -1,6 +1,5 @@
 //! What can go wrong, and what a client is told about it.
 
-use axum::response::{IntoResponse, Response};
 use service_kit::{
     Problem,
     group::GroupError,
@@ -40,26 +39,20 @@ pub enum Error {
     NotKept(#[from] GroupError),
 }
 
-impl Error {
-    /// The public face of the error.
-    pub fn problem(&self) -> Problem {
-        match self {
-            Self::Header(_) => Problem::new(Slug::InvalidHeader).detail(self.to_string()),
-            Self::NotKept(GroupError::Failed) => Slug::NotReady.into(),
-            Self::NotKept(GroupError::Full) => {
-                Problem::new(Slug::Overloaded).retry_after(RetryAfter::Seconds1)
+/// The public face of the error.
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Header(_) => Self::new(Slug::InvalidHeader).detail(error.to_string()),
+            Error::NotKept(GroupError::Failed) => Slug::NotReady.into(),
+            Error::NotKept(GroupError::Full) => {
+                Self::new(Slug::Overloaded).retry_after(RetryAfter::Seconds1)
             }
-            Self::TooLarge => Slug::BodyTooLarge.into(),
-            Self::UnknownChannel => Slug::NotFound.into(),
-            Self::Base64 | Self::Epoch | Self::Malformed(_) | Self::Threshold => {
-                Problem::new(Slug::InvalidBody).detail(self.to_string())
+            Error::TooLarge => Slug::BodyTooLarge.into(),
+            Error::UnknownChannel => Slug::NotFound.into(),
+            Error::Base64 | Error::Epoch | Error::Malformed(_) | Error::Threshold => {
+                Self::new(Slug::InvalidBody).detail(error.to_string())
             }
         }
-    }
-}
-
-impl IntoResponse for Error {
-    fn into_response(self) -> Response {
-        self.problem().into_response()
     }
 }

@@ -5,6 +5,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, request::Parts};
 use messages::star::{THRESHOLD_HEADER, VERSION_HEADER};
+use service_kit::Problem;
 
 use super::{
     error::Error,
@@ -33,10 +34,10 @@ impl Said {
 }
 
 impl<S: Sync> FromRequestParts<S> for Said {
-    type Rejection = Error;
+    type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Error> {
-        Self::read(&parts.headers)
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        Ok(Self::read(&parts.headers)?)
     }
 }
 
@@ -72,9 +73,6 @@ impl Checked {
         // First: a client that says a threshold which nobody may have hears that, whatever it sent.
         let threshold = channel.threshold(said);
         let threshold = threshold.ok_or(Error::Header(THRESHOLD_HEADER))?;
-        if body.len() > base64_bytes(channel.message_bytes_max) {
-            return Err(Error::TooLarge);
-        }
         let bytes = STANDARD.decode(body).map_err(|_| Error::Base64)?;
         if bytes.len() > channel.message_bytes_max {
             return Err(Error::TooLarge);

@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::State,
+    extract::{Request, State},
     routing::{get, post},
 };
 use http::StatusCode;
-use messages::problem::Problem;
-use service_kit::extract::{Path, Raw, body_limit};
+use messages::problem;
+use service_kit::{
+    Problem,
+    extract::{Path, read_within},
+};
 use utoipa::OpenApi;
 
 use super::{
@@ -43,12 +46,9 @@ pub(super) struct AppState {
 
 /// The routes.
 pub(super) fn router(state: AppState) -> Router {
-    // Each channel has its own bound, too.
-    let limit = body_limit(base64_bytes(state.channels.message_bytes_max()));
     Router::new()
         .route("/", get(welcome).post(post_default))
         .route("/{channel}", post(post_channel))
-        .layer(limit)
         .with_state(state)
 }
 
@@ -77,14 +77,14 @@ async fn welcome() -> &'static str {
          description = "The threshold of the message; without it, the channel's")
     ),
     request_body(content = String, content_type = "text/plain", description = "The message: bincode, in base64"),
-    responses((status = 204), (status = "default", body = Problem))
+    responses((status = 204), (status = "default", body = problem::Problem))
 )]
 async fn post_default(
     State(state): State<AppState>,
-    said: Result<Said, Error>,
-    body: Raw,
-) -> Result<StatusCode, Error> {
-    take(&state, None, said, &body).await
+    said: Result<Said, Problem>,
+    request: Request,
+) -> Result<StatusCode, Problem> {
+    take(&state, None, said, request).await
 }
 
 /// Takes a message for a channel.
@@ -99,32 +99,34 @@ async fn post_default(
          description = "The threshold of the message; without it, the channel's")
     ),
     request_body(content = String, content_type = "text/plain", description = "The message: bincode, in base64"),
-    responses((status = 204), (status = "default", body = Problem))
+    responses((status = 204), (status = "default", body = problem::Problem))
 )]
 async fn post_channel(
     State(state): State<AppState>,
     Path(channel): Path<String>,
-    said: Result<Said, Error>,
-    body: Raw,
-) -> Result<StatusCode, Error> {
-    take(&state, Some(&channel), said, &body).await
+    said: Result<Said, Problem>,
+    request: Request,
+) -> Result<StatusCode, Problem> {
+    take(&state, Some(&channel), said, request).await
 }
 
 async fn take(
     state: &AppState,
     channel: Option<&str>,
-    said: Result<Said, Error>,
-    Raw(body): &Raw,
-) -> Result<StatusCode, Error> {
+    said: Result<Said, Problem>,
+    request: Request,
+) -> Result<StatusCode, Problem> {
     let found = state.channels.named(channel);
     let channel = found.ok_or(Error::UnknownChannel)?;
+    let bytes_max = base64_bytes(channel.entrance.channel.message_bytes_max);
     let taking = async {
+        let body = read_within(bytes_max, request).await?;
         let said = said?;
         if !channel.entrance.keeps(said.version) {
             channel.dropped.increment();
             return Ok(());
         }
-        let message = Checked::read(&channel.entrance.channel, said.threshold, body)?;
+        let message = Checked::read(&channel.entrance.channel, said.threshold, &body)?;
         state.intake.keep(Arc::clone(&channel), message).await?;
         channel.kept.increment();
         Ok(())

@@ -17,6 +17,14 @@ pub struct Packed {
 }
 
 impl Packed {
+    /// No rows yet, and room for so many bytes of them.
+    pub fn with_room(bytes: usize) -> Self {
+        Self {
+            bytes: Vec::with_capacity(bytes),
+            ..Self::default()
+        }
+    }
+
     /// Begins a row.
     pub fn row(&mut self) {
         self.rows += 1;

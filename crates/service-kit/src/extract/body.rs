@@ -7,7 +7,10 @@ use bytes::Bytes;
 use http::{Request, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
-use crate::problem::{Problem, Slug};
+use crate::{
+    peer::Caller,
+    problem::{Problem, Slug},
+};
 
 /// What a route takes that sets no bound of its own: room for an order, and not for much more.
 pub const BODY_BYTES_DEFAULT: usize = 16 * 1024;
@@ -16,24 +19,29 @@ pub const BODY_BYTES_DEFAULT: usize = 16 * 1024;
 #[derive(Clone, Copy, Debug)]
 pub struct BodyBytesMax(pub usize);
 
-/// How long a body may take to arrive. The service sets it from its settings.
-#[derive(Clone, Copy, Debug)]
-pub struct BodyTimeout(pub Duration);
+/// How long a body may take to arrive where no service says.
+const TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
 
 /// A layer for the routes whose bodies may have `bytes_max` bytes.
 pub fn body_limit(bytes_max: usize) -> Extension<BodyBytesMax> {
     Extension(BodyBytesMax(bytes_max))
 }
 
-/// Reads the body, unless it says or turns out to be too large, or takes too long.
+/// Reads the body within its route's bound.
 pub(super) async fn read(request: Request<Body>) -> Result<Bytes, Problem> {
-    let extensions = request.extensions();
-    let bytes_max = extensions
+    let bytes_max = request
+        .extensions()
         .get::<BodyBytesMax>()
         .map_or(BODY_BYTES_DEFAULT, |max| max.0);
-    let timeout = extensions
-        .get::<BodyTimeout>()
-        .map_or(Duration::from_secs(10), |timeout| timeout.0);
+    read_within(bytes_max, request).await
+}
+
+/// Reads the body, unless it says or turns out to have more than `bytes_max` bytes, or takes too long.
+pub async fn read_within(bytes_max: usize, request: Request<Body>) -> Result<Bytes, Problem> {
+    let timeout = request
+        .extensions()
+        .get::<Caller>()
+        .map_or(TIMEOUT_DEFAULT, |caller| caller.body_timeout);
     let announced = request
         .headers()
         .get(header::CONTENT_LENGTH)

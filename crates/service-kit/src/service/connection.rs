@@ -1,8 +1,8 @@
 //! One connection: handshake, requests, end.
 
-use std::{future::Future, net::IpAddr, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::Future, net::IpAddr, pin::pin, sync::Arc, time::Duration};
 
-use axum::{Router, body::Body};
+use axum::body::Body;
 use http::Request;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -13,10 +13,8 @@ use tokio::{
     time::timeout,
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
-use tower::{Layer as _, ServiceExt as _};
-use tower_http::normalize_path::NormalizePathLayer;
 
-use super::HttpSettings;
+use super::{HttpSettings, middleware::Answer};
 use crate::{peer::Peer, shutdown::Shutdown, tls::dns_names};
 
 /// A request's head may have this many lines: browsers send some twenty.
@@ -27,14 +25,14 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 
 /// How all connections of a listener are served.
 #[derive(Clone)]
-pub(super) struct Server {
-    pub(super) router: Router,
+pub(super) struct Server<A> {
+    pub(super) answers: A,
     pub(super) tls: Option<Arc<ServerConfig>>,
     pub(super) settings: Arc<HttpSettings>,
     pub(super) shutdown: Shutdown,
 }
 
-impl Server {
+impl<A: Answer> Server<A> {
     /// Serves a connection until it ends, gets too old, or the order to stop comes.
     pub(super) async fn serve(self, stream: TcpStream) {
         let Ok(address) = stream.peer_addr() else {
@@ -80,11 +78,9 @@ impl Server {
     }
 
     async fn requests(self, stream: impl AsyncRead + AsyncWrite + Send + Unpin, peer: Peer) {
-        let router = NormalizePathLayer::trim_trailing_slash().layer(self.router);
-        let service = service_fn(move |request: Request<Incoming>| {
-            let mut request = request.map(Body::new);
-            request.extensions_mut().insert(peer.clone());
-            router.clone().oneshot(request)
+        let service = service_fn(async |request: Request<Incoming>| {
+            let answer = self.answers.answer(&peer, request.map(Body::new)).await;
+            Ok::<_, Infallible>(answer)
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())

@@ -1,11 +1,10 @@
 //! What every request goes through before its handler, and every answer after it.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{convert::Infallible, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::{Request, State},
-    middleware::{Next, from_fn_with_state},
+    extract::Request,
     response::{IntoResponse as _, Response},
     routing::get,
 };
@@ -14,18 +13,55 @@ use clock::Clock;
 use futures_util::FutureExt as _;
 use http::{HeaderValue, header};
 use tokio::sync::Semaphore;
-use tower::ServiceBuilder;
+use tower::{Service, ServiceExt as _};
+use tower_http::normalize_path::NormalizePath;
 
 use super::HttpSettings;
 use crate::{
-    extract::BodyTimeout,
-    limits::Limits,
-    peer::Peer,
+    limits::{Limited, Limits},
+    peer::{Caller, Peer},
     problem::{Problem, RetryAfter, Slug},
     telemetry::SlowCounter,
 };
 
-/// What the common layers know.
+/// What a listener's connections ask.
+pub(super) trait Answer: Clone + Send + Sync + 'static {
+    /// The answer to a request of `peer`.
+    fn answer(&self, peer: &Peer, request: Request) -> impl Future<Output = Response> + Send;
+}
+
+/// Routes with nothing around them.
+impl Answer for Router {
+    async fn answer(&self, _peer: &Peer, request: Request) -> Response {
+        route(self.clone(), request).await
+    }
+}
+
+/// The answer of the routes to a path, with or without a slash at its end.
+async fn route<S>(routes: S, request: Request) -> Response
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+{
+    let path = request.uri().path();
+    // Only then: it writes a new path also where the slash is all there is.
+    let Ok(response) = if path.len() > 1 && path.ends_with('/') {
+        let routes = NormalizePath::trim_trailing_slash(routes);
+        routes.oneshot(request).await
+    } else {
+        routes.oneshot(request).await
+    };
+    response
+}
+
+/// The routes of a service, and the common rules around them. They are no layer of the router, which would box each request once
+/// more.
+#[derive(Clone)]
+pub(super) struct Guarded {
+    common: Arc<Common>,
+    routes: Limited<Router>,
+}
+
+/// What the common rules know.
 struct Common {
     clock: Clock,
     limits: Limits,
@@ -37,15 +73,15 @@ struct Common {
     refused: SlowCounter,
 }
 
-/// Puts the common layers around the routes of a service.
-pub(super) fn wrap(
+/// Puts the common rules around the routes of a service.
+pub(super) fn guard(
     api: Router,
     openapi: Bytes,
     service: &'static str,
     settings: &HttpSettings,
     clock: Clock,
     limits: &Limits,
-) -> Router {
+) -> Guarded {
     let slow = SlowCounter::new;
     let common = Arc::new(Common {
         clock,
@@ -58,51 +94,53 @@ pub(super) fn wrap(
         limits: limits.clone(),
     });
     let description = ([(header::CONTENT_TYPE, "application/json")], openapi);
-    let api = api
+    let routes = api
         .route("/openapi.json", get(async move || description.clone()))
         .fallback(async || Problem::new(Slug::NotFound))
         .method_not_allowed_fallback(async || Problem::new(Slug::MethodNotAllowed));
-    // As one layer: each has a request allocated for.
-    let layers = ServiceBuilder::new()
-        .layer(from_fn_with_state(common, around))
-        .option_layer(limits.layer());
-    api.layer(layers)
+    Guarded {
+        common,
+        routes: limits.around(routes),
+    }
 }
 
-/// Counts the request as running, bounds it, and catches what it throws.
-async fn around(State(common): State<Arc<Common>>, mut request: Request, next: Next) -> Response {
-    let _busy = common.clock.busy();
-    common.requests.increment();
-    let mut response = match common.places.try_acquire() {
-        Err(_full) => {
-            common.refused.increment();
-            Problem::new(Slug::Overloaded)
-                .retry_after(RetryAfter::Seconds1)
-                .into_response()
-        }
-        Ok(_place) => {
-            if let Some(peer) = request.extensions().get::<Peer>() {
-                let units = common.limits.units(peer, request.headers());
-                request.extensions_mut().insert(units);
+impl Answer for Guarded {
+    /// Counts the request as running, bounds it, and catches what it throws.
+    async fn answer(&self, peer: &Peer, mut request: Request) -> Response {
+        let common = &self.common;
+        let _busy = common.clock.busy();
+        common.requests.increment();
+        let mut response = match common.places.try_acquire() {
+            Err(_full) => {
+                common.refused.increment();
+                Problem::new(Slug::Overloaded)
+                    .retry_after(RetryAfter::Seconds1)
+                    .into_response()
             }
-            request
-                .extensions_mut()
-                .insert(BodyTimeout(common.body_timeout));
-            bounded(common.handler_timeout, next.run(request)).await
+            Ok(_place) => {
+                let units = common.limits.units(peer, request.headers());
+                request.extensions_mut().insert(Caller {
+                    peer: peer.clone(),
+                    units,
+                    body_timeout: common.body_timeout,
+                });
+                let answered = route(self.routes.clone(), request);
+                bounded(common.handler_timeout, answered).await
+            }
+        };
+        if response.status().is_server_error() {
+            common.failures.increment();
         }
-    };
-    if response.status().is_server_error() {
-        common.failures.increment();
+        let headers = response.headers_mut();
+        headers
+            .entry(header::CACHE_CONTROL)
+            .or_insert(HeaderValue::from_static("no-store"));
+        headers.insert(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        );
+        response
     }
-    let headers = response.headers_mut();
-    headers
-        .entry(header::CACHE_CONTROL)
-        .or_insert(HeaderValue::from_static("no-store"));
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    response
 }
 
 /// The handler's answer, unless it panics or takes too long.

@@ -37,7 +37,7 @@ pub(super) async fn start(service: Service) -> Result<Running, StartError> {
 
     let limits = Limits::new(settings.rate_limit);
     let clock = service.clock.clone();
-    let router = middleware::wrap(
+    let answers = middleware::guard(
         service.api,
         openapi.into(),
         service.name,
@@ -48,13 +48,13 @@ pub(super) async fn start(service: Service) -> Result<Running, StartError> {
     // The listeners stop in two stages: readiness fails at once, the admin listener ends last.
     let (api_stop, admin_stop) = (Shutdown::default(), Shutdown::default());
     let api = Server {
-        router,
+        answers,
         tls: tls.transpose()?,
         settings: Arc::clone(&settings),
         shutdown: api_stop.clone(),
     };
     let admin = Server {
-        router: admin_router(service.readiness, service.shutdown.clone()),
+        answers: admin_router(service.readiness, service.shutdown.clone()),
         tls: None,
         settings: Arc::clone(&settings),
         shutdown: admin_stop.clone(),
@@ -65,14 +65,10 @@ pub(super) async fn start(service: Service) -> Result<Running, StartError> {
         settings.connections_per_client_max,
     );
     let admin_connections = Connections::new(ADMIN_CONNECTIONS_MAX, ADMIN_CONNECTIONS_MAX);
-    for (listener, connections, server) in [
-        (listener, connections, api),
-        (admin_listener, admin_connections, admin),
-    ] {
-        let stop = server.shutdown.clone();
-        let accepting = accept(listener, connections, server, stop.clone());
-        let _waited_for_by_stop = stop.spawn(accepting);
-    }
+    let accepting = accept(listener, connections, api, api_stop.clone());
+    let _waited_for_by_stop = api_stop.spawn(accepting);
+    let accepting = accept(admin_listener, admin_connections, admin, admin_stop.clone());
+    let _waited_for_by_stop = admin_stop.spawn(accepting);
     let forgetting = forget(limits, service.route_limits, api_stop.clone());
     let _waited_for_by_stop = api_stop.spawn(forgetting);
     for job in service.jobs {
@@ -100,7 +96,7 @@ pub async fn admin_alone(
     telemetry::start_metrics();
     let (listener, bound) = listen(address).await?;
     let server = Server {
-        router: admin_router(readiness, shutdown.clone()),
+        answers: admin_router(readiness, shutdown.clone()),
         tls: None,
         settings: Arc::new(HttpSettings::loopback()),
         shutdown: shutdown.clone(),

@@ -37,28 +37,55 @@ const INSERT: &str = "
         CASE WHEN header_bytes > 0 THEN substr($2, start + key_bytes + value_bytes, header_bytes) END
     FROM cut";
 
-/// Writes `records` at the ends of their partitions, in their order.
-pub(super) async fn insert_all(conn: &mut SqliteConnection, records: &[NewRecord]) -> Result<()> {
-    for of_topic in records.chunk_by(|a, b| a.topic == b.topic) {
-        for part in of_topic.chunks(RECORDS_MAX) {
-            insert(conn, part).await?;
-        }
-    }
-    Ok(())
+/// Writes records. It asks each topic once how many partitions it has, for that never changes.
+#[derive(Debug, Default)]
+pub(super) struct Inserter {
+    partitions: BTreeMap<String, u32>,
 }
 
-/// Writes records of one topic.
-async fn insert(conn: &mut SqliteConnection, records: &[NewRecord]) -> Result<()> {
-    let Some(NewRecord { topic, .. }) = records.first() else {
-        return Ok(());
-    };
-    let count = partitions(conn, topic).await?;
+impl Inserter {
+    /// Writes `records` at the ends of their partitions, in their order.
+    pub(super) async fn insert_all(
+        &mut self,
+        conn: &mut SqliteConnection,
+        records: &[NewRecord],
+    ) -> Result<()> {
+        for of_topic in records.chunk_by(|a, b| a.topic == b.topic) {
+            for part in of_topic.chunks(RECORDS_MAX) {
+                let Some(NewRecord { topic, .. }) = part.first() else {
+                    continue;
+                };
+                let count = self.partitions_of(conn, topic).await?;
+                insert(conn, topic, count, part).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn partitions_of(&mut self, conn: &mut SqliteConnection, topic: &str) -> Result<u32> {
+        if let Some(count) = self.partitions.get(topic) {
+            return Ok(*count);
+        }
+        let count = partitions(conn, topic).await?;
+        self.partitions.insert(topic.to_owned(), count);
+        Ok(count)
+    }
+}
+
+/// Writes records of one topic, which has `count` partitions.
+async fn insert(
+    conn: &mut SqliteConnection,
+    topic: &str,
+    count: u32,
+    records: &[NewRecord],
+) -> Result<()> {
     let places: Vec<_> = records
         .iter()
         .map(|record| partition_of(&record.key, count))
         .collect();
     let mut next = extend(conn, topic, &places).await?;
-    let mut packed = Packed::default();
+    let bytes = records.iter().map(|one| one.key.len() + one.value.len());
+    let mut packed = Packed::with_room(bytes.sum());
     for (record, place) in records.iter().zip(places) {
         let offset = next.get_mut(&place);
         let offset = offset.ok_or_else(|| Error::UnknownTopic(format!("{topic}/{place}")))?;

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use sqlx::{Row as _, SqliteConnection};
 
-use super::{insert::insert_all, loaded, stored};
+use super::{insert::Inserter, loaded, stored};
 use crate::{
     db::Sqlite,
     event_log::{Appender, Error, NewRecord, Publisher, Result},
@@ -15,6 +15,7 @@ pub(super) struct EmbeddedPublisher {
     db: Sqlite,
     name: String,
     epoch: i64,
+    inserter: Inserter,
 }
 
 impl EmbeddedPublisher {
@@ -29,7 +30,13 @@ impl EmbeddedPublisher {
         .await?;
         let epoch = row.get(0);
         tx.commit().await?;
-        Ok(Self { db, name, epoch })
+        let inserter = Inserter::default();
+        Ok(Self {
+            db,
+            name,
+            epoch,
+            inserter,
+        })
     }
 
     async fn position_in(&self, conn: &mut SqliteConnection) -> Result<Option<u64>> {
@@ -63,7 +70,7 @@ impl Publisher for EmbeddedPublisher {
         // What is behind the position was published before.
         let known = usize::try_from(next - first).unwrap_or(usize::MAX);
         let new = records.get(known..).unwrap_or_default();
-        insert_all(&mut tx, new).await?;
+        self.inserter.insert_all(&mut tx, new).await?;
         sqlx::query("UPDATE publisher SET next_position = ?3 WHERE name = ?1 AND epoch = ?2")
             .bind(&self.name)
             .bind(self.epoch)
@@ -78,11 +85,13 @@ impl Publisher for EmbeddedPublisher {
 #[derive(Debug)]
 pub(super) struct EmbeddedAppender {
     db: Sqlite,
+    inserter: Inserter,
 }
 
 impl EmbeddedAppender {
     pub(super) fn new(db: Sqlite) -> Self {
-        Self { db }
+        let inserter = Inserter::default();
+        Self { db, inserter }
     }
 }
 
@@ -90,7 +99,7 @@ impl EmbeddedAppender {
 impl Appender for EmbeddedAppender {
     async fn append(&mut self, records: &[NewRecord]) -> Result<()> {
         let mut tx = self.db.begin().await?;
-        insert_all(&mut tx, records).await?;
+        self.inserter.insert_all(&mut tx, records).await?;
         Ok(tx.commit().await?)
     }
 }
