@@ -1,6 +1,6 @@
 //! `blindtally-bench issue|redeem|vote|relay|tally|star-recover|star-collect|star-aggregate`: prints a line for each benchmark. `curve` draws a chart.
 
-use std::{io::Write as _, path::PathBuf};
+use std::{io::Write as _, path::PathBuf, time::Duration};
 
 use blindtally::system::ServiceName;
 use blindtally_bench::{cases, curve, machine, report::Report, server, stage::EngineSet, star};
@@ -82,6 +82,8 @@ enum Bench {
         server: star::Server,
         /// The folder of its log.
         dir: PathBuf,
+        /// How many milliseconds a bare server waits before it answers.
+        pause_ms: u64,
     },
     /// Runs one service with the settings of a file: what the benchmarks start and measure.
     #[command(hide = true)]
@@ -154,7 +156,14 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             });
         }
         Bench::StarCollect => return lines(&star::collect(rounds, cli.json).await?),
-        Bench::StarServe { server, dir } => return star::serve_star(server, &dir).await,
+        Bench::StarServe {
+            server,
+            dir,
+            pause_ms,
+        } => {
+            let pause = Duration::from_millis(pause_ms);
+            return star::serve_star(server, &dir, pause).await;
+        }
         Bench::StarRun { file } => return star::run_aggregator(&file).await,
         Bench::Curve {
             file,

@@ -1,114 +1,146 @@
 //! `star-collect`: what collect's process spends on a message that is durable in the log, over a bare HTTP server that takes
 //! the same requests and the bare crates reading the same messages.
 
-use std::{
-    io::{Read as _, Write as _},
-    path::Path,
-    process::Stdio,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
-    time::{Duration, Instant},
-};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, anyhow, ensure};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use clap::ValueEnum;
 use clock::Clock;
-use http_body_util::{BodyExt as _, Empty};
-use hyper::{
-    Request, Response, StatusCode, body::Incoming, server::conn::http1, service::service_fn,
-};
-use hyper_util::rt::TokioIo;
 use rand::{SeedableRng as _, rngs::StdRng};
 use serde_json::json;
-use service_kit::tls::probe_client;
-use star_collector::{
-    Deps,
-    collect::{Config, build},
-    factory::Factory,
-};
+use star_collector::{collect::Config, factory::Factory};
 use star_constellation::api::{NestedMessage, SerializableNestedMessage};
-use tokio::{
-    io::{AsyncBufReadExt as _, BufReader},
-    net::TcpListener,
-    process::{Child, Command},
-    task::JoinSet,
-};
 
 use super::{aggregate::open_log, median, population::Population};
 use crate::cpu;
+
+mod served;
+
+use served::Started;
+pub use served::{Server, serve_star};
 
 /// How many requests a turn has.
 const REQUESTS: usize = 40_000;
 
 /// How many connections send at once: so few that a server sleeps between commits, and so many that it seldom does. A public
-/// collector has the many.
+/// collector has the many. What falling asleep and being woken costs is told by a bare server that waits as long.
 const CONNECTIONS: [usize; 2] = [32, 256];
-
-/// A request takes longer only when something is wrong.
-const TIMEOUT: Duration = Duration::from_secs(30);
-
-/// What is measured.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-pub enum Server {
-    /// An HTTP server that reads the body and answers 204.
-    Bare,
-    /// Ours.
-    Collect,
-}
 
 /// Measures in `rounds` turns, with few connections and with many.
 pub async fn collect(rounds: usize, json: bool) -> anyhow::Result<Vec<String>> {
     let mut lines = Vec::new();
     for connections in CONNECTIONS {
-        lines.push(collect_with(connections, rounds, json).await?);
+        let figures = Figures::measure(connections, rounds).await?;
+        lines.push(if json {
+            figures.to_json()
+        } else {
+            figures.to_text()
+        });
     }
     Ok(lines)
 }
 
-/// Both servers take the same requests in turns, and the crates read the same messages.
-async fn collect_with(connections: usize, rounds: usize, json: bool) -> anyhow::Result<String> {
-    let dir = tempfile::tempdir()?;
-    let bodies = Arc::new(bodies(dir.path())?);
-    let bare = Started::start(Server::Bare, dir.path(), connections).await?;
-    let ours = Started::start(Server::Collect, dir.path(), connections).await?;
-    let (mut ratios, mut per_second) = (Vec::new(), Vec::new());
-    let (mut ours_us, mut http_us, mut parser_us) = (Vec::new(), Vec::new(), Vec::new());
-    // The first turn opens connections, and is not counted.
-    for round in 0..=rounds {
-        let (of_ours, took) = ours.take(&bodies).await?;
-        let (of_bare, _) = bare.take(&bodies).await?;
-        let of_parser = parse(&bodies)?;
-        if round == 0 {
-            continue;
+/// What the turns gave: microseconds of CPU for a message.
+struct Figures {
+    connections: usize,
+    /// How long the bare server of `waiting` waits.
+    pause: Duration,
+    ours: Vec<f64>,
+    bare: Vec<f64>,
+    waiting: Vec<f64>,
+    parser: Vec<f64>,
+    /// Messages that ours has taken in a second.
+    per_second: Vec<f64>,
+}
+
+impl Figures {
+    /// The servers take the same requests in turns, and the crates read the same messages.
+    async fn measure(connections: usize, rounds: usize) -> anyhow::Result<Self> {
+        let dir = tempfile::tempdir()?;
+        let dir = dir.path();
+        let bodies = Arc::new(bodies(dir)?);
+        let start = |server, pause| Started::start(server, pause, dir, connections);
+        let ours = start(Server::Collect, Duration::ZERO).await?;
+        let bare = start(Server::Bare, Duration::ZERO).await?;
+        // The first turns open connections, and are not counted.
+        let (_, took) = ours.take(&bodies).await?;
+        let pause = answered_in(took, connections);
+        let waiting = start(Server::Bare, pause).await?;
+        for server in [&bare, &waiting] {
+            server.take(&bodies).await?;
         }
-        ratios.push(of_ours / (of_bare + of_parser));
-        ours_us.push(of_ours);
-        http_us.push(of_bare);
-        parser_us.push(of_parser);
-        per_second.push(count(REQUESTS) / took.as_secs_f64());
+        let mut figures = Self {
+            connections,
+            pause,
+            ours: Vec::new(),
+            bare: Vec::new(),
+            waiting: Vec::new(),
+            parser: Vec::new(),
+            per_second: Vec::new(),
+        };
+        for _round in 0..rounds {
+            let (used, took) = ours.take(&bodies).await?;
+            figures.ours.push(used);
+            figures
+                .per_second
+                .push(count(REQUESTS) / took.as_secs_f64());
+            figures.bare.push(bare.take(&bodies).await?.0);
+            figures.waiting.push(waiting.take(&bodies).await?.0);
+            figures.parser.push(parse(&bodies)?);
+        }
+        let kept = kept(dir).await?;
+        ensure!(
+            kept == REQUESTS * (rounds + 1),
+            "{kept} messages are in the log"
+        );
+        Ok(figures)
     }
-    let kept = kept(dir.path()).await?;
-    ensure!(
-        kept == REQUESTS * (rounds + 1),
-        "{kept} messages are in the log"
-    );
-    let (ratio, low, high) = median(ratios);
-    let (ours, http, parser) = (median(ours_us).0, median(http_us).0, median(parser_us).0);
-    let per_second = median(per_second).0;
-    Ok(if json {
-        json!({"bench": "star-collect", "engines": "embedded", "connections": connections, "messages": REQUESTS, "cpu_per_message_over_floor": ratio,
-            "cpu_us_per_message": ours, "http_us_per_message": http, "parser_us_per_message": parser,
-            "messages_per_second": per_second}).to_string()
-    } else {
-        format!(
-            "star-collect on embedded engines, {connections} connections: {ratio:.2} × the floor [{low:.2}, {high:.2}] (asked: at most 2); \
-             {ours:.1} µs of CPU a durable message, bare server {http:.1} µs, bare parser {parser:.1} µs; {per_second:.0} messages/s"
+
+    /// Ours over a bare server and the bare parser, turn by turn: median, least and most.
+    fn over(&self, server: &[f64]) -> (f64, f64, f64) {
+        let floors = server.iter().zip(&self.parser);
+        let turns = self.ours.iter().zip(floors);
+        median(
+            turns
+                .map(|(ours, (http, parser))| ours / (http + parser))
+                .collect(),
         )
-    })
+    }
+
+    fn to_json(&self) -> String {
+        let middle = |turns: &[f64]| median(turns.to_vec()).0;
+        json!({"bench": "star-collect", "engines": "embedded", "connections": self.connections, "messages": REQUESTS,
+            "cpu_per_message_over_floor": self.over(&self.bare).0,
+            "cpu_per_message_over_waiting_floor": self.over(&self.waiting).0,
+            "cpu_us_per_message": middle(&self.ours), "http_us_per_message": middle(&self.bare),
+            "waiting_http_us_per_message": middle(&self.waiting), "parser_us_per_message": middle(&self.parser),
+            "messages_per_second": middle(&self.per_second)})
+        .to_string()
+    }
+
+    fn to_text(&self) -> String {
+        let middle = |turns: &[f64]| median(turns.to_vec()).0;
+        let (ratio, low, high) = self.over(&self.bare);
+        let (waiting, waiting_low, waiting_high) = self.over(&self.waiting);
+        format!(
+            "star-collect on embedded engines, {} connections: {ratio:.2} × the floor [{low:.2}, {high:.2}] (asked: at most 2), \
+             {waiting:.2} [{waiting_low:.2}, {waiting_high:.2}] × one that waits {} ms before each answer, as ours does; \
+             {:.1} µs of CPU a durable message, bare server {:.1} µs, waiting {:.1} µs, bare parser {:.1} µs; {:.0} messages/s",
+            self.connections,
+            self.pause.as_millis(),
+            middle(&self.ours),
+            middle(&self.bare),
+            middle(&self.waiting),
+            middle(&self.parser),
+            middle(&self.per_second)
+        )
+    }
+}
+
+/// How long an answer took, when so many connections had one after the other in `took`.
+fn answered_in(took: Duration, connections: usize) -> Duration {
+    took.mul_f64(count(connections) / count(REQUESTS))
 }
 
 /// The settings of collect in `dir`.
@@ -166,106 +198,4 @@ async fn kept(dir: &Path) -> anyhow::Result<usize> {
 
 fn count(number: usize) -> f64 {
     f64::from(u32::try_from(number).unwrap_or(u32::MAX))
-}
-
-/// A server in a process of its own, and its clients.
-struct Started {
-    child: Child,
-    clients: Vec<reqwest::Client>,
-    url: String,
-}
-
-impl Started {
-    async fn start(server: Server, dir: &Path, connections: usize) -> anyhow::Result<Self> {
-        let name = server.to_possible_value().context("a server has a name")?;
-        let mut child = Command::new(std::env::current_exe()?)
-            .args(["star-serve", name.get_name()])
-            .arg(dir)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()?;
-        let stdout = child.stdout.take().context("the server says nothing")?;
-        let mut lines = BufReader::new(stdout).lines();
-        let address = lines.next_line().await?.context("the server has ended")?;
-        let clients = (0..connections).map(|_| probe_client(TIMEOUT));
-        Ok(Self {
-            child,
-            clients: clients.collect::<Result<_, _>>()?,
-            url: format!("http://{address}/"),
-        })
-    }
-
-    /// Posts all bodies. Microseconds of the server's CPU for each, and how long all took.
-    async fn take(&self, bodies: &Arc<Vec<Bytes>>) -> anyhow::Result<(f64, Duration)> {
-        let pid = self.child.id().context("the server has ended")?;
-        let (before, started) = (cpu::of_process(pid)?, Instant::now());
-        let next = Arc::new(AtomicUsize::new(0));
-        let mut tasks = JoinSet::new();
-        for client in &self.clients {
-            let (client, url) = (client.clone(), self.url.clone());
-            let (bodies, next) = (Arc::clone(bodies), Arc::clone(&next));
-            tasks.spawn(async move {
-                while let Some(body) = bodies.get(next.fetch_add(1, Relaxed)) {
-                    let answer = client.post(&url).body(body.clone()).send().await?;
-                    let status = answer.status();
-                    ensure!(status == reqwest::StatusCode::NO_CONTENT, "{status}");
-                }
-                anyhow::Ok(())
-            });
-        }
-        while let Some(done) = tasks.join_next().await {
-            done??;
-        }
-        let took = started.elapsed();
-        let used = cpu::of_process(pid)?.saturating_sub(before);
-        Ok((used.as_secs_f64() * 1e6 / count(bodies.len()), took))
-    }
-}
-
-/// What the benchmark starts: says where it listens, and serves until nobody needs it.
-pub async fn serve_star(server: Server, dir: &Path) -> anyhow::Result<()> {
-    let nobody_needs_it = tokio::task::spawn_blocking(|| {
-        let mut rest = Vec::new();
-        std::io::stdin().read_to_end(&mut rest).map(drop)
-    });
-    match server {
-        Server::Bare => {
-            let listener = TcpListener::bind("127.0.0.1:0").await?;
-            say(&listener.local_addr()?.to_string())?;
-            tokio::select! {
-                ended = bare(listener) => ended,
-                ended = nobody_needs_it => Ok(ended??),
-            }
-        }
-        Server::Collect => {
-            let running = build(config(dir)?, Deps::system()).await?.start().await?;
-            say(&running.api_addr.to_string())?;
-            nobody_needs_it.await??;
-            running.stop().await
-        }
-    }
-}
-
-fn say(line: &str) -> anyhow::Result<()> {
-    Ok(writeln!(std::io::stdout().lock(), "{line}")?)
-}
-
-/// The bare server: hyper, and nothing around it.
-async fn bare(listener: TcpListener) -> anyhow::Result<()> {
-    let mut connections = JoinSet::new();
-    loop {
-        let (stream, _) = listener.accept().await?;
-        stream.set_nodelay(true)?;
-        let serving =
-            http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(answer));
-        connections.spawn(serving);
-    }
-}
-
-async fn answer(request: Request<Incoming>) -> Result<Response<Empty<Bytes>>, hyper::Error> {
-    let _body = request.into_body().collect().await?.to_bytes();
-    let mut response = Response::new(Empty::new());
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    Ok(response)
 }
