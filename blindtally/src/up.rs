@@ -16,7 +16,7 @@ use service_kit::{
     shutdown::{self, Shutdown},
     telemetry,
 };
-use star_collector::aggregate::worker::Summary;
+use star_collector::aggregate::summary::Summary;
 
 use crate::system::{Engines, Profile, System};
 

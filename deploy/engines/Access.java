@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Optional;
 import java.util.Properties;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
@@ -22,7 +23,8 @@ import org.apache.kafka.common.resource.ResourceType;
  * Makes the topics and access lists that files ask for, in one process: {@code Access ADMIN_PROPERTIES FILE[,FILE…] ENVIRONMENT…}.
  *
  * <p>Lines are {@code topic NAME PARTITIONS [SETTING=VALUE…]} and {@code allow PRINCIPAL KIND NAME OPERATION[,OPERATION…]}; a name that ends
- * in {@code *} is a prefix; {@code @} stands for the environment. What is there already stays as it is.
+ * in {@code *} is a prefix; {@code @} stands for the environment. What is there already stays as it is. Topics have as many replicas
+ * as the broker gives by default ({@code default.replication.factor}).
  */
 public final class Access {
     private Access() {}
@@ -74,7 +76,8 @@ public final class Access {
             var setting = words[i].split("=", 2);
             settings.put(setting[0], setting[1]);
         }
-        return new NewTopic(words[1], Integer.parseInt(words[2]), (short) 1).configs(settings);
+        var partitions = Optional.of(Integer.parseInt(words[2]));
+        return new NewTopic(words[1], partitions, Optional.empty()).configs(settings);
     }
 
     private static List<AclBinding> bindings(String[] words) {

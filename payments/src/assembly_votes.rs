@@ -12,7 +12,7 @@ use service_kit::{
     Shutdown,
     event_log::{EventLog, TopicSettings, TopicUse},
     fault::FaultPoints,
-    jobs::Job,
+    jobs::{Job, LogRetentionJob},
     outbox::{BATCH_ROWS_MAX, Outbox, RelayHealth, RelayJob, RelayParts, Schedule, Shuffle},
     service::Readiness,
 };
@@ -25,7 +25,6 @@ use crate::{
         directory::{DirectoryHealth, DirectoryJob},
         funds::{FundsHealth, FundsJob},
         issuers::IssuersJob,
-        log_retention::LogRetentionJob,
         vote_retention::VoteRetentionJob,
     },
     published::PublishedDirectory,

@@ -30,6 +30,16 @@ pub struct ChannelSettings {
 }
 
 impl ChannelSettings {
+    /// Fails unless they are those of the channel that is called so.
+    pub fn must_be(&self, name: &str) -> anyhow::Result<()> {
+        ensure!(
+            self.name == name,
+            "these are the settings of the channel {}, not of {name}: name the file of {name} with --config",
+            self.name
+        );
+        Ok(())
+    }
+
     /// The channel, if its rules make sense together.
     pub fn channel(&self) -> anyhow::Result<Channel> {
         ensure!(
@@ -91,6 +101,19 @@ fn is_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use crate::aggregate::Config;
+
+    #[test]
+    fn the_settings_of_one_channel_are_not_taken_for_anothers() {
+        let config: Config = Config::sources().load().unwrap();
+
+        config.channel.must_be("typical").unwrap();
+        let refused = config.channel.must_be("express").unwrap_err().to_string();
+
+        assert!(
+            refused.contains("the channel typical, not of express"),
+            "{refused}"
+        );
+    }
 
     #[test]
     fn rules_that_make_no_sense_are_refused() {

@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use chrono::{DateTime, Utc};
 use clock::Clock;
 use service_kit::shutdown::Shutdown;
-use star_collector::aggregate::worker::Summary;
+use star_collector::aggregate::summary::Summary;
 
 use crate::system::{Aggregator, Collector, CollectorRules, Engines};
 

@@ -26,17 +26,6 @@ pub fn of_this_thread() -> anyhow::Result<Duration> {
     Ok(Duration::from_nanos(first.parse()?))
 }
 
-/// The most memory that this process ever had resident, in bytes.
-pub fn peak_rss_bytes() -> anyhow::Result<u64> {
-    let status = fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
-    let kibibytes: u64 = kibibytes
-        .context("/proc/self/status is not as expected")?
-        .parse()?;
-    Ok(kibibytes * 1024)
-}
-
 /// What the processes `roots` and all that they started have used, also what of it has ended.
 pub fn of_trees(roots: &[u32]) -> anyhow::Result<Duration> {
     let mut parents = Vec::new();

@@ -7,7 +7,7 @@ mod objects;
 mod path;
 mod query;
 
-pub use body::{BODY_BYTES_DEFAULT, BodyBytesMax, body_limit, read_within};
+pub use body::{BODY_BYTES_DEFAULT, body_limit, read_within};
 pub use json::Json;
 pub use path::Path;
 pub use query::Query;

@@ -9,6 +9,10 @@ use futures_util::FutureExt as _;
 
 use crate::shutdown::Shutdown;
 
+mod log_retention;
+
+pub use log_retention::LogRetentionJob;
+
 /// The first pause after a failure, and the longest. It doubles with every third failure, so that whatever comes back is
 /// met within a fraction of the time that it was away.
 const PAUSE_SECONDS: (i64, i64) = (5, 15 * 60);

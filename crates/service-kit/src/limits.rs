@@ -67,7 +67,7 @@ type Limiter = SharedRateLimiter<u64, NoOpMiddleware<QuantaInstant>>;
 type Config = GovernorConfig<Key, NoOpMiddleware<QuantaInstant>>;
 
 /// What is behind the limit, if there is one.
-pub(crate) type Limited<S> = Either<Governor<Key, NoOpMiddleware<QuantaInstant>, S, Body>, S>;
+pub(crate) type RateLimited<S> = Either<Governor<Key, NoOpMiddleware<QuantaInstant>, S, Body>, S>;
 
 /// The limiter of one service.
 #[derive(Clone)]
@@ -96,7 +96,7 @@ impl Limits {
     }
 
     /// Takes one unit of each request on its way to `inner`, if there is a limit.
-    pub(crate) fn around<S>(&self, inner: S) -> Limited<S> {
+    pub(crate) fn around<S>(&self, inner: S) -> RateLimited<S> {
         let config = self.config.clone();
         let layer =
             config.map(|config| GovernorLayer::new(config).error_handler(|error| refuse(&error)));

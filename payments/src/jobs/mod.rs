@@ -3,7 +3,6 @@
 pub mod directory;
 pub mod funds;
 pub mod issuers;
-pub mod log_retention;
 pub mod retention;
 pub mod signing;
 pub mod transfers;

@@ -64,6 +64,7 @@ pub struct LimitSettings {
     batch_messages: usize,
     waiting_bytes_per_group_max: u64,
     pending_bytes_max: u64,
+    lag_min: u64,
 }
 
 impl Config {
@@ -102,6 +103,7 @@ impl LimitSettings {
             batch_messages: self.batch_messages,
             waiting_bytes_per_group_max: self.waiting_bytes_per_group_max,
             pending_bytes_max: self.pending_bytes_max,
+            lag_min: self.lag_min,
         })
     }
 }

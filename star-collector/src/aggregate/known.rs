@@ -18,6 +18,9 @@ use crate::{
 /// The most groups that are remembered: about 3 KiB each, once they are open.
 const GROUPS_MAX: usize = 60_000;
 
+/// The most bytes of texts that are remembered. Those of honest clients have far fewer.
+const TEXT_BYTES_MAX: usize = 64 << 20;
+
 /// A group.
 #[derive(Debug)]
 pub(super) struct Group {
@@ -94,11 +97,11 @@ impl State {
 }
 
 impl State {
-    /// How many bytes wait.
-    pub(super) fn waiting_bytes(&self) -> u64 {
+    /// What waits.
+    pub(super) fn waiting(&self) -> Waiting {
         match self {
-            Self::Closed(waiting) => waiting.bytes,
-            Self::Open(_) | Self::Unknown => 0,
+            Self::Closed(waiting) => *waiting,
+            Self::Open(_) | Self::Unknown => Waiting::default(),
         }
     }
 
@@ -153,6 +156,8 @@ impl Label {
 pub(super) struct Known {
     pub(super) groups: HashMap<GroupId, Group>,
     pub(super) labels: HashMap<LabelId, Label>,
+    /// How many bytes the texts of all labels have. Whoever alters ciphertexts makes as many as he likes.
+    pub(super) text_bytes: usize,
 }
 
 impl Known {
@@ -166,8 +171,35 @@ impl Known {
                 stored.reported += added.reported;
             }
         }
-        if self.groups.len() > GROUPS_MAX {
+        if self.groups.len() > GROUPS_MAX || self.text_bytes > TEXT_BYTES_MAX {
             *self = Self::default();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_without_end_are_forgotten_after_a_batch() {
+        let label = Label {
+            epoch: 7,
+            threshold: 50,
+            texts: vec!["q|yes".to_owned()],
+            stored: None,
+            added: Counts::default(),
+        };
+        let mut known = Known::default();
+        known.labels.insert(LabelId([1; 16]), label);
+
+        known.text_bytes = TEXT_BYTES_MAX;
+        known.settle();
+        assert_eq!(known.labels.len(), 1);
+        known.text_bytes += 1;
+        known.settle();
+
+        assert!(known.labels.is_empty());
+        assert_eq!(known.text_bytes, 0);
     }
 }

@@ -18,6 +18,8 @@ pub mod doctor;
 mod expiry;
 mod gathering;
 mod known;
+mod lag;
+pub mod memory;
 mod opening;
 mod pressure;
 mod program;
@@ -27,7 +29,7 @@ pub mod round;
 pub mod rules;
 mod serving;
 pub mod store;
-mod summary;
+pub mod summary;
 mod sweeping;
 pub mod worker;
 

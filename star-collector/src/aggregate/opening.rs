@@ -139,8 +139,10 @@ impl Round<'_> {
             drop_older,
             waiting,
         });
-        let more = signed(state.waiting_bytes()) - signed(group.state.waiting_bytes());
-        *self.added_bytes.entry(group.epoch).or_default() += more;
+        let (before, now) = (group.state.waiting(), state.waiting());
+        let added = self.added.entry(group.epoch).or_default();
+        added.messages += signed(now.messages) - signed(before.messages);
+        added.bytes += signed(now.bytes) - signed(before.bytes);
         group.state = state;
     }
 
@@ -322,11 +324,13 @@ impl Round<'_> {
         let id = known.unwrap_or_else(|| LabelId::of(&place.id, text));
         if known.is_none() {
             open.labels.insert(text.to_owned(), id);
+            self.known.text_bytes += text.len();
         }
         if !self.known.labels.contains_key(&id) {
             let above = place.parent.and_then(|id| self.known.labels.get(&id));
             let mut texts = above.map_or_else(Vec::new, |label| label.texts.clone());
             texts.push(text.to_owned());
+            self.known.text_bytes += texts.iter().map(String::len).sum::<usize>();
             let label = Label {
                 epoch: place.epoch,
                 threshold: place.threshold,
@@ -362,8 +366,8 @@ fn count(bodies: &[Body]) -> u64 {
     size(bodies.len())
 }
 
-fn signed(bytes: u64) -> i64 {
-    i64::try_from(bytes).unwrap_or(i64::MAX)
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 fn size(length: usize) -> u64 {

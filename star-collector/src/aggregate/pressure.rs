@@ -10,7 +10,7 @@ use service_kit::event_log::Offset;
 
 use super::{
     rules::Rules,
-    store::{ClosedGroup, Pending, PendingChange, Result, Slot, Store, Taken},
+    store::{Added, ClosedGroup, Pending, PendingChange, Result, Slot, Store, Taken},
 };
 use crate::domain::{
     group::GroupId,
@@ -62,14 +62,14 @@ impl Pressure {
         *self.own.entry(epoch).or_insert_with(new)
     }
 
-    /// What a batch changes that has so many bytes more wait.
-    pub(super) fn changes(&self, added: &BTreeMap<u64, i64>) -> Vec<PendingChange> {
+    /// What a batch changes that has so many more wait.
+    pub(super) fn changes(&self, added: &BTreeMap<u64, Added>) -> Vec<PendingChange> {
         let change = |(epoch, sampling): (&u64, &Sampling)| {
-            let added_bytes = added.get(epoch).copied().unwrap_or(0);
-            (added_bytes != 0).then_some(PendingChange {
+            let added = added.get(epoch).copied().unwrap_or_default();
+            (added != Added::default()).then_some(PendingChange {
                 epoch: *epoch,
                 sampling: *sampling,
-                added_bytes,
+                added,
             })
         };
         self.own.iter().filter_map(change).collect()

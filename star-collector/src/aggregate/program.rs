@@ -42,6 +42,18 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
+    /// The channel. The settings must be this one's, or nothing is run: each channel has a file of its own.
+    #[arg(long, value_name = "NAME")]
+    channel: Option<String>,
+    /// One run, as without --every.
+    #[arg(long, conflicts_with = "every")]
+    once: bool,
+    /// Leave fewer new messages than this for a later run. The same as --limits-lag-min.
+    #[arg(long, value_name = "MESSAGES")]
+    lag_min: Option<u64>,
+    /// The most messages of one batch. The same as --limits-batch-messages.
+    #[arg(long, value_name = "MESSAGES")]
+    batch_messages: Option<u64>,
     /// Run again so long after each run, until the order to stop comes: 90s, 15m, 1h. Without it, there is one run.
     #[arg(long, value_name = "TIME", value_parser = interval)]
     every: Option<Duration>,
@@ -86,8 +98,19 @@ pub async fn program(arguments: Vec<OsString>) -> anyhow::Result<()> {
 /// Runs the command line with another calendar, or with fault points.
 pub async fn program_with(arguments: Vec<OsString>, deps: Deps) -> anyhow::Result<()> {
     let words = iter::once(NAME.into()).chain(arguments);
-    let (cli, sources) = command_line_of::<Cli>(config::SERVICE, config::DEFAULTS, words)?;
+    let (cli, mut sources) = command_line_of::<Cli>(config::SERVICE, config::DEFAULTS, words)?;
+    for (setting, value) in [
+        ("limits.lag_min", cli.lag_min),
+        ("limits.batch_messages", cli.batch_messages),
+    ] {
+        if let Some(value) = value {
+            sources = sources.set(setting, value.to_string());
+        }
+    }
     let config: Config = sources.load()?;
+    if let Some(channel) = &cli.channel {
+        config.channel.must_be(channel)?;
+    }
     match cli.command {
         None => work(&cli, &config, deps).await,
         Some(Command::Doctor { json }) => doctor::examine(&config, &deps.clock).await.print(json),
@@ -123,7 +146,7 @@ async fn work(cli: &Cli, config: &Config, deps: Deps) -> anyhow::Result<()> {
     });
     let parts = assembly::open(config, deps, shutdown).await?;
     let one = || run(&parts, cli.json);
-    match cli.every {
+    match cli.every.filter(|_| !cli.once) {
         None => one().await?,
         Some(every) => repeat(&parts, every, config.admin_listen, one).await?,
     }

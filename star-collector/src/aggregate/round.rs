@@ -13,7 +13,7 @@ use super::{
     pressure::Pressure,
     reports::report,
     rules::Rules,
-    store::{Changes, Counts, DeadLetter, Rejection, Result, Store, StoreError},
+    store::{Added, Changes, Counts, DeadLetter, Rejection, Result, Store, StoreError},
     worker::Limits,
 };
 use crate::domain::{
@@ -88,8 +88,10 @@ pub(super) struct Round<'a> {
     pub(super) pressure: &'a mut Pressure,
     pub(super) limits: Limits,
     pub(super) rules: Rules,
-    /// How many bytes more wait of each epoch.
-    pub(super) added_bytes: BTreeMap<u64, i64>,
+    /// Epochs below this number are closed.
+    pub(super) epochs_closed: u64,
+    /// How many more wait of each epoch.
+    pub(super) added: BTreeMap<u64, Added>,
     pub(super) layer_opener: LayerOpener,
     pub(super) changes: Changes,
     pub(super) tally: Tally,
@@ -104,6 +106,7 @@ impl<'a> Round<'a> {
         known: &'a mut Known,
         pressure: &'a mut Pressure,
         (limits, rules): (Limits, Rules),
+        epochs_closed: u64,
     ) -> Self {
         Self {
             channel,
@@ -112,7 +115,8 @@ impl<'a> Round<'a> {
             pressure,
             limits,
             rules,
-            added_bytes: BTreeMap::new(),
+            epochs_closed,
+            added: BTreeMap::new(),
             layer_opener: LayerOpener::new(),
             changes: Changes::default(),
             tally: Tally::default(),
@@ -133,7 +137,7 @@ impl<'a> Round<'a> {
             arrivals = self.open(arrivals, layer + 1 == self.channel.layers);
         }
         self.count().await?;
-        self.changes.pending = self.pressure.changes(&self.added_bytes);
+        self.changes.pending = self.pressure.changes(&self.added);
         Ok((self.changes, self.tally))
     }
 
@@ -177,6 +181,7 @@ impl<'a> Round<'a> {
         let message = message.map_err(|_| Rejection::Malformed)?;
         let epochs = &self.channel.epochs;
         let epoch = epochs.of(message.epoch, record.timestamp);
+        let epoch = epoch.filter(|epoch| *epoch >= self.epochs_closed);
         let epoch = epoch.ok_or(Rejection::Late)?;
         let of_share = message.outer.share.sealed.threshold;
         let threshold = (self.rules.threshold)(self.channel, header, of_share);

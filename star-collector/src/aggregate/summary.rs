@@ -3,9 +3,44 @@
 use std::time::Duration;
 
 use comfy_table::{Table, presets::UTF8_HORIZONTAL_ONLY};
+use indicatif::BinaryBytes;
 use serde_json::{Map, Value, json};
 
-use super::worker::Summary;
+use super::{memory, round::Tally};
+
+/// What a run did.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Summary {
+    /// How many messages went which way.
+    pub tally: Tally,
+    /// Epochs that were closed.
+    pub epochs_closed: u64,
+    /// Messages that were reported with their outer layers only.
+    pub partial: u64,
+    /// Opened messages with a text that too few others have.
+    pub below_threshold: u64,
+    /// Messages that wait for others that agree.
+    pub pending: u64,
+    /// Messages that were not read, since they are fewer than [`Limits::lag_min`].
+    pub left_unread: u64,
+    /// Partitions that other processes read.
+    pub left_to_others: u64,
+    /// The highest level that the groups of an epoch are sampled at.
+    pub sampling_level: u8,
+    /// Where the time went.
+    pub times: Times,
+}
+
+/// Where the time of a run went.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Times {
+    /// Reading the log.
+    pub reading: Duration,
+    /// Opening, with what is looked up for it.
+    pub opening: Duration,
+    /// Storing.
+    pub storing: Duration,
+}
 
 /// A table.
 pub(super) fn table(summary: &Summary, took: Duration) -> String {
@@ -20,8 +55,13 @@ pub(super) fn table(summary: &Summary, took: Duration) -> String {
     }
     let seconds = |time: Duration| format!("{:.1} s", time.as_secs_f64());
     let times = summary.times;
+    let peak = memory::peak_bytes().map_or_else(
+        || "unknown".to_owned(),
+        |peak| BinaryBytes(peak).to_string(),
+    );
     format!(
-        "{table}\nepochs closed: {}, partitions left to others: {}, sampling level: {}\nreading {}, opening {}, storing {}, in all {}",
+        "{table}\nepochs closed: {}, partitions left to others: {}, sampling level: {}\nreading {}, opening {}, storing {}, in all {}; \
+         peak memory {peak}",
         summary.epochs_closed,
         summary.left_to_others,
         summary.sampling_level,
@@ -54,12 +94,15 @@ pub(super) fn json(summary: &Summary, took: Duration) -> String {
         "all": took.as_secs_f64(),
     });
     all.insert("seconds".to_owned(), seconds);
+    all.insert("peak_memory_bytes".to_owned(), memory::peak_bytes().into());
     Value::Object(all).to_string()
 }
 
-fn counts(summary: &Summary) -> [(&'static str, u64); 6] {
+fn counts(summary: &Summary) -> [(&'static str, u64); 8] {
     [
         ("consumed", summary.tally.consumed),
+        ("left unread", summary.left_unread),
+        ("pending", summary.pending),
         ("opened", summary.tally.opened),
         ("opened to the last layer", summary.tally.complete),
         ("reported in full", summary.tally.reported),

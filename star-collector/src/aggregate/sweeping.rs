@@ -10,7 +10,8 @@ use super::{
     pressure::{Pressure, Sweep, Swept},
     round::Tally,
     store::{Pending, Rejection},
-    worker::{AggregateError, Parts, Reading, Summary, Worker},
+    summary::Summary,
+    worker::{AggregateError, Parts, Reading, Worker},
 };
 
 impl Worker {

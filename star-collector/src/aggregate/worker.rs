@@ -12,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chrono::TimeDelta;
 use clock::Clock;
 use service_kit::{
     event_log::{self, Consumer, EventLog, Offset, Partition, Record},
@@ -24,11 +25,16 @@ use super::{
     expiry::{self, Unbalanced},
     known::Known,
     pressure::Pressure,
-    round::{Round, Tally},
+    round::Round,
     rules::Rules,
     store::{Claimed, Span, Store, StoreError, Taken},
+    summary::Summary,
 };
 use crate::domain::channel::Channel;
+
+/// How long after its time a record may be appended: collect gives it the minute in which its batch began. What comes later of an
+/// epoch that was closed is late.
+const APPENDED_WITHIN: TimeDelta = TimeDelta::minutes(10);
 
 /// What a run works with.
 #[derive(Clone, Debug)]
@@ -62,6 +68,8 @@ pub struct Limits {
     pub waiting_bytes_per_group_max: u64,
     /// How many bytes of messages of an epoch may wait, in all partitions.
     pub pending_bytes_max: u64,
+    /// With fewer new messages than this and no epoch that is over, nothing is read.
+    pub lag_min: u64,
 }
 
 /// Why a run ended early. The next one goes on where it stopped.
@@ -88,36 +96,6 @@ pub enum AggregateError {
     /// The counts of an epoch do not add up.
     #[error(transparent)]
     Unbalanced(#[from] Unbalanced),
-}
-
-/// What a run did.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Summary {
-    /// How many messages went which way.
-    pub tally: Tally,
-    /// Epochs that were closed.
-    pub epochs_closed: u64,
-    /// Messages that were reported with their outer layers only.
-    pub partial: u64,
-    /// Opened messages with a text that too few others have.
-    pub below_threshold: u64,
-    /// Partitions that other processes read.
-    pub left_to_others: u64,
-    /// The highest level that the groups of an epoch are sampled at.
-    pub sampling_level: u8,
-    /// Where the time went.
-    pub times: Times,
-}
-
-/// Where the time of a run went.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Times {
-    /// Reading the log.
-    pub reading: Duration,
-    /// Opening, with what is looked up for it.
-    pub opening: Duration,
-    /// Storing.
-    pub storing: Duration,
 }
 
 /// Told how many messages of how many were read.
@@ -159,17 +137,29 @@ impl Worker {
         if !store.is_known_log(&log.identity().await?).await? {
             return Err(AggregateError::OtherLog);
         }
-        let partitions = log.partitions(&channel.input_topic).await?;
-        let mut summary = Summary::default();
-        loop {
+        let topic = &channel.input_topic;
+        let partitions = log.partitions(topic).await?;
+        let mut summary = Summary {
+            left_unread: self.too_few(partitions).await?.unwrap_or(0),
+            ..Summary::default()
+        };
+        while summary.left_unread == 0 {
             let level = summary.sampling_level;
             summary.left_to_others = 0;
             self.go_through(partitions, &mut summary).await?;
             // A level that one partition raised is for those, too, that were read before it.
             if summary.sampling_level == level {
-                return Ok(summary);
+                break;
             }
         }
+        summary.pending = store.standing(topic).await?.waiting;
+        Ok(summary)
+    }
+
+    /// Whether no message of `epoch` comes any more.
+    pub(super) fn is_over(&self, epoch: u64) -> bool {
+        let end = self.parts.channel.epochs.end_of(epoch);
+        self.parts.clock.now() - APPENDED_WITHIN >= end
     }
 
     /// Reads every partition.
@@ -295,6 +285,7 @@ impl Worker {
             known,
             &mut pressure,
             (*limits, *rules),
+            reading.claimed.epochs_closed,
         );
         let (changes, tally) = round.run(records).await?;
         summary.times.opening += started.elapsed();
@@ -318,15 +309,10 @@ impl Worker {
         reading: &mut Reading,
         summary: &mut Summary,
     ) -> Result<(), AggregateError> {
-        let Parts {
-            store,
-            channel,
-            clock,
-            ..
-        } = &self.parts;
+        let Parts { store, channel, .. } = &self.parts;
         let Claimed { slot, position, .. } = reading.claimed;
         for epoch in store.epochs(slot).await? {
-            if clock.now() < channel.epochs.end_of(epoch) {
+            if !self.is_over(epoch) {
                 break;
             }
             self.renew(reading).await?;
@@ -341,6 +327,7 @@ impl Worker {
             }
             self.parts.faults.at("star-epoch-closed")?;
             reading.known = Known::default();
+            reading.claimed.epochs_closed = epoch + 1;
             summary.epochs_closed += 1;
             summary.tally.reported += closing.full;
             summary.partial += closing.partial;

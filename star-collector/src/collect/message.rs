@@ -70,7 +70,7 @@ pub(super) struct Checked {
 impl Checked {
     /// Reads a body: a message in base64, and nothing else.
     pub(super) fn read(channel: &Channel, said: Option<u32>, body: &Bytes) -> Result<Self, Error> {
-        // First: a client that says a threshold which nobody may have hears that, whatever it sent.
+        // Before the message is read: a client that says a threshold which nobody may have hears that.
         let threshold = channel.threshold(said);
         let threshold = threshold.ok_or(Error::Header(THRESHOLD_HEADER))?;
         let bytes = STANDARD.decode(body).map_err(|_| Error::Base64)?;

@@ -23,7 +23,7 @@ pub mod version;
 
 use std::sync::Arc;
 
-use service_kit::{Service, service::Readiness, shutdown::Shutdown};
+use service_kit::{Service, jobs::LogRetentionJob, service::Readiness, shutdown::Shutdown};
 use utoipa::OpenApi as _;
 
 pub use config::Config;
@@ -54,11 +54,16 @@ pub async fn build(config: Config, deps: Deps) -> anyhow::Result<Service> {
         let (log, uses) = (Arc::clone(&asked), uses.clone());
         async move { Ok(log.check(&uses).await?) }
     });
+    let retention = LogRetentionJob {
+        log: Arc::clone(&log),
+        clock: deps.clock.clone(),
+    };
     let router = routes::router(AppState { channels, intake });
     Ok(
         Service::new(config::SERVICE, router, config.http, deps.clock)
             .openapi(routes::ApiDoc::openapi())
             .readiness(readiness)
+            .job(retention)
             .shutdown(shutdown)
             .at_end(move || {
                 let log = Arc::clone(&log);

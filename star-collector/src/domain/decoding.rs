@@ -5,16 +5,17 @@
 
 use super::{field::Element, wire::Point};
 
-/// The most points that are decoded together: their work is bounded by the square of it.
+/// The most points that are decoded together, unless twice `k` is more: their work is bounded by the square of it.
 pub const POINTS_MAX: usize = 512;
 
 /// The most windows of points that are tried when decoding fails.
 const WINDOWS_MAX: usize = 64;
 
-/// Decodes points with distinct x, at most [`POINTS_MAX`] of them: the value at 0 of the polynomial with `k`
+/// Decodes points with distinct x, as many of them as [`POINTS_MAX`] says: the value at 0 of the polynomial with `k`
 /// coefficients that all but (n − k) ⁄ 2 of them are on. `None`: there is no such polynomial.
 pub fn decode(points: &[Point], k: usize) -> Option<Element> {
-    let points = points.get(..points.len().min(POINTS_MAX))?;
+    let most = POINTS_MAX.max(k.saturating_mul(2));
+    let points = points.get(..points.len().min(most))?;
     let n = points.len();
     if k == 0 || n < k {
         return None;

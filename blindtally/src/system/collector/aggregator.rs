@@ -8,7 +8,8 @@ use star_collector::{
     Deps,
     aggregate::{
         Config, assembly,
-        worker::{Parts, Summary, Worker},
+        summary::Summary,
+        worker::{Parts, Worker},
     },
 };
 use tokio::sync::Mutex;

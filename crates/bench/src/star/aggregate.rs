@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use chrono::{DateTime, Utc};
 use clock::Clock;
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ use serde_json::json;
 use service_kit::{fault::FaultPoints, shutdown::Shutdown};
 use star_collector::{
     Deps,
-    aggregate::{assembly, worker::Worker},
+    aggregate::{assembly, memory, worker::Worker},
 };
 
 use self::{floor::Floor, ground::Ground};
@@ -224,7 +224,8 @@ pub async fn run_aggregator(settings: &Path) -> anyhow::Result<()> {
         complete: summary.tally.complete,
         cpu_seconds: cpu::of_process(std::process::id())?.as_secs_f64(),
         seconds: started.elapsed().as_secs_f64(),
-        peak_rss_bytes: cpu::peak_rss_bytes()?,
+        peak_rss_bytes: memory::peak_bytes()
+            .context("the system does not say how much memory there was")?,
     };
     serde_json::to_writer(std::io::stdout().lock(), &ran)?;
     Ok(())

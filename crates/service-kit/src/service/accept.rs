@@ -5,18 +5,17 @@ use std::{sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 
 use super::{connection::Server, connections::Connections, middleware::Answer};
-use crate::shutdown::Shutdown;
 
 /// After a failure to accept, such as too many open files: what holds them needs time to end.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Accepts until `stop`.
+/// Accepts until the order to stop.
 pub(super) async fn accept<A: Answer>(
     listener: TcpListener,
     connections: Arc<Connections>,
     server: Server<A>,
-    stop: Shutdown,
 ) {
+    let stop = server.shutdown.clone();
     loop {
         let accepted = tokio::select! {
             biased;

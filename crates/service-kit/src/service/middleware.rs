@@ -18,7 +18,7 @@ use tower_http::normalize_path::NormalizePath;
 
 use super::HttpSettings;
 use crate::{
-    limits::{Limited, Limits},
+    limits::{Limits, RateLimited},
     peer::{Caller, Peer},
     problem::{Problem, RetryAfter, Slug},
     telemetry::SlowCounter,
@@ -43,8 +43,8 @@ where
     S: Service<Request, Response = Response, Error = Infallible>,
 {
     let path = request.uri().path();
-    // Only then: it writes a new path also where the slash is all there is.
-    let Ok(response) = if path.len() > 1 && path.ends_with('/') {
+    // Only then: the layer allocates a new path also for one that is a slash and nothing else.
+    let Ok(response) = if path.len() > 1 && (path.ends_with('/') || path.starts_with("//")) {
         let routes = NormalizePath::trim_trailing_slash(routes);
         routes.oneshot(request).await
     } else {
@@ -58,7 +58,7 @@ where
 #[derive(Clone)]
 pub(super) struct Guarded {
     common: Arc<Common>,
-    routes: Limited<Router>,
+    routes: RateLimited<Router>,
 }
 
 /// What the common rules know.

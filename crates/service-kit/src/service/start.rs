@@ -65,9 +65,9 @@ pub(super) async fn start(service: Service) -> Result<Running, StartError> {
         settings.connections_per_client_max,
     );
     let admin_connections = Connections::new(ADMIN_CONNECTIONS_MAX, ADMIN_CONNECTIONS_MAX);
-    let accepting = accept(listener, connections, api, api_stop.clone());
+    let accepting = accept(listener, connections, api);
     let _waited_for_by_stop = api_stop.spawn(accepting);
-    let accepting = accept(admin_listener, admin_connections, admin, admin_stop.clone());
+    let accepting = accept(admin_listener, admin_connections, admin);
     let _waited_for_by_stop = admin_stop.spawn(accepting);
     let forgetting = forget(limits, service.route_limits, api_stop.clone());
     let _waited_for_by_stop = api_stop.spawn(forgetting);
@@ -102,7 +102,7 @@ pub async fn admin_alone(
         shutdown: shutdown.clone(),
     };
     let connections = Connections::new(ADMIN_CONNECTIONS_MAX, ADMIN_CONNECTIONS_MAX);
-    let accepting = accept(listener, connections, server, shutdown.clone());
+    let accepting = accept(listener, connections, server);
     let _waited_for_by_stop = shutdown.spawn(accepting);
     Ok(bound)
 }

@@ -19,10 +19,12 @@ async fn what_is_well_formed_is_answered() {
 }
 
 #[tokio::test]
-async fn a_trailing_slash_is_accepted() {
+async fn a_trailing_slash_and_a_doubled_one_in_front_are_accepted() {
     let world = World::start().await;
 
-    assert_eq!(world.get("/items/7/").await.text().await.unwrap(), "7");
+    for path in ["/items/7/", "//items/7", "//items/7//"] {
+        assert_eq!(world.get(path).await.text().await.unwrap(), "7", "{path}");
+    }
     assert_eq!(
         world.get("/pages/?number=3").await.text().await.unwrap(),
         "3"

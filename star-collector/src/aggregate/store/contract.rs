@@ -35,7 +35,7 @@ mod cases {
 
     use crate::{
         aggregate::store::{
-            Changes, Claimed, Counts, DeadLetter, GroupChange, KeptGroup, LabelChange,
+            Added, Changes, Claimed, Counts, DeadLetter, GroupChange, KeptGroup, LabelChange,
             PendingChange, Rejection, Slot, Span, Store, Taken,
         },
         domain::{
@@ -113,11 +113,15 @@ mod cases {
         Sampling::stored([key; 32], level).expect("there is this level")
     }
 
-    pub(super) fn pending(key: u8, level: u8, added_bytes: i64) -> PendingChange {
+    /// So many bytes more wait, in messages of ten bytes.
+    pub(super) fn pending(key: u8, level: u8, bytes: i64) -> PendingChange {
         PendingChange {
             epoch: EPOCH,
             sampling: sampling(key, level),
-            added_bytes,
+            added: Added {
+                messages: bytes / 10,
+                bytes,
+            },
         }
     }
 

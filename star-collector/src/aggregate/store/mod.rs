@@ -13,16 +13,15 @@ use service_kit::{
     outbox::{Outbox, Row as OutboxRow},
 };
 
-use crate::domain::{
-    group::{GroupId, LabelId, SeenId},
-    sampling::Sampling,
-};
+use crate::domain::group::{GroupId, LabelId, SeenId};
 
 pub mod contract;
+mod pending;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod sqlite;
 
+pub use pending::{Added, ClosedGroup, Pending, PendingChange, Standing};
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
@@ -43,10 +42,12 @@ pub(crate) const SCHEMA: Schema = Schema {
     sqlite: &[
         include_str!("../../../../migrations/star-aggregate/sqlite/0001_measurements.sql"),
         include_str!("../../../../migrations/star-aggregate/sqlite/0002_sampling.sql"),
+        include_str!("../../../../migrations/star-aggregate/sqlite/0003_closed_epochs.sql"),
     ],
     postgres: &[
         include_str!("../../../../migrations/star-aggregate/postgres/0001_measurements.sql"),
         include_str!("../../../../migrations/star-aggregate/postgres/0002_sampling.sql"),
+        include_str!("../../../../migrations/star-aggregate/postgres/0003_closed_epochs.sql"),
     ],
 };
 
@@ -82,6 +83,8 @@ pub struct Claimed {
     pub slot: Slot,
     /// Where reading goes on.
     pub position: Offset,
+    /// Epochs below this number are closed in this partition: what still comes of them is late.
+    pub epochs_closed: u64,
 }
 
 /// A group as it is kept.
@@ -146,43 +149,6 @@ pub struct LabelChange {
     pub path: String,
     /// What is added.
     pub added: Counts,
-}
-
-/// What waits of an epoch in a partition.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Pending {
-    /// The partition.
-    pub slot: Slot,
-    /// The epoch.
-    pub epoch: u64,
-    /// Which groups are kept.
-    pub sampling: Sampling,
-    /// The level that the groups were dropped at which had waited before.
-    pub swept: u8,
-    /// How many bytes wait.
-    pub bytes: u64,
-}
-
-/// What a batch changes of what waits of an epoch.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct PendingChange {
-    /// The epoch.
-    pub epoch: u64,
-    /// Which groups are kept from now on. The first key that is stored remains.
-    pub sampling: Sampling,
-    /// How many bytes more wait, or fewer.
-    pub added_bytes: i64,
-}
-
-/// A group that is not open, and what waits for it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct ClosedGroup {
-    /// Which one.
-    pub id: GroupId,
-    /// How many messages.
-    pub messages: u64,
-    /// How many bytes they have.
-    pub bytes: u64,
 }
 
 /// Why a message, or what it has below an open layer, is not counted.
@@ -319,6 +285,9 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Stores a batch, if the position is still where its reading started.
     async fn store(&self, span: Span, changes: &Changes) -> Result<Taken>;
+
+    /// What there is of a topic's messages.
+    async fn standing(&self, topic: &str) -> Result<Standing>;
 
     /// What waits of each epoch in the partition, and in the other ones of its topic.
     async fn pending(&self, slot: Slot) -> Result<Vec<Pending>>;

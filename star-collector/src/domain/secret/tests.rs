@@ -216,3 +216,18 @@ fn of_several_shares_with_one_x_the_honest_one_is_known_in_the_end() {
     let secret = find(&shares[0].sealed, &all).unwrap();
     assert!(honest.iter().all(|point| secret.has(*point)));
 }
+
+#[test]
+fn a_group_of_a_high_threshold_is_found_among_forged_shares_too() {
+    let bytes = shares(&messages(600, 610));
+    let shares = read(&bytes);
+    let mut all = points(&shares);
+    for point in &mut all[..5] {
+        point.y += Element::ONE;
+    }
+
+    let secret = find(&shares[0].sealed, &all).unwrap();
+
+    let honest = all.iter().filter(|point| secret.has(**point)).count();
+    assert_eq!(honest, 605);
+}

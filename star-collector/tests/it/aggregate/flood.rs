@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use service_kit::fault::{Crashed, FaultPoints};
 use star_collector::aggregate::{
     store::{Rejection, Slot},
-    worker::{AggregateError, Summary},
+    summary::Summary,
+    worker::AggregateError,
 };
 
 use super::scene::{EPOCH, LAYERS, Reports, Scene};

@@ -2,5 +2,6 @@
 
 mod exactness;
 mod flood;
+mod lateness;
 mod refusals;
 mod scene;

@@ -2,7 +2,7 @@
 //! (threat T13).
 
 use star_collector::{
-    aggregate::{store::Rejection, worker::Summary},
+    aggregate::{store::Rejection, summary::Summary},
     domain::{field::Element, secret::Recovered, wire::Message},
     factory::Factory,
 };

@@ -17,7 +17,8 @@ use star_collector::{
     aggregate::{
         rules::Rules,
         store::{self, Store},
-        worker::{AggregateError, Limits, Parts, Summary, Worker},
+        summary::Summary,
+        worker::{AggregateError, Limits, Parts, Worker},
     },
     domain::{
         channel::{Channel, RECORD_THRESHOLD_HEADER},
@@ -71,6 +72,7 @@ pub(crate) struct Scene {
     pub(crate) random: StdRng,
     pub(crate) batch_messages: usize,
     pub(crate) pending_bytes_max: u64,
+    pub(crate) lag_min: u64,
     pub(crate) rules: Rules,
 }
 
@@ -102,6 +104,7 @@ impl Scene {
             random: StdRng::seed_from_u64(7),
             batch_messages: 500,
             pending_bytes_max: 1 << 40,
+            lag_min: 0,
             rules: Rules::default(),
         }
     }
@@ -145,7 +148,11 @@ impl Scene {
     }
 
     pub(crate) fn worker(&self, epoch: u64, faults: FaultPoints) -> Worker {
-        let (clock, _) = Clock::simulated(during(epoch));
+        self.worker_at(during(epoch), faults)
+    }
+
+    fn worker_at(&self, now: DateTime<Utc>, faults: FaultPoints) -> Worker {
+        let (clock, _) = Clock::simulated(now);
         let parts = Parts {
             channel: channel(),
             store: Arc::clone(&self.store),
@@ -155,6 +162,7 @@ impl Scene {
                 batch_messages: self.batch_messages,
                 waiting_bytes_per_group_max: 1 << 20,
                 pending_bytes_max: self.pending_bytes_max,
+                lag_min: self.lag_min,
             },
             rules: self.rules,
             lease_lasts: Duration::from_millis(300),
@@ -171,6 +179,13 @@ impl Scene {
 
     pub(crate) async fn run(&self) -> Summary {
         self.run_in(EPOCH).await
+    }
+
+    /// A run so long after the first moment at which no message of [`EPOCH`] is taken.
+    pub(crate) async fn run_after_the_end(&self, later: TimeDelta) -> Summary {
+        let end = channel().epochs.end_of(EPOCH);
+        let worker = self.worker_at(end + later, FaultPoints::default());
+        worker.run().await.unwrap()
     }
 
     pub(crate) async fn try_run(

@@ -11,7 +11,8 @@ use star_collector::{
     aggregate::{
         rules::Rules,
         store::{self, Rejection},
-        worker::{Limits, Parts, Summary, Worker},
+        summary::Summary,
+        worker::{Limits, Parts, Worker},
     },
     domain::{channel::Channel, epochs::Epochs},
 };
@@ -45,6 +46,7 @@ async fn aggregate(app: &App) -> Summary {
             batch_messages: 500,
             waiting_bytes_per_group_max: 1 << 20,
             pending_bytes_max: 32 << 30,
+            lag_min: 0,
         },
         rules: Rules::default(),
         lease_lasts: Duration::from_secs(1),

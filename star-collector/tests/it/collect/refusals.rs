@@ -196,6 +196,7 @@ async fn messages_of_old_clients_are_answered_like_the_others_and_dropped() {
             .await,
     )
     .await;
+    taken(app.send_as("2", &[0; 9_000]).await).await;
     taken(app.send(&message).await).await;
     assert_eq!(app.values().await.len(), 0);
 

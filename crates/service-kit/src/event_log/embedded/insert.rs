@@ -84,9 +84,13 @@ async fn insert(
         .map(|record| partition_of(&record.key, count))
         .collect();
     let mut next = extend(conn, topic, &places).await?;
-    let bytes = records.iter().map(|one| one.key.len() + one.value.len());
+    let headers: Vec<_> = records.iter().map(headers).collect();
+    let bytes = records
+        .iter()
+        .zip(&headers)
+        .map(|(record, headers)| record.key.len() + record.value.len() + headers.len());
     let mut packed = Packed::with_room(bytes.sum());
-    for (record, place) in records.iter().zip(places) {
+    for ((record, headers), place) in records.iter().zip(&headers).zip(places) {
         let offset = next.get_mut(&place);
         let offset = offset.ok_or_else(|| Error::UnknownTopic(format!("{topic}/{place}")))?;
         packed.row();
@@ -95,7 +99,7 @@ async fn insert(
         packed.number(loaded(record.timestamp.timestamp_millis()));
         packed.bytes(&record.key);
         packed.more_bytes(&record.value);
-        packed.more_bytes(&headers(record));
+        packed.more_bytes(headers);
         *offset += 1;
     }
     let (bytes, numbers, rows) = packed.into_parts();

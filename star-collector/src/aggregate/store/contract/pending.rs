@@ -70,6 +70,7 @@ pub async fn what_waits_of_an_epoch_is_added_up_in_each_partition(store: &dyn St
         epoch: EPOCH,
         sampling,
         swept,
+        messages: bytes / 10,
         bytes,
     };
     let second = expected(other, sampling(2, 3), 3, 50);

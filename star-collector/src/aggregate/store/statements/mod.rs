@@ -18,7 +18,7 @@ use super::{
 use crate::{
     aggregate::store::{
         Changes, Claimed, ClosedGroup, Counts, ExpiredLabel, KeptGroup, Pending, Result, Slot,
-        Span, Store, StoreError, Taken,
+        Span, Standing, Store, StoreError, Taken,
     },
     domain::group::{GroupId, LabelId, NAME_BYTES, SeenId},
 };
@@ -116,7 +116,8 @@ impl Store for TableStore {
         let row = sqlx::query(
             "INSERT INTO star_slot (id, topic, partition, next_offset)
              VALUES ((SELECT COALESCE(MAX(id), 0) + 1 FROM star_slot), $1, $2, 0)
-             ON CONFLICT (topic, partition) DO UPDATE SET topic = $1 RETURNING id, next_offset",
+             ON CONFLICT (topic, partition) DO UPDATE SET topic = $1
+             RETURNING id, next_offset, epochs_closed",
         )
         .bind(topic)
         .bind(i64::from(partition))
@@ -127,6 +128,7 @@ impl Store for TableStore {
             lease,
             slot: Slot(row.try_get("id")?),
             position: count(&row, "next_offset")?,
+            epochs_closed: count(&row, "epochs_closed")?,
         }))
     }
 
@@ -197,6 +199,10 @@ impl Store for TableStore {
         batches::store(&mut tx, span, changes).await?;
         tx.commit().await?;
         Ok(Taken::Stored)
+    }
+
+    async fn standing(&self, topic: &str) -> Result<Standing> {
+        pending::standing(&self.db, topic).await
     }
 
     async fn pending(&self, slot: Slot) -> Result<Vec<Pending>> {
@@ -299,6 +305,11 @@ impl Store for TableStore {
         if rows == 0 {
             return Ok(Taken::Overtaken);
         }
+        sqlx::query("UPDATE star_slot SET epochs_closed = $2 WHERE id = $1 AND epochs_closed < $2")
+            .bind(slot.0)
+            .bind(int(epoch + 1)?)
+            .execute(&mut *tx)
+            .await?;
         if let Some(first) = reports.first() {
             insert_all(&mut tx, &first.topic, reports).await?;
         }

@@ -5,7 +5,7 @@ use service_kit::event_log::Offset;
 use super::{Connection, Database, EngineRow, batches, batches::names, count, int, name};
 use crate::{
     aggregate::store::{
-        ClosedGroup, Pending, PendingChange, Result, Slot, Span, StoreError, Taken,
+        ClosedGroup, Pending, PendingChange, Result, Slot, Span, Standing, StoreError, Taken,
     },
     domain::{group::GroupId, sampling::Sampling},
 };
@@ -23,12 +23,14 @@ pub(super) async fn store(
 ) -> Result<()> {
     for change in changes {
         let updated = sqlx::query(
-            "UPDATE star_pending SET level = $3, bytes = bytes + $4 WHERE slot = $1 AND epoch = $2",
+            "UPDATE star_pending SET level = $3, bytes = bytes + $4, messages = messages + $5
+             WHERE slot = $1 AND epoch = $2",
         )
         .bind(slot.0)
         .bind(int(change.epoch)?)
         .bind(i64::from(change.sampling.level()))
-        .bind(change.added_bytes)
+        .bind(change.added.bytes)
+        .bind(change.added.messages)
         .execute(&mut *conn)
         .await?;
         if updated.rows_affected() == 1 {
@@ -36,24 +38,42 @@ pub(super) async fn store(
         }
         // Groups that are not kept were turned away from the beginning: nothing is left to drop.
         sqlx::query(
-            "INSERT INTO star_pending (slot, epoch, key, level, swept, bytes)
-             VALUES ($1, $2, $3, $4, $5, $6)",
+            "INSERT INTO star_pending (slot, epoch, key, level, swept, bytes, messages)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
         .bind(slot.0)
         .bind(int(change.epoch)?)
         .bind(change.sampling.key().to_vec())
         .bind(i64::from(change.sampling.level()))
         .bind(i64::from(change.sampling.level()))
-        .bind(change.added_bytes)
+        .bind(change.added.bytes)
+        .bind(change.added.messages)
         .execute(&mut *conn)
         .await?;
     }
     Ok(())
 }
 
+pub(super) async fn standing(db: &Database, topic: &str) -> Result<Standing> {
+    let row = sqlx::query(
+        "WITH of_topic AS (SELECT id FROM star_slot WHERE topic = $1)
+         SELECT (SELECT CAST(COALESCE(SUM(messages), 0) AS BIGINT) FROM star_pending
+                 WHERE slot IN (SELECT id FROM of_topic)) AS waiting,
+             (SELECT MIN(epoch) FROM star_group WHERE slot IN (SELECT id FROM of_topic)) AS oldest",
+    )
+    .bind(topic)
+    .fetch_one(db.readers())
+    .await?;
+    let oldest: Option<i64> = row.try_get("oldest")?;
+    Ok(Standing {
+        waiting: count(&row, "waiting")?,
+        oldest_epoch: oldest.and_then(|epoch| u64::try_from(epoch).ok()),
+    })
+}
+
 pub(super) async fn pending(db: &Database, slot: Slot) -> Result<Vec<Pending>> {
     let found = sqlx::query(
-        "SELECT slot, epoch, key, level, swept, bytes FROM star_pending WHERE slot IN (
+        "SELECT slot, epoch, key, level, swept, messages, bytes FROM star_pending WHERE slot IN (
              SELECT id FROM star_slot WHERE topic = (SELECT topic FROM star_slot WHERE id = $1))
          ORDER BY epoch, slot",
     )
@@ -74,6 +94,7 @@ fn read(row: &EngineRow) -> Result<Pending> {
         epoch: count(row, "epoch")?,
         sampling: sampling.ok_or(StoreError::Corrupt("a level"))?,
         swept: level("swept")?,
+        messages: count(row, "messages")?,
         bytes: count(row, "bytes")?,
     })
 }
@@ -125,12 +146,17 @@ pub(super) async fn drop_closed(
     batches::by_names(&mut tx, batches::DROP_WAITING, ids.clone()).await?;
     batches::by_names(&mut tx, DROP_GROUPS, ids).await?;
     let bytes: u64 = groups.iter().map(|group| group.bytes).sum();
-    sqlx::query("UPDATE star_pending SET bytes = bytes - $3 WHERE slot = $1 AND epoch = $2")
-        .bind(slot.0)
-        .bind(int(epoch)?)
-        .bind(int(bytes)?)
-        .execute(&mut *tx)
-        .await?;
+    let messages: u64 = groups.iter().map(|group| group.messages).sum();
+    sqlx::query(
+        "UPDATE star_pending SET bytes = bytes - $3, messages = messages - $4
+         WHERE slot = $1 AND epoch = $2",
+    )
+    .bind(slot.0)
+    .bind(int(epoch)?)
+    .bind(int(bytes)?)
+    .bind(int(messages)?)
+    .execute(&mut *tx)
+    .await?;
     tx.commit().await?;
     Ok(Taken::Stored)
 }

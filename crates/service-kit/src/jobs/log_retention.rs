@@ -4,18 +4,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use clock::Clock;
-use service_kit::{
-    event_log::EventLog,
-    jobs::{Job, Next, next_daily},
-};
 
-/// When it runs: at a quiet hour, and at none of the times at which anything is published.
+use super::{Job, Next, next_daily};
+use crate::event_log::EventLog;
+
+/// When it runs: at a quiet hour, and at none of the times at which votes are published.
 const HOUR_AND_MINUTE: (u32, u32) = (4, 20);
 
-/// The job.
+/// The job. Whoever writes to a log has it: two that have the same log do no harm.
 #[derive(Debug)]
 pub struct LogRetentionJob {
-    /// The log that this service publishes to.
+    /// The log that the service writes to.
     pub log: Arc<dyn EventLog>,
     /// The calendar.
     pub clock: Clock,

@@ -1,0 +1,61 @@
+//! What is known of the messages that wait.
+
+use super::Slot;
+use crate::domain::{group::GroupId, sampling::Sampling};
+
+/// What waits of an epoch in a partition.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Pending {
+    /// The partition.
+    pub slot: Slot,
+    /// The epoch.
+    pub epoch: u64,
+    /// Which groups are kept.
+    pub sampling: Sampling,
+    /// The level that the groups were dropped at which had waited before.
+    pub swept: u8,
+    /// How many messages wait.
+    pub messages: u64,
+    /// How many bytes they have.
+    pub bytes: u64,
+}
+
+/// How many messages more wait than did, and how many bytes they have.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Added {
+    /// Messages.
+    pub messages: i64,
+    /// Bytes.
+    pub bytes: i64,
+}
+
+/// What a batch changes of what waits of an epoch.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct PendingChange {
+    /// The epoch.
+    pub epoch: u64,
+    /// Which groups are kept from now on. The first key that is stored remains.
+    pub sampling: Sampling,
+    /// How many more wait, or fewer.
+    pub added: Added,
+}
+
+/// A group that is not open, and what waits for it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ClosedGroup {
+    /// Which one.
+    pub id: GroupId,
+    /// How many messages.
+    pub messages: u64,
+    /// How many bytes they have.
+    pub bytes: u64,
+}
+
+/// What there is of a topic's messages.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Standing {
+    /// How many wait for others that agree.
+    pub waiting: u64,
+    /// The oldest epoch that any is of.
+    pub oldest_epoch: Option<u64>,
+}

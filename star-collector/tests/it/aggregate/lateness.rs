@@ -1,0 +1,80 @@
+//! When a run reads, when an epoch is closed, and what comes too late.
+
+use chrono::TimeDelta;
+use star_collector::aggregate::store::Rejection;
+
+use super::scene::{EPOCH, LAYERS, Scene, reports};
+
+const LINUX: [&str; LAYERS] = ["q|yes", "platform|linux", "country|none"];
+
+#[tokio::test]
+async fn what_comes_of_an_epoch_that_was_closed_is_late_and_counts_nothing_twice() {
+    let mut scene = Scene::start().await;
+    let messages = scene.messages(LINUX, 5);
+    scene.send(&messages).await;
+    scene.run().await;
+    assert_eq!(scene.run_in(EPOCH + 3).await.epochs_closed, 1);
+
+    // As by a collect whose clock is behind: it has the time of the epoch, and is appended after its end.
+    scene.send(&messages).await;
+    let summary = scene.run_in(EPOCH + 3).await;
+
+    assert_eq!(summary.tally.rejected, [(Rejection::Late, 5)].into());
+    scene.run_in(EPOCH + 6).await;
+    assert_eq!(scene.reports().await, reports([(&LINUX, 5)]));
+}
+
+#[tokio::test]
+async fn an_epoch_is_closed_once_nothing_of_it_can_be_on_its_way_any_more() {
+    let mut scene = Scene::start().await;
+    let first = scene.messages(LINUX, 4);
+    scene.send(&first).await;
+    let early = scene.run_after_the_end(TimeDelta::minutes(9)).await;
+    assert_eq!((early.epochs_closed, early.pending), (0, 4));
+
+    let last = scene.messages(LINUX, 1);
+    scene.send(&last).await;
+    let closing = scene.run_after_the_end(TimeDelta::minutes(10)).await;
+
+    assert_eq!((closing.epochs_closed, closing.pending), (1, 0));
+    assert_eq!(scene.reports().await, reports([(&LINUX, 5)]));
+}
+
+#[tokio::test]
+async fn what_waits_is_told_layer_by_layer() {
+    let mut scene = Scene::start().await;
+    let mut messages = scene.messages(LINUX, 6);
+    messages.extend(scene.messages(["q|yes", "platform|linux", "country|de"], 3));
+    messages.extend(scene.messages(["q|yes", "platform|mac", "country|de"], 2));
+    messages.extend(scene.messages(["q|no", "platform|mac", "country|de"], 4));
+    scene.send(&messages).await;
+
+    assert_eq!(scene.run().await.pending, 3 + 2 + 4);
+
+    let one = scene.messages(["q|no", "platform|mac", "country|de"], 1);
+    scene.send(&one).await;
+    assert_eq!(scene.run().await.pending, 3 + 2);
+}
+
+#[tokio::test]
+async fn fewer_new_messages_than_asked_for_are_left_unread_until_there_are_more_or_the_epoch_is_over()
+ {
+    let mut scene = Scene::start().await;
+    scene.lag_min = 6;
+    let five = scene.messages(LINUX, 5);
+    scene.send(&five).await;
+    let left = scene.run().await;
+    assert_eq!((left.left_unread, left.tally.consumed), (5, 0));
+
+    let one = scene.messages(LINUX, 1);
+    scene.send(&one).await;
+    let read = scene.run().await;
+    assert_eq!((read.left_unread, read.tally.consumed), (0, 6));
+
+    let two = scene.messages(LINUX, 2);
+    scene.send(&two).await;
+    assert_eq!(scene.run().await.left_unread, 2);
+    let closing = scene.run_in(EPOCH + 3).await;
+    assert_eq!((closing.tally.consumed, closing.epochs_closed), (2, 1));
+    assert_eq!(scene.reports().await, reports([(&LINUX, 8)]));
+}
