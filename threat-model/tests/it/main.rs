@@ -21,6 +21,7 @@ mod erasure;
 mod insiders;
 mod keys;
 mod linking;
+mod mended;
 mod moments;
 mod month;
 mod months;
