@@ -1,6 +1,7 @@
 //! When a run reads, when an epoch is closed, and what comes too late.
 
 use chrono::TimeDelta;
+use service_kit::fault::FaultPoints;
 use star_collector::aggregate::store::Rejection;
 
 use super::scene::{EPOCH, LAYERS, Scene, reports};
@@ -77,4 +78,49 @@ async fn fewer_new_messages_than_asked_for_are_left_unread_until_there_are_more_
     let closing = scene.run_in(EPOCH + 3).await;
     assert_eq!((closing.tally.consumed, closing.epochs_closed), (2, 1));
     assert_eq!(scene.reports().await, reports([(&LINUX, 8)]));
+}
+
+/// Changes what is counted of an epoch before it is closed, and answers what the closing says.
+async fn close_after(change: &'static str) -> String {
+    let mut scene = Scene::start().await;
+    let mut messages = scene.messages(LINUX, 5);
+    for country in [
+        "country|a",
+        "country|b",
+        "country|c",
+        "country|d",
+        "country|e",
+    ] {
+        messages.extend(scene.messages(["q|yes", "platform|mac", country], 1));
+    }
+    scene.send(&messages).await;
+    scene.run().await;
+    scene.sql(change).await;
+    let closing = scene.try_run(EPOCH + 3, FaultPoints::default()).await;
+    assert_eq!(scene.reports().await, reports([(&LINUX, 5)]));
+    closing.unwrap_err().to_string()
+}
+
+#[tokio::test]
+async fn an_epoch_whose_counts_do_not_add_up_is_not_closed() {
+    let change =
+        r#"UPDATE star_label SET deeper = deeper + 1 WHERE path = '["q|yes","platform|mac"]'"#;
+
+    let said = close_after(change).await;
+
+    assert!(
+        said.contains("10 messages were opened, but 9 are reported"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn a_prefix_whose_counts_do_not_add_up_keeps_its_epoch_open() {
+    // One message more is said to be below one prefix, and one less below the other: in all, there are as many.
+    let change = r#"UPDATE star_label SET deeper = deeper + CASE WHEN path LIKE '%mac"]' THEN 1 ELSE -1 END
+        WHERE path IN ('["q|yes","platform|mac"]', '["q|yes","platform|linux"]')"#;
+
+    let said = close_after(change).await;
+
+    assert!(said.contains("below 2 of its prefixes"), "{said}");
 }
