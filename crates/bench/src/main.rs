@@ -54,9 +54,17 @@ enum Bench {
         embedded_only: bool,
     },
     /// Recovering the keys of groups, against the reference crate.
-    StarRecover,
+    StarRecover {
+        /// Also as a chart in this file, an SVG.
+        #[arg(long)]
+        chart: Option<PathBuf>,
+    },
     /// Taking measurements from clients until they are durable, against a bare HTTP server and the bare parser.
-    StarCollect,
+    StarCollect {
+        /// With more numbers of connections, as a chart in this file, an SVG.
+        #[arg(long)]
+        chart: Option<PathBuf>,
+    },
     /// Opening and counting measurements from the log, against the bare opening of the messages.
     StarAggregate {
         /// How many messages.
@@ -137,7 +145,9 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Bench::Relay => vec![pipes::relay(rounds).await?],
         #[cfg(feature = "engines")]
         Bench::Tally => vec![pipes::tally(rounds).await?],
-        Bench::StarRecover => return lines(&star::recover(rounds, cli.json)?),
+        Bench::StarRecover { chart } => {
+            return lines(&star::recover(rounds, cli.json, chart.as_deref())?);
+        }
         Bench::StarAggregate {
             messages,
             chart,
@@ -155,7 +165,9 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
                 Some(file) => star::chart(&file, &plan).await?,
             });
         }
-        Bench::StarCollect => return lines(&star::collect(rounds, cli.json).await?),
+        Bench::StarCollect { chart } => {
+            return lines(&star::collect(rounds, cli.json, chart.as_deref()).await?);
+        }
         Bench::StarServe {
             server,
             dir,

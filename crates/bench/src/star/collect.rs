@@ -13,7 +13,10 @@ use star_collector::{collect::Config, factory::Factory};
 use star_constellation::api::{NestedMessage, SerializableNestedMessage};
 
 use super::{aggregate::open_log, median, population::Population};
-use crate::cpu;
+use crate::{
+    cpu,
+    curve::{Chart, Line, plot},
+};
 
 mod served;
 
@@ -27,18 +30,50 @@ const REQUESTS: usize = 40_000;
 /// collector has the many. What falling asleep and being woken costs is told by a bare server that waits as long.
 const CONNECTIONS: [usize; 2] = [32, 256];
 
-/// Measures in `rounds` turns, with few connections and with many.
-pub async fn collect(rounds: usize, json: bool) -> anyhow::Result<Vec<String>> {
-    let mut lines = Vec::new();
-    for connections in CONNECTIONS {
-        let figures = Figures::measure(connections, rounds).await?;
+/// Those of a chart.
+const CHART_CONNECTIONS: [usize; 6] = [8, 16, 32, 64, 128, 256];
+
+/// Measures in `rounds` turns, with few connections and with many; with more numbers of them, drawn in `file`, if there is one.
+pub async fn collect(
+    rounds: usize,
+    json: bool,
+    file: Option<&Path>,
+) -> anyhow::Result<Vec<String>> {
+    let numbers = file.map_or(&CONNECTIONS[..], |_| &CHART_CONNECTIONS);
+    let (mut lines, mut at_once, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
+    for connections in numbers {
+        let figures = Figures::measure(*connections, rounds).await?;
+        let x = count(*connections);
+        at_once.push((x, figures.over(&figures.bare).0));
+        waiting.push((x, figures.over(&figures.waiting).0));
         lines.push(if json {
             figures.to_json()
         } else {
             figures.to_text()
         });
     }
+    if let Some(file) = file {
+        plot(file, &chart(at_once, waiting))?;
+    }
     Ok(lines)
+}
+
+fn chart(at_once: Vec<(f64, f64)>, waiting: Vec<(f64, f64)>) -> Chart {
+    let asked = at_once.iter().map(|(x, _)| (*x, 2.0)).collect();
+    let line = |name: &str, points| Line {
+        name: name.to_owned(),
+        points,
+    };
+    Chart {
+        caption: "Collect's CPU for a durable message, over a bare server and the bare parser",
+        x: "connections that send at once",
+        y: "over the floor",
+        lines: vec![
+            line("the bare server answers at once", at_once),
+            line("it waits as long as ours does", waiting),
+            line("asked", asked),
+        ],
+    }
 }
 
 /// What the turns gave: microseconds of CPU for a message.

@@ -1,6 +1,6 @@
 //! `star-recover`: the key of a group from its shares, against `star_constellation`'s `key_recover`, the MAC verified in both.
 
-use std::{hint::black_box, time::Instant};
+use std::{hint::black_box, path::Path, time::Instant};
 
 use anyhow::{Context as _, anyhow, ensure};
 use rand::{SeedableRng as _, rngs::StdRng};
@@ -18,6 +18,7 @@ use star_collector::{
 use star_constellation::api::{NestedMessage, SerializableNestedMessage, key_recover};
 
 use super::median;
+use crate::curve::{Chart, Line, plot};
 
 /// The thresholds that are measured.
 const THRESHOLDS: [usize; 3] = [20, 50, 100];
@@ -34,9 +35,9 @@ const REFERENCE_REPEATS: u32 = 20;
 /// The group whose shares are forged in part: how many shares, the threshold, how many of them forged.
 const FORGED: (usize, usize, usize) = (200, 50, 60);
 
-/// Measures in `rounds` turns, and answers with a line for each threshold.
-pub fn recover(rounds: usize, json: bool) -> anyhow::Result<Vec<String>> {
-    let mut lines = Vec::new();
+/// Measures in `rounds` turns, and answers with a line for each threshold; draws them in `file`, too.
+pub fn recover(rounds: usize, json: bool, file: Option<&Path>) -> anyhow::Result<Vec<String>> {
+    let (mut lines, mut points) = (Vec::new(), Vec::new());
     for k in THRESHOLDS {
         let theirs = messages(k, k)?;
         let shares = shares(&theirs);
@@ -66,6 +67,7 @@ pub fn recover(rounds: usize, json: bool) -> anyhow::Result<Vec<String>> {
         }
         let (speedup, low, high) = median(ratios);
         let (ours, theirs) = (median(ours_us).0, median(theirs_us).0);
+        points.push((f64::from(u32::try_from(k)?), speedup));
         lines.push(if json {
             json!({"bench": "star-recover", "k": k, "speedup_over_reference": speedup, "ours_us": ours, "reference_us": theirs}).to_string()
         } else {
@@ -73,7 +75,24 @@ pub fn recover(rounds: usize, json: bool) -> anyhow::Result<Vec<String>> {
         });
     }
     lines.push(forged(rounds, json)?);
+    if let Some(file) = file {
+        plot(file, &chart(points))?;
+    }
     Ok(lines)
+}
+
+fn chart(points: Vec<(f64, f64)>) -> Chart {
+    let asked = points.iter().map(|(k, _)| (*k, 100.0)).collect();
+    let line = |name: &str, points| Line {
+        name: name.to_owned(),
+        points,
+    };
+    Chart {
+        caption: "Recovering a group's key: how many times as fast as the reference",
+        x: "shares that open the group (k)",
+        y: "times as fast",
+        lines: vec![line("ours", points), line("asked, from k = 50 on", asked)],
+    }
 }
 
 /// A group with forged shares: the multiple of the honest recovery that finding its key takes.
