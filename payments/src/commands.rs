@@ -4,7 +4,7 @@
     reason = "the output of commands goes to standard output"
 )]
 
-use std::sync::Arc;
+use std::{iter, sync::Arc};
 
 use anyhow::Context as _;
 use clock::Clock;
@@ -216,23 +216,26 @@ fn to_json(report: &Report, keys: &[KeyCount]) -> serde_json::Value {
 }
 
 fn to_text(report: &Report, keys: &[KeyCount]) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::new();
-    let mut line = |words: std::fmt::Arguments<'_>| {
-        // Writing to a string cannot fail.
-        let _infallible = writeln!(text, "{words}");
-    };
-    for (title, counts) in [
+    let lines = [sold(report, keys), to_give_back(report), unresolved(report)].concat();
+    lines
+        .iter()
+        .flat_map(|line| [line.as_str(), "\n"])
+        .collect()
+}
+
+/// How many there are of what, and what was sold for what.
+fn sold(report: &Report, keys: &[KeyCount]) -> Vec<String> {
+    let counts = [
         ("orders", &report.orders),
         ("transfers", &report.transfers),
         ("credentials", &report.credentials),
-    ] {
-        for (name, count) in counts {
-            line(format_args!("{title:<12} {name:<12} {count:>10}"));
-        }
-    }
-    for total in &report.funds {
-        line(format_args!(
+    ];
+    let counts = counts.into_iter().flat_map(|(title, counts)| {
+        let counts = counts.iter();
+        counts.map(move |(name, count)| format!("{title:<12} {name:<12} {count:>10}"))
+    });
+    let funds = report.funds.iter().map(|total| {
+        format!(
             "funds        {} at {} {}: {} received, {} votes sold, {} of them to set off",
             total.source,
             total.value,
@@ -240,26 +243,28 @@ fn to_text(report: &Report, keys: &[KeyCount]) -> String {
             total.received,
             total.votes_sold,
             total.votes_to_set_off
-        ));
-    }
-    for key in keys {
+        )
+    });
+    let keys = keys.iter().map(|key| {
         let missing = key.redeemed_total.saturating_sub(key.tokens_counted);
-        line(format_args!(
+        format!(
             "key          {}: {} tokens counted, {missing} redeemed and never repeated",
             key.key, key.tokens_counted
-        ));
-    }
-    let total = report
-        .surplus
-        .iter()
-        .try_fold(Amount::ZERO, |sum, one| sum.checked_add(one.amount));
-    let total = total.unwrap_or(Amount::MAX);
-    line(format_args!(
-        "surplus      {} rows, {total} in all",
-        report.surplus.len()
-    ));
-    for one in &report.surplus {
-        line(format_args!(
+        )
+    });
+    counts.chain(funds).chain(keys).collect()
+}
+
+fn to_give_back(report: &Report) -> Vec<String> {
+    let mut amounts = report.surplus.iter().map(|one| one.amount);
+    let total = amounts.try_fold(Amount::ZERO, Amount::checked_add);
+    let title = format!(
+        "surplus      {} rows, {} in all",
+        report.surplus.len(),
+        total.unwrap_or(Amount::MAX)
+    );
+    let rows = report.surplus.iter().map(|one| {
+        format!(
             "  {} {} {:<10} {} {} order {} {} {}",
             one.id,
             one.day,
@@ -269,14 +274,18 @@ fn to_text(report: &Report, keys: &[KeyCount]) -> String {
             one.order_id,
             custodian(one),
             one.external_id.as_deref().unwrap_or("-"),
-        ));
-    }
-    line(format_args!(
+        )
+    });
+    iter::once(title).chain(rows).collect()
+}
+
+fn unresolved(report: &Report) -> Vec<String> {
+    let title = format!(
         "unresolved   {} open transfers of orders that wait for no money",
         report.unresolved.len()
-    ));
-    for one in &report.unresolved {
-        line(format_args!(
+    );
+    let rows = report.unresolved.iter().map(|one| {
+        format!(
             "  {} {:<10} {} {} order {} {}",
             one.custodian,
             one.status.as_str(),
@@ -284,9 +293,9 @@ fn to_text(report: &Report, keys: &[KeyCount]) -> String {
             one.currency,
             one.order_id,
             one.external_id.as_deref().unwrap_or("-"),
-        ));
-    }
-    text
+        )
+    });
+    iter::once(title).chain(rows).collect()
 }
 
 fn custodian(surplus: &Surplus) -> &'static str {
