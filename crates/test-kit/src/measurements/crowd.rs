@@ -133,6 +133,19 @@ impl Crowd {
         })
     }
 
+    /// What a client sends that measured this, and whose message opens alone if it is believed. It says so beside it, or
+    /// nothing.
+    pub fn opening_alone(&mut self, measured: &Measured, says_so: bool) -> Sent {
+        let alone = Measured {
+            threshold: Some(1),
+            ..measured.clone()
+        };
+        Sent {
+            threshold: says_so.then_some(1),
+            ..self.send(&alone, 0, |_, _| {})
+        }
+    }
+
     /// What a client sends, of which so many layers count.
     fn send(
         &mut self,

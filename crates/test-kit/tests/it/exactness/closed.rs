@@ -54,6 +54,9 @@ async fn what_fewer_than_the_threshold_measured_is_in_no_stored_byte_until_one_m
             sent.push(scene.crowd.lying(measured, layer, lie));
         }
     }
+    for measured in [&outer, &inner, &own] {
+        sent.extend([true, false].map(|says_so| scene.crowd.opening_alone(measured, says_so)));
+    }
     sent.extend(sent.clone());
     scene.append_in(FIRST_EPOCH, &sent).await;
 

@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use reqwest::{Client, StatusCode};
+use star_collector::aggregate::store::Rejection;
 use test_kit::measurements::{crowd::Sent, lies::Lie, site::DEFAULT_CHANNEL};
 use tokio::task::JoinSet;
 
@@ -55,6 +56,12 @@ async fn whatever_a_client_lies_about_in_whichever_layer_changes_no_total_of_the
                 *expected.entry(reason).or_default() += LYING;
             }
         }
+    }
+
+    let measured = measured(FIRST_EPOCH, "alone");
+    for says_so in [true, false] {
+        seen.push(scene.crowd.opening_alone(&measured, says_so));
+        *expected.entry(Rejection::Threshold).or_default() += 1;
     }
 
     // Among the first: the groups that they come to have no secret yet.
