@@ -55,7 +55,10 @@ async fn with_up_to_three_in_ten_shares_of_each_group_forged_the_honest_are_coun
         for forged_of_100 in FORGED_OF_100 {
             let measured = Measured {
                 threshold: (threshold as usize != K).then_some(threshold),
-                ..measured(FIRST_EPOCH, &format!("{forged_of_100} of 100 at {threshold}"))
+                ..measured(
+                    FIRST_EPOCH,
+                    &format!("{forged_of_100} of 100 at {threshold}"),
+                )
             };
             let (of_group, forged_there) = group(&mut scene, &measured, size, forged_of_100);
             sent.extend(of_group);
