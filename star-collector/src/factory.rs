@@ -5,6 +5,8 @@
 //! randomness service's, messages fall into the groups of real clients. Either way one process knows what all of them
 //! measure, so nothing here is fit for real measurements.
 
+pub mod parts;
+
 use std::{collections::HashMap, fmt};
 
 use rand::{CryptoRng, Rng, RngCore};
@@ -65,6 +67,17 @@ impl Factory {
 
     /// A message that measures `texts`, the outermost layer first: the bytes that a record of the topic has.
     pub fn message(&mut self, texts: &[&str], random: &mut (impl CryptoRng + RngCore)) -> Vec<u8> {
+        self.altered(texts, random, |_, _| {})
+    }
+
+    /// The same from a client that lies: `alter` gets each layer, with its number from the outermost on, before it is
+    /// encrypted.
+    pub fn altered(
+        &mut self,
+        texts: &[&str],
+        random: &mut (impl CryptoRng + RngCore),
+        mut alter: impl FnMut(usize, &mut [u8]),
+    ) -> Vec<u8> {
         let mut message = vec![self.epoch];
         let mut prefix = Vec::new();
         let mut key: Option<[u8; LAYER_KEY_BYTES]> = None;
@@ -72,6 +85,7 @@ impl Factory {
             prefix.extend_from_slice(text.as_bytes());
             let next = (i + 1 < texts.len()).then(|| random.r#gen());
             let mut layer = self.layer(&prefix, text, next.as_ref(), random);
+            alter(i, &mut layer);
             if let Some(key) = key {
                 self.layers.seal(&key, &mut layer);
                 vector(&mut message, &layer);

@@ -10,7 +10,7 @@
 //! | How do messages come in? | [`collect`] |
 //! | Where does randomness come from, and how does an epoch's key end? | [`randomness`] |
 //! | How is a channel set? | [`channels`] |
-//! | Where do load tests get their messages? | [`factory`] |
+//! | Where do tests get their messages, honest and forged? | [`factory`] |
 //!
 //! # What this crate must never do
 //!

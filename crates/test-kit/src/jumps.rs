@@ -2,7 +2,10 @@
 //!
 //! A library that is loaded before all others answers the question for the time of day with the machine's answer
 //! and a number of seconds from a file. Elapsed time, by which time-outs run, is the machine's: as when an
-//! operator, or NTP, sets a clock.
+//! operator, or NTP, sets a clock. OpenSSL alone asks for the time in a way of its own, and is told the machine's.
+//!
+//! librdkafka waits until times of day. Here each of its waits is as long as it was meant when it began; on a machine whose
+//! clock is set back by hours, one that is under way then ends hours late.
 
 use std::{
     ffi::OsString,

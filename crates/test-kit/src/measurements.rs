@@ -4,8 +4,10 @@
 //! |---|---|
 //! | Where do the parts keep what they store, and how are they started? | [`site`] |
 //! | What do clients measure, and what must be reported of it? | [`crowd`] |
+//! | What do clients that lie send, and what becomes of it? | [`lies`] |
 
 pub mod crowd;
+pub mod lies;
 pub mod site;
 
 use std::collections::BTreeMap;

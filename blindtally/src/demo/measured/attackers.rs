@@ -5,16 +5,13 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use client::transport::Request;
 use rand::{CryptoRng, RngCore};
 use star_collector::{
-    domain::{
-        field::Element,
-        wire::{Message, Point},
-    },
-    factory::Factory,
+    domain::field::Element,
+    factory::{Factory, parts::Part},
 };
 
 use super::{
     crowd::Points,
-    population::{LAYERS, favourite, layers},
+    population::{favourite, layers},
     request,
 };
 
@@ -31,16 +28,10 @@ pub(super) fn forged(
 ) -> anyhow::Result<Vec<String>> {
     let forge = |_| {
         let mut message = message(factory, random);
-        let Point { x, y } = Message::read(&message, LAYERS)?.outer.share.point;
-        let honest = [x.to_bytes(), y.to_bytes()].concat();
-        let place = message
-            .windows(honest.len())
-            .position(|bytes| bytes == honest);
-        let place = place.context("a message has its point")?;
         let other = Element::new(u128::from(random.next_u64()));
-        let forged = message.iter_mut().skip(place);
-        let bytes = [x.to_bytes(), other.to_bytes()].concat();
-        forged.zip(bytes).for_each(|(byte, forged)| *byte = forged);
+        let y = Part::Y.of_message(&mut message);
+        y.context("a message has its point")?
+            .copy_from_slice(&other.to_bytes());
         Ok(STANDARD.encode(message))
     };
     (0..EACH).map(forge).collect()

@@ -1,20 +1,23 @@
 //! Clients of a channel, of whom is known what each one measured.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::SocketAddr};
 
 use anyhow::Context as _;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Utc};
+use messages::star::THRESHOLD_HEADER;
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
+use reqwest::{Client, StatusCode};
 use service_kit::event_log::{Header, NewRecord};
 use star_collector::{
     domain::{
         channel::{Channel, RECORD_THRESHOLD_HEADER},
         wire::Message,
     },
-    factory::Factory,
+    factory::{Factory, parts::outer},
 };
 
-use super::{Totals, name_of};
+use super::{Totals, lies::Lie, name_of};
 
 /// How many values the layers have, the outermost first; further layers have as many as the last.
 const VALUES: [u32; 4] = [24, 5, 60, 9];
@@ -25,6 +28,17 @@ const OWN_THRESHOLD_ONE_OF: u32 = 4;
 /// How far above the channel's the thresholds of such clients are.
 const OWN_THRESHOLD_ABOVE: u32 = 3;
 
+/// What a client has to tell.
+#[derive(Clone, Debug)]
+pub struct Measured {
+    /// Its epoch.
+    pub epoch: u64,
+    /// The threshold of its message, if it is not the channel's.
+    pub threshold: Option<u32>,
+    /// `name|value` of each layer, the outermost first.
+    pub texts: Vec<String>,
+}
+
 /// A message, as its client sends it.
 #[derive(Clone, Debug)]
 pub struct Sent {
@@ -32,6 +46,31 @@ pub struct Sent {
     pub message: Vec<u8>,
     /// The threshold that it says beside it.
     pub threshold: Option<u32>,
+}
+
+impl Sent {
+    /// The same message with a lie in its open layer, which whoever gets hold of it can put there.
+    #[must_use]
+    pub fn altered(&self, lie: Lie) -> Self {
+        let mut altered = self.clone();
+        lie.tell(outer(&mut altered.message));
+        altered
+    }
+
+    /// Sends it to collect as a client does. How it is answered.
+    pub async fn post(
+        &self,
+        http: &Client,
+        collector: SocketAddr,
+        channel: &str,
+    ) -> reqwest::Result<StatusCode> {
+        let url = format!("http://{collector}/{channel}");
+        let mut request = http.post(url).body(STANDARD.encode(&self.message));
+        if let Some(threshold) = self.threshold {
+            request = request.header(THRESHOLD_HEADER, threshold);
+        }
+        Ok(request.send().await?.status())
+    }
 }
 
 /// Messages that can be opened together, if there are enough: their epoch and threshold.
@@ -66,32 +105,88 @@ impl Crowd {
         let epoch = current.saturating_sub(age.into());
         let own = self.random.gen_range(0..OWN_THRESHOLD_ONE_OF) == 0;
         let threshold = own.then_some(self.channel.k + OWN_THRESHOLD_ABOVE);
-        let together = (epoch, threshold.unwrap_or(self.channel.k));
         let texts = self.texts();
+        Ok(self.honest(&Measured {
+            epoch,
+            threshold,
+            texts,
+        }))
+    }
+
+    /// What one more client sends that measured this.
+    pub fn honest(&mut self, measured: &Measured) -> Sent {
+        self.send(measured, measured.texts.len(), |_, _| {})
+    }
+
+    /// What one more client sends that measured this, and lies in a layer, counted from the outermost.
+    pub fn lying(&mut self, measured: &Measured, layer: usize, lie: Lie) -> Sent {
+        // It counts as far as it is believed. One that tells another text is believed, alone.
+        let believed = if lie.refused_as(layer).is_some() {
+            layer
+        } else {
+            0
+        };
+        self.send(measured, believed, |number, bytes| {
+            if number == layer {
+                lie.tell(bytes);
+            }
+        })
+    }
+
+    /// What a client sends that measured this, and whose message opens alone if it is believed. It says so beside it, or
+    /// nothing.
+    pub fn opening_alone(&mut self, measured: &Measured, says_so: bool) -> Sent {
+        let alone = Measured {
+            threshold: Some(1),
+            ..measured.clone()
+        };
+        Sent {
+            threshold: says_so.then_some(1),
+            ..self.send(&alone, 0, |_, _| {})
+        }
+    }
+
+    /// What a client sends, of which so many layers count.
+    fn send(
+        &mut self,
+        measured: &Measured,
+        believed: usize,
+        alter: impl FnMut(usize, &mut [u8]),
+    ) -> Sent {
+        let Measured {
+            epoch,
+            threshold,
+            texts,
+        } = measured;
+        let together = (*epoch, threshold.unwrap_or(self.channel.k));
         let [number, ..] = epoch.to_le_bytes();
         let factory = self.factories.entry(together);
         let factory = factory.or_insert_with(|| Factory::new(number, together.1));
         let shown: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let message = factory.message(&shown, &mut self.random);
+        let message = factory.altered(&shown, &mut self.random, alter);
         let told = self.told.entry(together).or_default();
-        for layers in 1..=texts.len() {
+        for layers in 1..=believed {
             let begins: Vec<String> = texts.iter().take(layers).cloned().collect();
             *told.entry(begins).or_default() += 1;
         }
-        Ok(Sent { message, threshold })
+        Sent {
+            message,
+            threshold: *threshold,
+        }
     }
 
     /// The record that collect makes of a message.
     pub fn record(&self, sent: &Sent, at: DateTime<Utc>) -> anyhow::Result<NewRecord> {
         let read = Message::read(&sent.message, self.channel.layers);
-        let read = read.context("the factory's messages can be read")?;
+        // What cannot be read is of no group, and collect makes no record of it: it may lie anywhere.
+        let tag = read.map_or_else(|_| Vec::new(), |message| message.outer.tag.to_vec());
         let header = sent.threshold.map(|threshold| Header {
             name: RECORD_THRESHOLD_HEADER.to_owned(),
             value: threshold.to_le_bytes().to_vec(),
         });
         Ok(NewRecord {
             topic: self.channel.input_topic.clone(),
-            key: read.outer.tag.to_vec(),
+            key: tag,
             value: sent.message.clone(),
             headers: header.into_iter().collect(),
             timestamp: at,

@@ -1,6 +1,7 @@
 //! Where star-collector's parts keep what they store, files or engines, and how they are started there.
 
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     path::{Path, PathBuf},
     process::Stdio,
@@ -22,7 +23,7 @@ use crate::{
     database::Database,
     engines,
     process::{Process, Program},
-    programs, stores,
+    programs, stored, stores,
 };
 
 /// The channel whose topics an operator's cluster has from the start.
@@ -219,6 +220,25 @@ impl Site {
         }
         log.close().await;
         Ok(reports)
+    }
+
+    /// The bytes of all that is stored: of a channel's topics, of each table, and of the files that they are in.
+    pub async fn kept(&self, lane: &Lane) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
+        let mut database = self.database().await?;
+        let mut values = stored::values_of(&mut database, "star-aggregate.db", None).await?;
+        let log = self.log("admin").await?;
+        for topic in [&lane.channel.input_topic, &lane.channel.output_topic] {
+            for (partition, record) in stores::records(&*log, topic).await? {
+                values.extend(stored::values_of_record(topic, partition, &record));
+            }
+        }
+        log.close().await;
+        let mut kept = stored::dumps(values);
+        kept.extend(match &self.engines {
+            None => stored::files_in(&self.dir)?,
+            Some(engines) => engines::segments_of(engines)?,
+        });
+        Ok(kept)
     }
 
     /// Starts a run at a time, which may be hurt. It prints what it did as JSON.

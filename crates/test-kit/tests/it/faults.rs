@@ -18,6 +18,6 @@ mod disks;
 mod engines;
 mod figures;
 mod kills;
-mod measurements;
+pub(crate) mod measurements;
 mod scene;
 mod zombies;

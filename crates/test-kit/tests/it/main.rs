@@ -11,6 +11,7 @@ mod broken;
 mod brokers;
 mod compose;
 mod doctor;
+mod exactness;
 mod faults;
 mod flood;
 #[cfg(feature = "engines")]

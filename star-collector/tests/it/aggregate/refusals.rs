@@ -3,11 +3,11 @@
 
 use star_collector::{
     aggregate::{store::Rejection, summary::Summary},
-    domain::{field::Element, secret::Recovered, wire::Message},
-    factory::Factory,
+    domain::{field::Element, secret::Recovered},
+    factory::{Factory, parts::Part},
 };
 
-use super::scene::{EPOCH, K, LAYERS, NUMBER, Scene, reports};
+use super::scene::{EPOCH, LAYERS, NUMBER, Scene, reports};
 
 const LINUX: [&str; LAYERS] = ["q|yes", "platform|linux", "country|none"];
 
@@ -15,25 +15,14 @@ fn rejected(summary: &Summary, reason: Rejection) -> u64 {
     summary.tally.rejected.get(&reason).copied().unwrap_or(0)
 }
 
-/// Replaces `old`, which must stand in the message once, by `new`.
-fn replace(message: &mut [u8], old: &[u8], new: &[u8]) {
-    let places = message.windows(old.len()).enumerate();
-    let mut at = places.filter_map(|(at, window)| (window == old).then_some(at));
-    let (first, second) = (at.next().unwrap(), at.next());
-    assert_eq!(second, None);
-    let there = message.iter_mut().skip(first);
-    for (byte, new) in there.zip(new) {
-        *byte = *new;
-    }
-}
-
 /// A copy whose outer share is another point, off the polynomial.
 fn forged(message: &[u8], by: u128) -> Vec<u8> {
     let mut forged = message.to_vec();
-    let point = Message::read(message, LAYERS).unwrap().outer.share.point;
-    let moved = |coordinate: Element| (coordinate + Element::new(by)).to_bytes();
-    replace(&mut forged, &point.x.to_bytes(), &moved(point.x));
-    replace(&mut forged, &point.y.to_bytes(), &moved(point.y));
+    for part in [Part::X, Part::Y] {
+        let coordinate = part.of_message(&mut forged).unwrap();
+        let honest = Element::from_bytes((&*coordinate).try_into().unwrap()).unwrap();
+        coordinate.copy_from_slice(&(honest + Element::new(by)).to_bytes());
+    }
     forged
 }
 
@@ -153,11 +142,8 @@ async fn send_low_thresholds(scene: &mut Scene) {
     let honest = scene.messages(LINUX, 4);
     let low = Factory::new(NUMBER, 1).message(&LINUX, &mut scene.random);
     let mut lying = honest[0].clone();
-    let share = K.to_le_bytes();
-    let at = lying
-        .windows(8)
-        .position(|window| window == [share, 48_u32.to_le_bytes()].concat());
-    lying[at.unwrap()] = 1;
+    let threshold = Part::Threshold.of_message(&mut lying).unwrap();
+    threshold.copy_from_slice(&1_u32.to_le_bytes());
     scene.send(&honest).await;
     scene.send(&[low.clone(), lying]).await;
     scene.send_with(EPOCH, &[low], &1_u32.to_le_bytes()).await;
@@ -215,23 +201,9 @@ async fn an_altered_ciphertext_changes_no_total_of_the_others() {
     let mut scene = Scene::start().await;
     let mut messages = scene.messages(LINUX, 9);
     // The third byte of the text: `q|yes` becomes another text with a right share.
-    let ciphertext = Message::read(&messages[0], LAYERS)
-        .unwrap()
-        .outer
-        .ciphertext
-        .to_vec();
-    let mut altered = ciphertext.clone();
-    altered[4 + 2] ^= 1;
-    replace(&mut messages[0], &ciphertext, &altered);
+    Part::Ciphertext.of_message(&mut messages[0]).unwrap()[4 + 2] ^= 1;
     // The last byte of the text's length: no measurement at all.
-    let ciphertext = Message::read(&messages[1], LAYERS)
-        .unwrap()
-        .outer
-        .ciphertext
-        .to_vec();
-    let mut altered = ciphertext.clone();
-    altered[3] ^= 1;
-    replace(&mut messages[1], &ciphertext, &altered);
+    Part::Ciphertext.of_message(&mut messages[1]).unwrap()[3] ^= 1;
     scene.send(&messages).await;
 
     let summary = scene.run().await;

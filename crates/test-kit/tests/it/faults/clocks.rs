@@ -18,8 +18,6 @@ async fn a_clock_that_jumps_by_hours_loses_nothing_and_counts_nothing_twice() {
     let dir = tempfile::tempdir().unwrap();
     let jumps = Jumps::new(dir.path()).unwrap();
     let setup = Setup {
-        // A broker's client waits for moments of the day, which the machine's own clock never shows.
-        on_files: true,
         environment: jumps.environment(),
         ..Setup::default()
     };

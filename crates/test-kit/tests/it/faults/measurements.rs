@@ -9,7 +9,8 @@ mod pipeline;
 use std::path::Path;
 
 use blindtally::system::Settings;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, DurationRound as _, SecondsFormat, TimeDelta, Utc};
+use clock::Clock;
 use service_kit::event_log::NewRecord;
 use star_collector::domain::channel::Channel;
 use tempfile::TempDir;
@@ -35,7 +36,7 @@ const MESSAGES_VARIABLE: &str = "BLINDTALLY_MESSAGES";
 const REPEATED_ONE_OF: usize = 40;
 
 /// The first epoch that a test lives in: numbers on the wire begin anew after 255.
-const FIRST_EPOCH: u64 = 254;
+pub(crate) const FIRST_EPOCH: u64 = 254;
 
 /// A site, and what hurts it.
 struct Stage {
@@ -85,7 +86,7 @@ fn has_partial(truth: &Totals) -> bool {
 }
 
 /// The rules of the default channel, with epochs from `base` on.
-fn terms(base: &str) -> Settings {
+pub(crate) fn terms(base: &str) -> Settings {
     let mut terms = Settings::default();
     terms
         .set("channel.k", 5)
@@ -98,20 +99,27 @@ fn terms(base: &str) -> Settings {
 }
 
 /// When epochs begin that have nothing to do with today.
-const LONG_AGO: &str = "2025-03-03T00:00:00Z";
+pub(crate) const LONG_AGO: &str = "2025-03-03T00:00:00Z";
+
+/// When epochs begin, if it is noon of [`FIRST_EPOCH`] now.
+pub(crate) fn begun_before_now() -> String {
+    let hour = Clock::system().now().duration_trunc(TimeDelta::hours(1));
+    let noon = TimeDelta::days(FIRST_EPOCH.try_into().unwrap()) + TimeDelta::hours(12);
+    (hour.unwrap() - noon).to_rfc3339_opts(SecondsFormat::Secs, true)
+}
 
 async fn default_lane(site: &Site) -> Lane {
     site.lane(DEFAULT_CHANNEL, &terms(LONG_AGO)).await.unwrap()
 }
 
 /// A time in the middle of an epoch.
-fn during(channel: &Channel, epoch: u64) -> DateTime<Utc> {
+pub(crate) fn during(channel: &Channel, epoch: u64) -> DateTime<Utc> {
     let epochs = &channel.epochs;
     epochs.base + epochs.length * i32::try_from(epoch).unwrap() + epochs.length / 2
 }
 
 /// The first epoch in which all that `epoch` takes is over.
-fn after(channel: &Channel, epoch: u64) -> u64 {
+pub(crate) fn after(channel: &Channel, epoch: u64) -> u64 {
     epoch + u64::from(channel.epochs.alive)
 }
 

@@ -10,10 +10,7 @@ use std::{
     time::Duration,
 };
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use chrono::{DurationRound as _, SecondsFormat, TimeDelta};
 use clock::Clock;
-use messages::star::THRESHOLD_HEADER;
 use rand::Rng as _;
 use reqwest::{Client, StatusCode};
 use test_kit::measurements::{
@@ -22,7 +19,7 @@ use test_kit::measurements::{
 };
 use tokio::{task::JoinSet, time::sleep};
 
-use super::{FIRST_EPOCH, Stage, after, during, terms};
+use super::{FIRST_EPOCH, Stage, after, begun_before_now, during, terms};
 use crate::faults::{
     kills::KILLS_VARIABLE,
     scene::{asked, random},
@@ -73,14 +70,8 @@ impl Clients {
     }
 
     async fn is_kept(&self, sent: &Sent, collector: SocketAddr) -> bool {
-        let url = format!("http://{collector}/{DEFAULT_CHANNEL}");
-        let mut request = self.http.post(url).body(STANDARD.encode(&sent.message));
-        if let Some(threshold) = sent.threshold {
-            request = request.header(THRESHOLD_HEADER, threshold);
-        }
-        match request.send().await {
-            Ok(answer) => {
-                let status = answer.status();
+        match sent.post(&self.http, collector, DEFAULT_CHANNEL).await {
+            Ok(status) => {
                 let is_later = status.is_server_error();
                 assert!(is_later || status == StatusCode::NO_CONTENT, "{status}");
                 !is_later
@@ -91,19 +82,12 @@ impl Clients {
     }
 }
 
-/// When epochs begin, if it is noon of [`FIRST_EPOCH`] now.
-fn base() -> String {
-    let hour = Clock::system().now().duration_trunc(TimeDelta::hours(1));
-    let noon = TimeDelta::days(FIRST_EPOCH.try_into().unwrap()) + TimeDelta::hours(12);
-    (hour.unwrap() - noon).to_rfc3339_opts(SecondsFormat::Secs, true)
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn killing_collect_and_aggregate_loses_no_message_that_was_answered_and_counts_none_twice() {
     let mut stage = Stage::set().await;
     let lane = stage
         .site
-        .lane(DEFAULT_CHANNEL, &terms(&base()))
+        .lane(DEFAULT_CHANNEL, &terms(&begun_before_now()))
         .await
         .unwrap();
     let (one, other) = (
