@@ -22,14 +22,17 @@ use crate::faults::{
 /// How many kills there are at least; `./test long` asks for more.
 const KILLS: u64 = 20;
 
-/// How many messages come in each half of a round, to all partitions.
+/// How many messages come in the half of a round whose kills are at points, to all partitions.
 const MESSAGES: usize = 4_500;
+
+/// How many come in the half whose kills are at random instants: reading them must take some time.
+const MORE_MESSAGES: usize = 12_000;
 
 /// How many kills come at random instants in the half of a round that has them.
 const RANDOM_KILLS: usize = 8;
 
 /// A kill comes within so many milliseconds after a start. On engines, a start takes longer.
-const PAUSE_MILLIS_MAX: u64 = 500;
+const PAUSE_MILLIS_MAX: u64 = 200;
 
 /// See [`PAUSE_MILLIS_MAX`].
 const PAUSE_MILLIS_MAX_ON_ENGINES: u64 = 2_500;
@@ -154,7 +157,12 @@ async fn killing_aggregators_at_any_instant_changes_no_record_that_they_publish(
             let at = during(&lane.channel, epoch);
             let over = after(&lane.channel, epoch);
             let end = during(&lane.channel, over);
-            let records = records(&mut crowd, at, MESSAGES);
+            let messages = if is_at_points {
+                MESSAGES
+            } else {
+                MORE_MESSAGES
+            };
+            let records = records(&mut crowd, at, messages);
             stage.site.append(&records).await.unwrap();
             unhurt.append(&on(&other_lane, &records)).await.unwrap();
 
