@@ -21,7 +21,7 @@ pub struct Summary {
     pub below_threshold: u64,
     /// Messages that wait for others that agree.
     pub pending: u64,
-    /// Messages that were not read, since they are fewer than [`Limits::lag_min`].
+    /// Messages that were not read, since they are fewer than `limits.lag_min`.
     pub left_unread: u64,
     /// Partitions that other processes read.
     pub left_to_others: u64,
