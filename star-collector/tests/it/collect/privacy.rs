@@ -67,7 +67,11 @@ async fn at_the_finest_level_nothing_of_a_request_is_logged_and_nothing_of_its_s
     let log = Log::default();
     // Without times, in which any digits can stand.
     let subscriber = tracing_subscriber::registry()
-        .with(tracing_subscriber::fmt::layer().without_time().with_writer(log.clone()))
+        .with(
+            tracing_subscriber::fmt::layer()
+                .without_time()
+                .with_writer(log.clone()),
+        )
         .with(telemetry::filter("trace").unwrap());
     let _quiet_again = telemetry::testing::listen(subscriber);
     let mut app = App::start().await;
