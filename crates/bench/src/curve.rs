@@ -30,6 +30,15 @@ pub(crate) struct Line {
     pub(crate) points: Vec<(f64, f64)>,
 }
 
+impl Line {
+    pub(crate) fn new(name: impl Into<String>, points: Vec<(f64, f64)>) -> Self {
+        Self {
+            name: name.into(),
+            points,
+        }
+    }
+}
+
 /// The colours of lines, in their order.
 const COLOURS: [RGBColor; 3] = [
     RGBColor(31, 119, 180),
@@ -60,10 +69,7 @@ pub async fn draw(file: &Path, embedded_only: bool) -> anyhow::Result<()> {
                 engines.as_str()
             )?;
         }
-        lines.push(Line {
-            name: format!("{} engines", engines.as_str()),
-            points,
-        });
+        lines.push(Line::new(format!("{} engines", engines.as_str()), points));
     }
     let chart = Chart {
         caption: "Tokens redeemed a second, 10 in a request",
@@ -131,10 +137,7 @@ mod tests {
     fn a_chart_has_a_line_and_a_name_for_each_of_its_lines() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("chart.svg");
-        let line = |name: &str| Line {
-            name: name.to_owned(),
-            points: vec![(1.0, 500.0), (256.0, 9_000.0)],
-        };
+        let line = |name| Line::new(name, vec![(1.0, 500.0), (256.0, 9_000.0)]);
         let chart = Chart {
             caption: "tokens",
             x: "connections",

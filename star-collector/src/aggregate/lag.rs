@@ -7,11 +7,8 @@ use service_kit::event_log::Partition;
 use super::worker::{AggregateError, Parts, Worker};
 
 impl Worker {
-    /// How many new messages there are, if that is too few for a run and no epoch is over.
-    pub(super) async fn too_few(
-        &self,
-        partitions: Partition,
-    ) -> Result<Option<u64>, AggregateError> {
+    /// How many new messages there are, if that is too few for a run and no epoch is over; otherwise 0.
+    pub(super) async fn too_few(&self, partitions: Partition) -> Result<u64, AggregateError> {
         let Parts {
             log,
             store,
@@ -20,12 +17,12 @@ impl Worker {
             ..
         } = &self.parts;
         if limits.lag_min == 0 {
-            return Ok(None);
+            return Ok(0);
         }
         let topic = &channel.input_topic;
-        let oldest = store.standing(topic).await?.oldest_epoch;
+        let oldest = store.oldest_epoch(topic).await?;
         if oldest.is_some_and(|epoch| self.is_over(epoch)) {
-            return Ok(None);
+            return Ok(0);
         }
         let read: BTreeMap<_, _> = store.positions(topic).await?.into_iter().collect();
         let mut new = 0;
@@ -34,6 +31,6 @@ impl Worker {
             let position = read.get(&partition).copied().unwrap_or(0);
             new += bounds.end.saturating_sub(position.max(bounds.start));
         }
-        Ok((new > 0 && new < limits.lag_min).then_some(new))
+        Ok(if new < limits.lag_min { new } else { 0 })
     }
 }

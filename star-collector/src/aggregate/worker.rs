@@ -140,7 +140,7 @@ impl Worker {
         let topic = &channel.input_topic;
         let partitions = log.partitions(topic).await?;
         let mut summary = Summary {
-            left_unread: self.too_few(partitions).await?.unwrap_or(0),
+            left_unread: self.too_few(partitions).await?,
             ..Summary::default()
         };
         while summary.left_unread == 0 {
@@ -152,7 +152,7 @@ impl Worker {
                 break;
             }
         }
-        summary.pending = store.standing(topic).await?.waiting;
+        summary.pending = store.pending_messages(topic).await?;
         Ok(summary)
     }
 

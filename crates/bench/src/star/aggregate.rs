@@ -107,14 +107,11 @@ pub async fn chart(file: &Path, plan: &Plan) -> anyhow::Result<Vec<String>> {
         x: "messages in the log",
         y: "over the floor",
         lines: vec![
-            Line {
-                name: format!("aggregate, {} engines", plan.engines.as_str()),
+            Line::new(
+                format!("aggregate, {} engines", plan.engines.as_str()),
                 points,
-            },
-            Line {
-                name: "floor".to_owned(),
-                points: ones,
-            },
+            ),
+            Line::new("floor", ones),
         ],
     };
     plot(file, &chart)?;

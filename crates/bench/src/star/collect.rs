@@ -60,18 +60,14 @@ pub async fn collect(
 
 fn chart(at_once: Vec<(f64, f64)>, waiting: Vec<(f64, f64)>) -> Chart {
     let asked = at_once.iter().map(|(x, _)| (*x, 2.0)).collect();
-    let line = |name: &str, points| Line {
-        name: name.to_owned(),
-        points,
-    };
     Chart {
         caption: "Collect's CPU for a durable message, over a bare server and the bare parser",
         x: "connections that send at once",
         y: "over the floor",
         lines: vec![
-            line("the bare server answers at once", at_once),
-            line("it waits as long as ours does", waiting),
-            line("asked", asked),
+            Line::new("the bare server answers at once", at_once),
+            Line::new("it waits as long as ours does", waiting),
+            Line::new("asked", asked),
         ],
     }
 }

@@ -83,15 +83,14 @@ pub fn recover(rounds: usize, json: bool, file: Option<&Path>) -> anyhow::Result
 
 fn chart(points: Vec<(f64, f64)>) -> Chart {
     let asked = points.iter().map(|(k, _)| (*k, 100.0)).collect();
-    let line = |name: &str, points| Line {
-        name: name.to_owned(),
-        points,
-    };
     Chart {
         caption: "Recovering a group's key: how many times as fast as the reference",
         x: "shares that open the group (k)",
         y: "times as fast",
-        lines: vec![line("ours", points), line("asked, from k = 50 on", asked)],
+        lines: vec![
+            Line::new("ours", points),
+            Line::new("asked, from k = 50 on", asked),
+        ],
     }
 }
 

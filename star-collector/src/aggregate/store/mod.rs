@@ -21,7 +21,7 @@ mod pending;
 mod postgres;
 mod sqlite;
 
-pub use pending::{Added, ClosedGroup, Pending, PendingChange, Standing};
+pub use pending::{Added, ClosedGroup, Pending, PendingChange};
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
@@ -286,8 +286,11 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Stores a batch, if the position is still where its reading started.
     async fn store(&self, span: Span, changes: &Changes) -> Result<Taken>;
 
-    /// What there is of a topic's messages.
-    async fn standing(&self, topic: &str) -> Result<Standing>;
+    /// How many messages of a topic wait for others that agree.
+    async fn pending_messages(&self, topic: &str) -> Result<u64>;
+
+    /// The oldest epoch that any message of a topic is of.
+    async fn oldest_epoch(&self, topic: &str) -> Result<Option<u64>>;
 
     /// What waits of each epoch in the partition, and in the other ones of its topic.
     async fn pending(&self, slot: Slot) -> Result<Vec<Pending>>;

@@ -50,12 +50,3 @@ pub struct ClosedGroup {
     /// How many bytes they have.
     pub bytes: u64,
 }
-
-/// What there is of a topic's messages.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Standing {
-    /// How many wait for others that agree.
-    pub waiting: u64,
-    /// The oldest epoch that any is of.
-    pub oldest_epoch: Option<u64>,
-}

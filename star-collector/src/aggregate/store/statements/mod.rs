@@ -18,7 +18,7 @@ use super::{
 use crate::{
     aggregate::store::{
         Changes, Claimed, ClosedGroup, Counts, ExpiredLabel, KeptGroup, Pending, Result, Slot,
-        Span, Standing, Store, StoreError, Taken,
+        Span, Store, StoreError, Taken,
     },
     domain::group::{GroupId, LabelId, NAME_BYTES, SeenId},
 };
@@ -201,8 +201,12 @@ impl Store for TableStore {
         Ok(Taken::Stored)
     }
 
-    async fn standing(&self, topic: &str) -> Result<Standing> {
-        pending::standing(&self.db, topic).await
+    async fn pending_messages(&self, topic: &str) -> Result<u64> {
+        pending::messages(&self.db, topic).await
+    }
+
+    async fn oldest_epoch(&self, topic: &str) -> Result<Option<u64>> {
+        pending::oldest_epoch(&self.db, topic).await
     }
 
     async fn pending(&self, slot: Slot) -> Result<Vec<Pending>> {

@@ -5,7 +5,7 @@ use service_kit::event_log::Offset;
 use super::{Connection, Database, EngineRow, batches, batches::names, count, int, name};
 use crate::{
     aggregate::store::{
-        ClosedGroup, Pending, PendingChange, Result, Slot, Span, Standing, StoreError, Taken,
+        ClosedGroup, Pending, PendingChange, Result, Slot, Span, StoreError, Taken,
     },
     domain::{group::GroupId, sampling::Sampling},
 };
@@ -54,21 +54,27 @@ pub(super) async fn store(
     Ok(())
 }
 
-pub(super) async fn standing(db: &Database, topic: &str) -> Result<Standing> {
+pub(super) async fn messages(db: &Database, topic: &str) -> Result<u64> {
     let row = sqlx::query(
-        "WITH of_topic AS (SELECT id FROM star_slot WHERE topic = $1)
-         SELECT (SELECT CAST(COALESCE(SUM(messages), 0) AS BIGINT) FROM star_pending
-                 WHERE slot IN (SELECT id FROM of_topic)) AS waiting,
-             (SELECT MIN(epoch) FROM star_group WHERE slot IN (SELECT id FROM of_topic)) AS oldest",
+        "SELECT CAST(COALESCE(SUM(messages), 0) AS BIGINT) AS messages FROM star_pending
+         WHERE slot IN (SELECT id FROM star_slot WHERE topic = $1)",
     )
     .bind(topic)
     .fetch_one(db.readers())
     .await?;
-    let oldest: Option<i64> = row.try_get("oldest")?;
-    Ok(Standing {
-        waiting: count(&row, "waiting")?,
-        oldest_epoch: oldest.and_then(|epoch| u64::try_from(epoch).ok()),
-    })
+    count(&row, "messages")
+}
+
+pub(super) async fn oldest_epoch(db: &Database, topic: &str) -> Result<Option<u64>> {
+    let row = sqlx::query(
+        "SELECT MIN(epoch) AS epoch FROM star_group
+         WHERE slot IN (SELECT id FROM star_slot WHERE topic = $1)",
+    )
+    .bind(topic)
+    .fetch_one(db.readers())
+    .await?;
+    let epoch: Option<i64> = row.try_get("epoch")?;
+    Ok(epoch.and_then(|epoch| u64::try_from(epoch).ok()))
 }
 
 pub(super) async fn pending(db: &Database, slot: Slot) -> Result<Vec<Pending>> {
