@@ -12,7 +12,10 @@ use service_kit::{
     tls::ClientTls,
 };
 
-use super::worker::Limits;
+use super::{
+    memory::{MEMORY_BYTES_MIN, MemoryBound},
+    worker::Limits,
+};
 use crate::channels::ChannelSettings;
 
 /// The name of this part in settings and logs.
@@ -62,6 +65,7 @@ pub struct EventLogSettings {
 #[serde(deny_unknown_fields)]
 pub struct LimitSettings {
     batch_messages: usize,
+    memory_bytes_max: usize,
     waiting_bytes_per_group_max: u64,
     pending_bytes_max: u64,
     lag_min: u64,
@@ -99,8 +103,13 @@ impl LimitSettings {
             self.batch_messages > 0,
             "limits.batch_messages must be at least 1"
         );
+        ensure!(
+            self.memory_bytes_max >= MEMORY_BYTES_MIN,
+            "limits.memory_bytes_max must be at least {MEMORY_BYTES_MIN}"
+        );
         Ok(Limits {
             batch_messages: self.batch_messages,
+            memory: MemoryBound(self.memory_bytes_max),
             waiting_bytes_per_group_max: self.waiting_bytes_per_group_max,
             pending_bytes_max: self.pending_bytes_max,
             lag_min: self.lag_min,

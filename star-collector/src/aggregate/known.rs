@@ -2,10 +2,11 @@
 //!
 //! It is right as long as this process alone moves the partition's position; after any failure it is forgotten.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use serde_json::Value;
 
+use super::memory::{GROUP_BYTES, LABEL_BYTES, OPEN_GROUP_BYTES};
 use crate::{
     aggregate::store::{Counts, KeptGroup, LabelChange},
     domain::{
@@ -14,12 +15,6 @@ use crate::{
         secret::Secret,
     },
 };
-
-/// The most groups that are remembered: about 3 KiB each, once they are open.
-const GROUPS_MAX: usize = 60_000;
-
-/// The most bytes of texts that are remembered. Those of honest clients have far fewer.
-const TEXT_BYTES_MAX: usize = 64 << 20;
 
 /// A group.
 #[derive(Debug)]
@@ -97,6 +92,14 @@ impl State {
 }
 
 impl State {
+    /// About how many bytes it takes in addition to [`GROUP_BYTES`].
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Open(open) => OPEN_GROUP_BYTES + open.secret.bytes(),
+            Self::Closed(_) | Self::Unknown => 0,
+        }
+    }
+
     /// What waits.
     pub(super) fn waiting(&self) -> Waiting {
         match self {
@@ -156,13 +159,29 @@ impl Label {
 pub(super) struct Known {
     pub(super) groups: HashMap<GroupId, Group>,
     pub(super) labels: HashMap<LabelId, Label>,
-    /// How many bytes the texts of all labels have. Whoever alters ciphertexts makes as many as he likes.
-    pub(super) text_bytes: usize,
+    /// About how many bytes all of it takes. Whoever alters ciphertexts makes as many labels as he likes.
+    pub(super) bytes: usize,
 }
 
 impl Known {
-    /// Goes on after a batch that was stored: what it added is stored now.
-    pub(super) fn settle(&mut self) {
+    /// Remembers a group that is met for the first time.
+    pub(super) fn meet(&mut self, id: GroupId, group: Group) {
+        if let Entry::Vacant(place) = self.groups.entry(id) {
+            place.insert(group);
+            self.bytes += GROUP_BYTES;
+        }
+    }
+
+    /// Remembers a label that is not known yet.
+    pub(super) fn add_label(&mut self, id: LabelId, label: Label) {
+        // In memory, in its path, and in the open group.
+        let texts: usize = label.texts.iter().map(String::len).sum();
+        self.bytes += LABEL_BYTES + 3 * texts;
+        self.labels.insert(id, label);
+    }
+
+    /// Goes on after a batch that was stored: what it added is stored now. What takes more than `bytes_max` is forgotten.
+    pub(super) fn settle(&mut self, bytes_max: usize) {
         for label in self.labels.values_mut() {
             let added = std::mem::take(&mut label.added);
             if let Some(stored) = &mut label.stored {
@@ -171,7 +190,7 @@ impl Known {
                 stored.reported += added.reported;
             }
         }
-        if self.groups.len() > GROUPS_MAX || self.text_bytes > TEXT_BYTES_MAX {
+        if self.bytes > bytes_max {
             *self = Self::default();
         }
     }
@@ -182,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_without_end_are_forgotten_after_a_batch() {
+    fn labels_without_end_are_forgotten_after_a_batch() {
         let label = Label {
             epoch: 7,
             threshold: 50,
@@ -191,15 +210,15 @@ mod tests {
             added: Counts::default(),
         };
         let mut known = Known::default();
-        known.labels.insert(LabelId([1; 16]), label);
+        known.add_label(LabelId([1; 16]), label);
+        let bytes = known.bytes;
+        assert!(bytes > "q|yes".len());
 
-        known.text_bytes = TEXT_BYTES_MAX;
-        known.settle();
+        known.settle(bytes);
         assert_eq!(known.labels.len(), 1);
-        known.text_bytes += 1;
-        known.settle();
+        known.settle(bytes - 1);
 
         assert!(known.labels.is_empty());
-        assert_eq!(known.text_bytes, 0);
+        assert_eq!(known.bytes, 0);
     }
 }

@@ -23,7 +23,7 @@ pub mod memory;
 mod opening;
 mod pressure;
 mod program;
-mod recovery;
+pub mod recovery;
 mod reports;
 pub mod round;
 pub mod rules;

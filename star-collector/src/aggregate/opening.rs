@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashSet};
 use super::{
     gathering::{Arrivals, Gathering},
     known::{Label, Open, State, Waiting},
-    recovery::{distinct, recover},
-    round::Round,
+    recovery::distinct,
+    round::{GivenUp, Round},
     store::{Counts, GroupChange, Rejection, Result, StoreError},
 };
 use crate::domain::{
@@ -18,7 +18,10 @@ use crate::domain::{
 
 impl Round<'_> {
     /// Opens the groups that have enough shares now. The messages of the others wait, and are no arrivals any more.
-    pub(super) async fn recover(&mut self, arrivals: &mut Arrivals) -> Result<()> {
+    pub(super) async fn recover(
+        &mut self,
+        arrivals: &mut Arrivals,
+    ) -> std::result::Result<(), GivenUp> {
         for (id, bodies) in arrivals {
             let Some(group) = self.known.groups.get(id) else {
                 continue;
@@ -35,34 +38,50 @@ impl Round<'_> {
             }
             let came = self.distinct(std::mem::take(bodies));
             let total = waiting.messages + count(&came);
-            if total < threshold.into() || total <= waiting.tried {
+            let was_tried = waiting.tried > 0;
+            let is_new = !was_tried || (total > waiting.tried && self.work.is_left());
+            if total < threshold.into() || !is_new {
                 self.keep(*id, waiting, came);
                 continue;
             }
-            let of_came = came.len();
-            let mut all = self.waiting(*id, waiting).await?;
-            all.extend(came);
-            let mut all = self.distinct(all);
-            let secret = if count(&all) < threshold.into() {
-                None
-            } else {
-                recover(&all, self.rules.recover)
-            };
-            if let Some(secret) = secret {
-                self.open_group(*id, secret, waiting);
-                *bodies = all;
-            } else if count(&all) == total {
-                let tried = Waiting {
-                    tried: total,
-                    ..waiting
-                };
-                let came = all.split_off(all.len().saturating_sub(of_came));
-                self.keep(*id, tried, came);
-            } else {
-                self.replace(*id, &all);
-            }
+            *bodies = self.try_to_open(*id, (threshold, waiting), came).await?;
         }
         Ok(())
+    }
+
+    /// Opens a group that enough messages are there of, and answers with all of them; or has them wait.
+    async fn try_to_open(
+        &mut self,
+        id: GroupId,
+        (threshold, waiting): (u32, Waiting),
+        came: Vec<Body>,
+    ) -> std::result::Result<Vec<Body>, GivenUp> {
+        let total = waiting.messages + count(&came);
+        let of_came = came.len();
+        let mut all = self.waiting(id, waiting).await?;
+        self.hold(&all);
+        self.has_room()?;
+        all.extend(came);
+        let mut all = self.distinct(all);
+        let can_decode = self.work.is_left();
+        let secret = if count(&all) < threshold.into() {
+            None
+        } else {
+            self.work.recover(&all, self.rules)
+        };
+        if let Some(secret) = secret {
+            self.open_group(id, secret, waiting);
+            return Ok(all);
+        }
+        // Without work left, all that is known is that the first shares are not all honest: more than none were tried.
+        let tried = if can_decode { count(&all) } else { 1 };
+        if count(&all) == total {
+            let came = all.split_off(all.len().saturating_sub(of_came));
+            self.keep(id, Waiting { tried, ..waiting }, came);
+        } else {
+            self.replace(id, &all, tried);
+        }
+        Ok(Vec::new())
     }
 
     fn distinct(&mut self, bodies: Vec<Body>) -> Vec<Body> {
@@ -103,7 +122,7 @@ impl Round<'_> {
     }
 
     /// Has these messages wait in place of those that did, after their recovery failed.
-    fn replace(&mut self, id: GroupId, all: &[Body]) {
+    fn replace(&mut self, id: GroupId, all: &[Body], tried: u64) {
         let mut packed = Vec::new();
         for body in all {
             body.pack(&mut packed);
@@ -111,7 +130,7 @@ impl Round<'_> {
         let waiting = Waiting {
             messages: count(all),
             bytes: size(packed.len()),
-            tried: count(all),
+            tried,
         };
         self.change(id, State::Closed(waiting), packed, true);
     }
@@ -139,6 +158,7 @@ impl Round<'_> {
             drop_older,
             waiting,
         });
+        self.known.bytes += state.bytes();
         let (before, now) = (group.state.waiting(), state.waiting());
         let added = self.added.entry(group.epoch).or_default();
         added.messages += signed(now.messages) - signed(before.messages);
@@ -202,7 +222,11 @@ impl Round<'_> {
     }
 
     /// Opens the messages of open groups of a layer, counts their texts, and answers with what they have below.
-    pub(super) fn open(&mut self, arrivals: Arrivals, is_last: bool) -> Arrivals {
+    pub(super) fn open(
+        &mut self,
+        arrivals: Arrivals,
+        is_last: bool,
+    ) -> std::result::Result<Arrivals, GivenUp> {
         let mut below = Gathering::default();
         for (id, bodies) in arrivals {
             let Some(group) = self.known.groups.get_mut(&id) else {
@@ -231,12 +255,14 @@ impl Round<'_> {
                 continue;
             }
             for one in opened {
+                let offset = one.body.offset();
                 if let Err(reason) = self.descend(place, one, &mut below) {
-                    self.tally.reject(reason, 1);
+                    self.bury(offset, reason);
                 }
             }
+            self.has_room()?;
         }
-        below.arrivals()
+        Ok(below.arrivals())
     }
 
     /// Opens the messages of a group, and counts their texts.
@@ -246,8 +272,9 @@ impl Round<'_> {
         let mut run: Option<(String, LabelId)> = None;
         let mut counted = 0;
         for mut body in bodies {
+            let offset = body.offset();
             let Ok(plaintext) = body.open(&open.opener) else {
-                self.tally.reject(Rejection::Unreadable, 1);
+                self.bury(offset, Rejection::Unreadable);
                 continue;
             };
             let known = run.as_ref().filter(|(text, _)| text == plaintext.text);
@@ -324,13 +351,11 @@ impl Round<'_> {
         let id = known.unwrap_or_else(|| LabelId::of(&place.id, text));
         if known.is_none() {
             open.labels.insert(text.to_owned(), id);
-            self.known.text_bytes += text.len();
         }
         if !self.known.labels.contains_key(&id) {
             let above = place.parent.and_then(|id| self.known.labels.get(&id));
             let mut texts = above.map_or_else(Vec::new, |label| label.texts.clone());
             texts.push(text.to_owned());
-            self.known.text_bytes += texts.iter().map(String::len).sum::<usize>();
             let label = Label {
                 epoch: place.epoch,
                 threshold: place.threshold,
@@ -338,7 +363,7 @@ impl Round<'_> {
                 stored: None,
                 added: Counts::default(),
             };
-            self.known.labels.insert(id, label);
+            self.known.add_label(id, label);
         }
         id
     }

@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    io::{Write as _, stdout},
+    io::{Write as _, stderr, stdout},
     iter,
     time::{Duration, Instant},
 };
@@ -158,6 +158,8 @@ async fn work(cli: &Cli, config: &Config, deps: Deps) -> anyhow::Result<()> {
 /// One run, and what it did.
 async fn run(parts: &Parts, json: bool) -> anyhow::Result<()> {
     let started = Instant::now();
+    let memory = parts.limits.memory;
+    writeln!(stderr(), "{}", summary::announcement(&parts.limits))?;
     let bar = progress();
     let shown = bar.clone();
     let worker = Worker::new(
@@ -173,9 +175,9 @@ async fn run(parts: &Parts, json: bool) -> anyhow::Result<()> {
     publish(parts).await?;
     let took = started.elapsed();
     let text = if json {
-        summary::json(&summary, took)
+        summary::json(&summary, memory, took)
     } else {
-        summary::table(&summary, took)
+        summary::table(&summary, memory, took)
     };
     writeln!(stdout(), "{text}")?;
     Ok(())

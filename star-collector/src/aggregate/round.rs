@@ -3,14 +3,20 @@
 //! The layers are gone through one after the other, for all messages at once: groups that are open take their messages,
 //! groups that have enough shares are opened (`opening.rs`), and what comes out of both goes on to the next layer.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    slice,
+};
 
-use service_kit::event_log::Record;
+use bytes::Bytes;
+use service_kit::event_log::{Offset, Record};
 
 use super::{
     gathering::{Arrivals, Gathering},
     known::{Group, Known, State},
+    memory::MESSAGE_BYTES,
     pressure::Pressure,
+    recovery::Work,
     reports::report,
     rules::Rules,
     store::{Added, Changes, Counts, DeadLetter, Rejection, Result, Store, StoreError},
@@ -27,6 +33,24 @@ use crate::domain::{
 /// How many bytes of a dead letter are kept.
 const DEAD_LETTER_BYTES: usize = 256;
 
+/// How many groups are looked up at once, each with its secret.
+const PAGE_GROUPS: usize = 2_000;
+
+/// Why a batch was given up before anything was stored.
+#[derive(Debug)]
+pub(super) enum GivenUp {
+    /// With the messages that waited for its own, it has no room. Fewer records have.
+    Crowded,
+    /// The database failed.
+    Store(StoreError),
+}
+
+impl From<StoreError> for GivenUp {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
 /// How many messages went which way.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Tally {
@@ -40,6 +64,8 @@ pub struct Tally {
     pub reported: u64,
     /// What was not counted, by reason.
     pub rejected: BTreeMap<Rejection, u64>,
+    /// What decoding groups with forged shares cost at most, in multiplications.
+    pub decoding: u64,
 }
 
 impl Tally {
@@ -65,6 +91,8 @@ impl Tally {
             metrics::counter!("blindtally_star_messages_total", "channel" => channel.to_owned(), "what" => what)
                 .increment(count);
         }
+        metrics::counter!("blindtally_star_decoding_total", "channel" => channel.to_owned())
+            .increment(self.decoding);
     }
 
     /// Adds another one.
@@ -73,6 +101,7 @@ impl Tally {
         self.opened += other.opened;
         self.complete += other.complete;
         self.reported += other.reported;
+        self.decoding += other.decoding;
         for (reason, count) in &other.rejected {
             *self.rejected.entry(*reason).or_default() += count;
         }
@@ -88,6 +117,12 @@ pub(super) struct Round<'a> {
     pub(super) pressure: &'a mut Pressure,
     pub(super) limits: Limits,
     pub(super) rules: Rules,
+    /// What decoding may still cost.
+    pub(super) work: Work,
+    /// How many records the batch has.
+    records: usize,
+    /// About how many bytes its messages take, and those that waited for them.
+    held: usize,
     /// Epochs below this number are closed.
     pub(super) epochs_closed: u64,
     /// How many more wait of each epoch.
@@ -115,6 +150,9 @@ impl<'a> Round<'a> {
             pressure,
             limits,
             rules,
+            work: Work::default(),
+            records: 0,
+            held: 0,
             epochs_closed,
             added: BTreeMap::new(),
             layer_opener: LayerOpener::new(),
@@ -125,7 +163,12 @@ impl<'a> Round<'a> {
     }
 
     /// Goes through the layers. What is to be stored is in the changes; nothing is stored yet.
-    pub(super) async fn run(mut self, records: Vec<Record>) -> Result<(Changes, Tally)> {
+    pub(super) async fn run(
+        mut self,
+        records: Vec<Record>,
+    ) -> std::result::Result<(Changes, Tally), GivenUp> {
+        self.records = records.len();
+        self.work = Work::new((self.rules.work)(self.records));
         let mut arrivals = self.admit(records);
         for layer in 0..self.channel.layers {
             self.load(&arrivals).await?;
@@ -134,11 +177,37 @@ impl<'a> Round<'a> {
             if layer == 0 {
                 self.drop_replays(&mut arrivals).await?;
             }
-            arrivals = self.open(arrivals, layer + 1 == self.channel.layers);
+            arrivals = self.open(arrivals, layer + 1 == self.channel.layers)?;
         }
         self.count().await?;
         self.changes.pending = self.pressure.changes(&self.added);
+        self.tally.decoding = self.work.spent();
         Ok((self.changes, self.tally))
+    }
+
+    /// Takes in messages that stand in memory now.
+    pub(super) fn hold(&mut self, bodies: &[Body]) {
+        let bytes = bodies.iter().map(Body::packed_bytes).sum::<usize>();
+        self.held += bytes + bodies.len() * MESSAGE_BYTES;
+    }
+
+    /// Whether there is room for what stands in memory now. One record has always: what waits for it is bounded by itself.
+    pub(super) fn has_room(&self) -> std::result::Result<(), GivenUp> {
+        let is_crowded = self.held + self.known.bytes > self.limits.memory.batch();
+        if is_crowded && self.records > 1 {
+            return Err(GivenUp::Crowded);
+        }
+        Ok(())
+    }
+
+    /// Leaves a message, of which a layer was opened, with the dead letters: without its bytes.
+    pub(super) fn bury(&mut self, offset: Offset, reason: Rejection) {
+        self.tally.reject(reason, 1);
+        self.changes.dead_letters.push(DeadLetter {
+            offset,
+            reason,
+            start: Bytes::new(),
+        });
     }
 
     /// Reads the records, and refuses those that are no message of this channel.
@@ -149,7 +218,10 @@ impl<'a> Round<'a> {
             self.tally.consumed += 1;
             match self.judge(&channel, &record) {
                 Ok((came, layout)) => {
-                    if admitted.add(came.group, Body::new(record.value.into(), layout)) {
+                    // The bytes of many records are one allocation, which the last of them would keep.
+                    let body = Body::new(record.value.to_vec(), layout, record.offset);
+                    self.hold(slice::from_ref(&body));
+                    if admitted.add(came.group, body) {
                         self.meet(came.group, came.epoch, came.threshold, None);
                     }
                 }
@@ -203,17 +275,18 @@ impl<'a> Round<'a> {
         threshold: u32,
         parent: Option<LabelId>,
     ) {
-        self.known.groups.entry(id).or_insert(Group {
+        let group = Group {
             epoch,
             threshold,
             parent,
             state: State::Unknown,
-        });
+        };
+        self.known.meet(id, group);
     }
 
     /// Looks up the groups that nothing is known of yet.
-    async fn load(&mut self, arrivals: &Arrivals) -> Result<()> {
-        let groups = &mut self.known.groups;
+    async fn load(&mut self, arrivals: &Arrivals) -> std::result::Result<(), GivenUp> {
+        let groups = &self.known.groups;
         let is_unknown = |id: &&GroupId| {
             groups
                 .get(*id)
@@ -221,15 +294,17 @@ impl<'a> Round<'a> {
         };
         let ids = arrivals.iter().map(|(id, _)| id);
         let unknown: Vec<GroupId> = ids.filter(is_unknown).copied().collect();
-        if unknown.is_empty() {
-            return Ok(());
-        }
-        let kept = self.store.groups(&unknown).await?;
-        for id in &unknown {
-            if let Some(group) = groups.get_mut(id) {
+        for page in unknown.chunks(PAGE_GROUPS) {
+            let kept = self.store.groups(page).await?;
+            for id in page {
+                let Some(group) = self.known.groups.get_mut(id) else {
+                    continue;
+                };
                 group.state =
                     State::of(kept.get(id), group.epoch).ok_or(StoreError::Corrupt("a secret"))?;
+                self.known.bytes += group.state.bytes();
             }
+            self.has_room()?;
         }
         Ok(())
     }

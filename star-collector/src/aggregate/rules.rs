@@ -2,6 +2,7 @@
 //!
 //! [`Default`] gives the real ones, and no setting has another.
 
+use super::recovery::work_max;
 use crate::domain::{
     channel::Channel,
     sampling::{Waiting, level_for},
@@ -12,10 +13,12 @@ use crate::domain::{
 /// What an aggregator believes.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
-    /// What a group's points give, of which some may be forged.
-    pub recover: fn(&Sealed<'_>, &[Point]) -> Option<Recovered>,
+    /// What a group's points give, the first of which are not all honest.
+    pub decode: fn(&Sealed<'_>, &[Point]) -> Option<Recovered>,
     /// Which points of an open group are honest.
     pub honest: fn(&Secret, &[Point]) -> Vec<bool>,
+    /// What decoding may cost a batch of so many records.
+    pub work: fn(usize) -> u64,
     /// The threshold of a message, by its header and by its open share. `None`: it is refused.
     pub threshold: fn(&Channel, Option<u32>, u32) -> Option<u32>,
     /// At which level groups go on waiting, from this one on, when so many bytes may wait.
@@ -25,7 +28,8 @@ pub struct Rules {
 impl Default for Rules {
     fn default() -> Self {
         Self {
-            recover: Recovered::find,
+            decode: Recovered::decode,
+            work: work_max,
             honest: Secret::have,
             threshold: |channel, header, share| {
                 let threshold = channel.threshold(header);

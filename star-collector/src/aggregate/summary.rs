@@ -6,7 +6,11 @@ use comfy_table::{Table, presets::UTF8_HORIZONTAL_ONLY};
 use indicatif::BinaryBytes;
 use serde_json::{Map, Value, json};
 
-use super::{memory, round::Tally};
+use super::{
+    memory::{self, MemoryBound},
+    round::Tally,
+    worker::Limits,
+};
 
 /// What a run did.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -42,8 +46,25 @@ pub struct Times {
     pub storing: Duration,
 }
 
+/// What a run says before it begins.
+pub(super) fn announcement(limits: &Limits) -> String {
+    let Limits {
+        batch_messages,
+        memory: MemoryBound(bytes),
+        ..
+    } = limits;
+    format!(
+        "at most {} of memory, and {batch_messages} messages in a batch",
+        binary(*bytes)
+    )
+}
+
+fn binary(bytes: usize) -> BinaryBytes {
+    BinaryBytes(u64::try_from(bytes).unwrap_or(u64::MAX))
+}
+
 /// A table.
-pub(super) fn table(summary: &Summary, took: Duration) -> String {
+pub(super) fn table(summary: &Summary, memory: MemoryBound, took: Duration) -> String {
     let mut table = Table::new();
     table.load_preset(UTF8_HORIZONTAL_ONLY);
     table.set_header(["", "messages"]);
@@ -61,7 +82,7 @@ pub(super) fn table(summary: &Summary, took: Duration) -> String {
     );
     format!(
         "{table}\nepochs closed: {}, partitions left to others: {}, sampling level: {}\nreading {}, opening {}, storing {}, in all {}; \
-         peak memory {peak}",
+         peak memory {peak} of at most {}",
         summary.epochs_closed,
         summary.left_to_others,
         summary.sampling_level,
@@ -69,11 +90,12 @@ pub(super) fn table(summary: &Summary, took: Duration) -> String {
         seconds(times.opening),
         seconds(times.storing),
         seconds(took),
+        binary(memory.0),
     )
 }
 
 /// One line of JSON.
-pub(super) fn json(summary: &Summary, took: Duration) -> String {
+pub(super) fn json(summary: &Summary, memory: MemoryBound, took: Duration) -> String {
     let rejected = summary.tally.rejected.iter();
     let rejected: Map<String, Value> = rejected
         .map(|(reason, count)| (reason.name().to_owned(), (*count).into()))
@@ -94,7 +116,12 @@ pub(super) fn json(summary: &Summary, took: Duration) -> String {
         "all": took.as_secs_f64(),
     });
     all.insert("seconds".to_owned(), seconds);
+    all.insert(
+        "decoding_multiplications".to_owned(),
+        summary.tally.decoding.into(),
+    );
     all.insert("peak_memory_bytes".to_owned(), memory::peak_bytes().into());
+    all.insert("memory_bytes_max".to_owned(), memory.0.into());
     Value::Object(all).to_string()
 }
 

@@ -15,17 +15,18 @@ use std::{
 use chrono::TimeDelta;
 use clock::Clock;
 use service_kit::{
-    event_log::{self, Consumer, EventLog, Offset, Partition, Record},
+    event_log::{self, BATCH_RECORDS_MAX, Consumer, EventLog, Offset, Partition, Record},
     fault::{Crashed, FaultPoints},
     lease::{Claim, Holder, renew_at},
     shutdown::Shutdown,
 };
 
 use super::{
-    expiry::{self, Unbalanced},
+    expiry::{Ending, Unbalanced},
     known::Known,
+    memory::{MESSAGE_BYTES, MemoryBound},
     pressure::Pressure,
-    round::Round,
+    round::{GivenUp, Round},
     rules::Rules,
     store::{Claimed, Span, Store, StoreError, Taken},
     summary::Summary,
@@ -64,6 +65,8 @@ pub struct Parts {
 pub struct Limits {
     /// The most messages of one batch: one transaction.
     pub batch_messages: usize,
+    /// The most memory that a run takes.
+    pub memory: MemoryBound,
     /// How many bytes of messages may wait for one group.
     pub waiting_bytes_per_group_max: u64,
     /// How many bytes of messages of an epoch may wait, in all partitions.
@@ -113,6 +116,8 @@ pub(super) struct Reading {
     partition: Partition,
     pub(super) claimed: Claimed,
     pub(super) known: Known,
+    /// How many messages the next batch has: fewer than it may, behind one that had no room.
+    batch_messages: usize,
     renew_at: Instant,
 }
 
@@ -181,6 +186,7 @@ impl Worker {
                 partition,
                 claimed,
                 known: Known::default(),
+                batch_messages: self.parts.limits.batch_messages,
                 renew_at,
             };
             let read = self.read(&mut reading, summary).await;
@@ -205,38 +211,59 @@ impl Worker {
         summary: &mut Summary,
     ) -> Result<(), AggregateError> {
         let Parts { log, channel, .. } = &self.parts;
-        let from = vec![(reading.partition, reading.claimed.position)];
-        let mut consumer = log.consumer(&channel.input_topic, from).await?;
+        let mut consumer = self.consumer(reading).await?;
         let end = log.end(&channel.input_topic, reading.partition).await?;
         self.sweep(reading, summary).await?;
         while !self.parts.shutdown.has_begun() {
             let started = Instant::now();
-            let position = reading.claimed.position;
-            let Some((to, records)) = self.batch(consumer.as_mut(), position).await? else {
+            let Some((to, records)) = self.batch(consumer.as_mut(), reading).await? else {
                 return self.close_epochs(reading, summary).await;
             };
             summary.times.reading += started.elapsed();
             self.parts.faults.at("star-batch-read")?;
             self.renew(reading).await?;
-            self.take(reading, to, records, summary).await?;
-            (self.progress)(to.min(end), end);
+            let messages = records.len();
+            if self.take(reading, to, records, summary).await? {
+                let max = self.parts.limits.batch_messages;
+                reading.batch_messages = reading.batch_messages.saturating_mul(2).min(max);
+                (self.progress)(to.min(end), end);
+            } else {
+                // Nothing of it was stored.
+                reading.known = Known::default();
+                reading.batch_messages = (messages / 2).max(1);
+                consumer = self.consumer(reading).await?;
+            }
         }
         Ok(())
+    }
+
+    /// Reads on from where the partition was read to.
+    async fn consumer(&self, reading: &Reading) -> event_log::Result<Box<dyn Consumer>> {
+        let from = vec![(reading.partition, reading.claimed.position)];
+        let topic = &self.parts.channel.input_topic;
+        self.parts.log.consumer(topic, from).await
     }
 
     /// So many records of the partition as a batch has, and where they end. `None`: it is read to its end.
     async fn batch(
         &self,
         consumer: &mut dyn Consumer,
-        from: Offset,
+        reading: &Reading,
     ) -> Result<Option<(Offset, Vec<Record>)>, AggregateError> {
-        let mut records = Vec::new();
+        let from = reading.claimed.position;
+        let (mut records, mut bytes) = (Vec::new(), 0);
         let mut end = from;
-        while records.len() < self.parts.limits.batch_messages {
-            let Some(batch) = consumer.next().await? else {
+        let bytes_max = self.parts.limits.memory.records();
+        while records.len() < reading.batch_messages && (bytes < bytes_max || records.is_empty()) {
+            let missing = reading.batch_messages - records.len();
+            let missing = u32::try_from(missing).unwrap_or(u32::MAX);
+            let next = consumer.next_up_to(missing.min(BATCH_RECORDS_MAX));
+            let Some(batch) = next.await? else {
                 break;
             };
             end = batch.to;
+            let size = |record: &Record| record.value.len() + MESSAGE_BYTES;
+            bytes += batch.records.iter().map(size).sum::<usize>();
             records.extend(batch.records);
         }
         Ok((end > from).then_some((end, records)))
@@ -257,13 +284,14 @@ impl Worker {
         }
     }
 
+    /// Opens a batch and stores what comes of it. `false`: it has no room.
     async fn take(
         &self,
         reading: &mut Reading,
         to: Offset,
         records: Vec<Record>,
         summary: &mut Summary,
-    ) -> Result<(), AggregateError> {
+    ) -> Result<bool, AggregateError> {
         let Parts {
             store,
             channel,
@@ -287,8 +315,13 @@ impl Worker {
             (*limits, *rules),
             reading.claimed.epochs_closed,
         );
-        let (changes, tally) = round.run(records).await?;
+        let opened = round.run(records).await;
         summary.times.opening += started.elapsed();
+        let (changes, tally) = match opened {
+            Ok(opened) => opened,
+            Err(GivenUp::Crowded) => return Ok(false),
+            Err(GivenUp::Store(error)) => return Err(error.into()),
+        };
         self.parts.faults.at("star-batch-opened")?;
         let started = Instant::now();
         if store.store(span, &changes).await? == Taken::Overtaken {
@@ -297,10 +330,11 @@ impl Worker {
         summary.times.storing += started.elapsed();
         self.parts.faults.at("star-batch-stored")?;
         reading.claimed.position = to;
-        reading.known.settle();
+        reading.known.settle(limits.memory.remembered());
         tally.publish(&channel.name);
         summary.tally.add(&tally);
-        self.sweep(reading, summary).await
+        self.sweep(reading, summary).await?;
+        Ok(true)
     }
 
     /// Closes the epochs that are over: the partition is read past their end.
@@ -317,12 +351,23 @@ impl Worker {
             }
             self.renew(reading).await?;
             let level = Pressure::load(store.as_ref(), slot).await?.level(epoch);
-            let closing = expiry::closing(store.as_ref(), channel, slot, epoch, level).await?;
+            let ending = Ending {
+                store: store.as_ref(),
+                channel,
+                slot,
+                at: position,
+                epoch,
+                sampling_level: level,
+            };
+            let closing = ending.closing().await?;
             self.parts.faults.at("star-epoch-read")?;
-            let taken = store
-                .expire(slot, position, epoch, &closing.reports)
-                .await?;
-            if taken == Taken::Overtaken {
+            let mut after = None;
+            while let Some(last) = ending.report(after).await? {
+                after = Some(last);
+                self.parts.faults.at("star-epoch-reported")?;
+                self.renew(reading).await?;
+            }
+            if store.expire(slot, position, epoch).await? == Taken::Overtaken {
                 return Err(AggregateError::Overtaken);
             }
             self.parts.faults.at("star-epoch-closed")?;

@@ -12,6 +12,7 @@ use super::{
 pub struct Body {
     bytes: Vec<u8>,
     at: Layout,
+    offset: u64,
 }
 
 /// Where the parts of a message are in its bytes.
@@ -27,8 +28,9 @@ pub struct Layout {
     point: Point,
 }
 
-/// How many bytes a length takes in a packed body.
+/// How many bytes a length takes in a packed body, and the offset.
 const PACKED_LENGTH_BYTES: usize = 4;
+const PACKED_OFFSET_BYTES: usize = 8;
 
 impl Layout {
     /// Where the parts of a message are that came in.
@@ -48,9 +50,14 @@ impl Layout {
 }
 
 impl Body {
-    /// The body of a message as it came in, which is laid out like this.
-    pub fn new(bytes: Vec<u8>, at: Layout) -> Self {
-        Self { bytes, at }
+    /// The body of a message as it came in, which is laid out like this and stands there in its partition.
+    pub fn new(bytes: Vec<u8>, at: Layout, offset: u64) -> Self {
+        Self { bytes, at, offset }
+    }
+
+    /// Where the message stands in its partition.
+    pub fn offset(&self) -> u64 {
+        self.offset
     }
 
     /// The point of the open layer's share.
@@ -101,11 +108,15 @@ impl Body {
 
     /// How long it is when it is packed.
     pub fn packed_bytes(&self) -> usize {
-        2 * PACKED_LENGTH_BYTES + self.layer_bytes().len() + self.inner_bytes().len()
+        PACKED_OFFSET_BYTES
+            + 2 * PACKED_LENGTH_BYTES
+            + self.layer_bytes().len()
+            + self.inner_bytes().len()
     }
 
-    /// Appends it to others, to be kept until its group opens: two lengths, and what they are of.
+    /// Appends it to others, to be kept until its group opens: its offset, two lengths, and what they are of.
     pub fn pack(&self, packed: &mut Vec<u8>) {
+        packed.extend_from_slice(&self.offset.to_le_bytes());
         for part in [self.layer_bytes(), self.inner_bytes()] {
             // Messages are far shorter than 4 GiB.
             let length = u32::try_from(part.len()).unwrap_or(u32::MAX);
@@ -118,11 +129,14 @@ impl Body {
     pub fn unpack(mut packed: &[u8]) -> Option<Vec<Self>> {
         let mut bodies = Vec::new();
         while !packed.is_empty() {
+            let (offset, rest) = packed.split_first_chunk::<PACKED_OFFSET_BYTES>()?;
+            packed = rest;
             let bytes = unpack_part(&mut packed)?;
             let inner = unpack_part(&mut packed)?;
             let layer = Layer::read(bytes).ok()?;
             let at = Layout::new(&layer, (0, bytes.len()), bytes.len());
-            bodies.push(Self::new([bytes, inner].concat(), at));
+            let offset = u64::from_le_bytes(*offset);
+            bodies.push(Self::new([bytes, inner].concat(), at, offset));
         }
         Some(bodies)
     }

@@ -11,11 +11,24 @@ pub const POINTS_MAX: usize = 512;
 /// The most windows of points that are tried when decoding fails.
 const WINDOWS_MAX: usize = 64;
 
+/// About how many multiplications it takes at most to find out whether `points` points can be decoded, with what it costs to
+/// have them there. They grow with the number of points, and above [`POINTS_MAX`] no faster than that.
+pub fn cost(points: usize, k: usize) -> u64 {
+    let decoded = points.min(most(k));
+    let windows = points.min(WINDOWS_MAX).saturating_mul(k.saturating_mul(k));
+    let cost = points.saturating_mul(decoded).saturating_add(windows);
+    u64::try_from(cost).unwrap_or(u64::MAX)
+}
+
+/// The most points that are decoded together.
+fn most(k: usize) -> usize {
+    POINTS_MAX.max(k.saturating_mul(2))
+}
+
 /// Decodes points with distinct x, as many of them as [`POINTS_MAX`] says: the value at 0 of the polynomial with `k`
 /// coefficients that all but (n − k) ⁄ 2 of them are on. `None`: there is no such polynomial.
 pub fn decode(points: &[Point], k: usize) -> Option<Element> {
-    let most = POINTS_MAX.max(k.saturating_mul(2));
-    let points = points.get(..points.len().min(most))?;
+    let points = points.get(..points.len().min(most(k)))?;
     let n = points.len();
     if k == 0 || n < k {
         return None;

@@ -37,19 +37,25 @@ impl Recovered {
         Self::at_zero(sealed, value_at_zero(points))
     }
 
-    /// Recovers from points of which some may be forged, also several with one x. The work is bounded by the square of
-    /// [`decoding::POINTS_MAX`]. `None`: too many of them are forged, or there are too few.
+    /// Recovers from points of which some may be forged, also several with one x. `None`: too many of them are forged, or there
+    /// are too few.
     pub fn find(sealed: &Sealed<'_>, points: &[Point]) -> Option<Self> {
+        Self::from_first(sealed, points).or_else(|| Self::decode(sealed, points))
+    }
+
+    /// Recovers from the first points that have an x of their own. `None`: at least one of them is forged, or there are too few.
+    pub fn from_first(sealed: &Sealed<'_>, points: &[Point]) -> Option<Self> {
+        let wanted = usize::try_from(sealed.threshold).ok()?;
+        Self::from_points(sealed, distinct(points, wanted).get(..wanted)?)
+    }
+
+    /// Recovers where [`Self::from_first`] does not. What it takes at most is [`decoding::cost`].
+    pub fn decode(sealed: &Sealed<'_>, points: &[Point]) -> Option<Self> {
         let wanted = usize::try_from(sealed.threshold).ok()?;
         let distinct = distinct(points, wanted);
-        let first = distinct.get(..wanted)?;
-        let decode = || {
-            let value = decoding::decode(&distinct, wanted)?;
-            Self::at_zero(sealed, value)
-        };
         let recover = |window: Vec<Point>| Self::from_points(sealed, &window);
-        Self::from_points(sealed, first)
-            .or_else(decode)
+        decoding::decode(&distinct, wanted)
+            .and_then(|value| Self::at_zero(sealed, value))
             .or_else(|| decoding::windows(&distinct, wanted).find_map(recover))
     }
 
@@ -157,6 +163,11 @@ impl Secret {
     pub fn to_bytes(&self) -> Vec<u8> {
         let coefficients = self.polynomial.iter().flat_map(|c| c.to_bytes());
         self.message.into_iter().chain(coefficients).collect()
+    }
+
+    /// How many bytes the polynomial takes.
+    pub fn bytes(&self) -> usize {
+        size_of_val(self.polynomial.as_slice())
     }
 
     /// Whether the point is on the polynomial: one evaluation, as Horner has it.

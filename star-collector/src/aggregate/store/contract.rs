@@ -9,14 +9,17 @@ macro_rules! star_store_contract_cases {
             a_batch_that_was_overtaken_stores_nothing
             a_group_is_changed_by_a_later_batch
             a_partition_is_read_by_one_process_at_a_time
-            an_expired_epoch_leaves_its_reports_and_nothing_else
+            an_expired_epoch_leaves_nothing_and_its_reports_stay
             another_log_is_noticed
             an_epoch_that_another_process_has_expired_is_reported_once
+            the_rest_of_a_label_is_reported_once
+            the_oldest_epoch_of_a_topic_is_told
             counts_of_a_label_add_up
             dead_letters_are_kept_up_to_their_number
             groups_that_are_not_open_are_dropped_whole
             messages_wait_in_the_order_they_came_until_they_are_dropped
             what_waits_of_an_epoch_is_added_up_in_each_partition
+            what_waits_of_a_topic_is_added_up
             what_was_counted_is_known_in_its_epoch_alone
         }
     };
@@ -44,7 +47,7 @@ mod cases {
         },
     };
 
-    const TOPIC: &str = "p3a-star-enc";
+    pub(super) const TOPIC: &str = "p3a-star-enc";
     pub(super) const EPOCH: u64 = 300;
 
     pub(super) fn claim(holder: Holder) -> Claim {
@@ -75,7 +78,7 @@ mod cases {
         }
     }
 
-    fn label(number: u8, added: Counts) -> LabelChange {
+    pub(super) fn label(number: u8, added: Counts) -> LabelChange {
         LabelChange {
             id: LabelId([number; 16]),
             epoch: EPOCH,
@@ -85,7 +88,7 @@ mod cases {
         }
     }
 
-    fn row(number: u8) -> Row {
+    pub(super) fn row(number: u8) -> Row {
         Row {
             id: [number; 32],
             topic: "p3a-star-out".to_owned(),
@@ -125,7 +128,7 @@ mod cases {
         }
     }
 
-    fn counts(opened: u64, deeper: u64, reported: u64) -> Counts {
+    pub(super) fn counts(opened: u64, deeper: u64, reported: u64) -> Counts {
         Counts {
             opened,
             deeper,
@@ -180,7 +183,7 @@ mod cases {
 
         assert_eq!(taken.expect("answers"), Taken::Overtaken);
         assert_eq!(kept(store, slot).await, (0, 0, 0, 0, 0));
-        let expired = store.expire(slot, 6, EPOCH, &[row(1)]).await;
+        let expired = store.expire(slot, 6, EPOCH).await;
         assert_eq!(expired.expect("answers"), Taken::Overtaken);
         assert_eq!(kept(store, slot).await, (0, 0, 0, 0, 0));
     }
@@ -219,42 +222,6 @@ mod cases {
         assert_ne!(first.slot, beside.slot);
         store.release(&first.lease).await.expect("answers");
         assert_eq!(claimed(store, 0).await.slot, first.slot);
-    }
-
-    pub async fn an_expired_epoch_leaves_its_reports_and_nothing_else(store: &dyn Store) {
-        let slot = claimed(store, 0).await.slot;
-        let other = claimed(store, 1).await.slot;
-        stored(store, span(slot, 0, 7), &changes()).await;
-        assert_eq!(store.epochs(slot).await.expect("answers"), [EPOCH]);
-        assert_eq!(store.epochs(other).await.expect("answers"), [0_u64; 0]);
-        let labels = store.expired(slot, EPOCH, None, 10).await.expect("answers");
-        let found: Vec<_> = labels
-            .iter()
-            .map(|label| (label.id, label.path.as_str(), label.threshold, label.counts))
-            .collect();
-        let id = LabelId([3; 16]);
-        assert_eq!(found, [(id, r#"["a|ä"]"#, 50, counts(5, 3, 0))]);
-        let behind = store.expired(slot, EPOCH, Some(id), 10).await;
-        assert_eq!(behind.expect("answers"), []);
-
-        let expired = store.expire(slot, 7, EPOCH, &[row(8)]).await;
-
-        assert_eq!(expired.expect("answers"), Taken::Stored);
-        assert_eq!(kept(store, slot).await, (0, 0, 0, 0, 2));
-        assert_eq!(store.epochs(slot).await.expect("answers"), [0_u64; 0]);
-    }
-
-    pub async fn an_epoch_that_another_process_has_expired_is_reported_once(store: &dyn Store) {
-        let slot = claimed(store, 0).await.slot;
-        stored(store, span(slot, 0, 7), &changes()).await;
-        let expired = store.expire(slot, 7, EPOCH, &[row(8)]).await;
-        assert_eq!(expired.expect("answers"), Taken::Stored);
-
-        // It has read the epoch before, was held, and the reports of the other are published and gone meanwhile.
-        let again = store.expire(slot, 7, EPOCH, &[row(9)]).await;
-
-        assert_eq!(again.expect("answers"), Taken::Overtaken);
-        assert_eq!(kept(store, slot).await, (0, 0, 0, 0, 2));
     }
 
     pub async fn another_log_is_noticed(store: &dyn Store) {
@@ -349,5 +316,7 @@ mod cases {
 }
 pub use cases::*;
 
+mod epochs;
 mod pending;
+pub use epochs::*;
 pub use pending::*;

@@ -191,14 +191,14 @@ impl Rejection {
     }
 }
 
-/// A record that cannot be a message, kept for whoever looks for the reason.
+/// A record that is no message, or no message any more below an open layer; kept for whoever looks for the reason.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DeadLetter {
     /// Where it stands in its partition.
     pub offset: Offset,
     /// Why.
     pub reason: Rejection,
-    /// Its first bytes.
+    /// Its first bytes. None, once a layer was opened: what a client measured is not kept for looking at.
     pub start: Bytes,
 }
 
@@ -215,7 +215,7 @@ pub struct Changes {
     pub seen: Vec<(u64, SeenId)>,
     /// What goes to the output topic.
     pub reports: Vec<OutboxRow>,
-    /// Records that are no messages.
+    /// Records that are no messages, or not to the last layer.
     pub dead_letters: Vec<DeadLetter>,
 }
 
@@ -331,15 +331,19 @@ pub trait Store: fmt::Debug + Send + Sync {
         limit: u32,
     ) -> Result<Vec<ExpiredLabel>>;
 
-    /// Leaves the last reports of an epoch in the outbox and drops all its rows, if the position of the partition is still `at`
-    /// and nobody else has done so meanwhile, which moves no position.
-    async fn expire(
+    /// Leaves reports of an epoch that is over in the outbox, and counts as reported all that `labels` have left, if the position
+    /// of the partition is still `at` and nobody else has done so meanwhile.
+    async fn report_rest(
         &self,
         slot: Slot,
         at: Offset,
-        epoch: u64,
+        labels: &[LabelId],
         reports: &[OutboxRow],
     ) -> Result<Taken>;
+
+    /// Drops all rows of an epoch, if the position of the partition is still `at` and nobody else has done so meanwhile, which
+    /// moves no position.
+    async fn expire(&self, slot: Slot, at: Offset, epoch: u64) -> Result<Taken>;
 
     /// How many dead letters of a partition are kept, by reason.
     async fn dead_letters(&self, slot: Slot) -> Result<Vec<(String, u64)>>;

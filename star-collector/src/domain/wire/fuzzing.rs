@@ -25,7 +25,7 @@ fn read_message(bytes: &[u8], layers: usize) -> bool {
         (inner, found) = (rest, found + 1);
     }
     assert!(inner.is_empty() && found == layers, "{found} layers");
-    let body = Body::new(bytes.to_vec(), Layout::of(&message));
+    let body = Body::new(bytes.to_vec(), Layout::of(&message), 0);
     assert!(body.layer().is_ok_and(|layer| layer == message.outer));
     let mut packed = Vec::new();
     body.pack(&mut packed);

@@ -1,7 +1,9 @@
 //! The aggregator on a real log and database, against what clients really sent.
 
+mod bounds;
 mod exactness;
 mod flood;
 mod lateness;
+mod process;
 mod refusals;
 mod scene;

@@ -3,20 +3,23 @@
 
 use star_collector::{
     aggregate::{store::Rejection, summary::Summary},
-    domain::{field::Element, secret::Recovered},
+    domain::{
+        field::Element,
+        wire::{LENGTH_BYTES, Message},
+    },
     factory::{Factory, parts::Part},
 };
 
 use super::scene::{EPOCH, LAYERS, NUMBER, Scene, reports};
 
-const LINUX: [&str; LAYERS] = ["q|yes", "platform|linux", "country|none"];
+pub(super) const LINUX: [&str; LAYERS] = ["q|yes", "platform|linux", "country|none"];
 
-fn rejected(summary: &Summary, reason: Rejection) -> u64 {
+pub(super) fn rejected(summary: &Summary, reason: Rejection) -> u64 {
     summary.tally.rejected.get(&reason).copied().unwrap_or(0)
 }
 
 /// A copy whose outer share is another point, off the polynomial.
-fn forged(message: &[u8], by: u128) -> Vec<u8> {
+pub(super) fn forged(message: &[u8], by: u128) -> Vec<u8> {
     let mut forged = message.to_vec();
     for part in [Part::X, Part::Y] {
         let coordinate = part.of_message(&mut forged).unwrap();
@@ -50,10 +53,7 @@ async fn forged_shares_among_honest_ones_are_found_and_not_counted() {
 #[tokio::test]
 async fn t13_control_a_recovery_that_believes_the_first_k_shares_is_stopped_by_one_forged_share() {
     let mut scene = Scene::planted(|rules| {
-        rules.recover = |sealed, points| {
-            let first = points.get(..sealed.threshold.try_into().unwrap())?;
-            Recovered::from_points(sealed, first)
-        };
+        rules.decode = |_, _| None;
     })
     .await;
     send_forged(&mut scene, 1).await;
@@ -244,4 +244,36 @@ async fn what_is_no_message_goes_to_the_dead_letters_and_stops_nothing() {
 
     assert_eq!(rejected(&summary, Rejection::Malformed), 5);
     assert_eq!(scene.reports().await, reports([(&LINUX, 5)]));
+}
+
+#[tokio::test]
+async fn what_is_wrong_below_an_open_layer_goes_to_the_dead_letters_without_its_bytes() {
+    let mut scene = Scene::start().await;
+    let mut messages = scene.messages(LINUX, 7);
+    // The last byte of the text's length: no measurement.
+    Part::Ciphertext.of_message(&mut messages[1]).unwrap()[3] ^= 1;
+    // The first byte of the next layer: no layer.
+    let (_, inner) = Message::read(&messages[3], LAYERS).unwrap().places();
+    messages[3][inner + LENGTH_BYTES] ^= 1;
+    // They wait, and are opened by what comes later.
+    scene.send(&messages[..4]).await;
+    scene.run().await;
+    assert_eq!(scene.dead_letters().await, []);
+
+    scene.send(&messages[4..]).await;
+    let summary = scene.run().await;
+
+    assert_eq!(rejected(&summary, Rejection::Unreadable), 1);
+    assert_eq!(rejected(&summary, Rejection::Inner), 1);
+    let letter = |reason: Rejection, offset| (reason.name().to_owned(), offset, Vec::new());
+    let expected = [
+        letter(Rejection::Unreadable, 1),
+        letter(Rejection::Inner, 3),
+    ];
+    assert_eq!(scene.dead_letters().await, expected);
+    scene.run_in(EPOCH + 3).await;
+    assert_eq!(
+        scene.reports().await,
+        reports([(&LINUX, 5), (&LINUX[..1], 1)])
+    );
 }

@@ -15,6 +15,7 @@ use service_kit::{
 use sqlx::{Connection as _, SqliteConnection};
 use star_collector::{
     aggregate::{
+        memory::MemoryBound,
         rules::Rules,
         store::{self, Store},
         summary::Summary,
@@ -71,6 +72,7 @@ pub(crate) struct Scene {
     pub(crate) factory: Factory,
     pub(crate) random: StdRng,
     pub(crate) batch_messages: usize,
+    pub(crate) memory: MemoryBound,
     pub(crate) pending_bytes_max: u64,
     pub(crate) lag_min: u64,
     pub(crate) rules: Rules,
@@ -103,6 +105,7 @@ impl Scene {
             factory: Factory::new(NUMBER, K),
             random: StdRng::seed_from_u64(7),
             batch_messages: 500,
+            memory: MemoryBound(1 << 30),
             pending_bytes_max: 1 << 40,
             lag_min: 0,
             rules: Rules::default(),
@@ -160,6 +163,7 @@ impl Scene {
             clock,
             limits: Limits {
                 batch_messages: self.batch_messages,
+                memory: self.memory,
                 waiting_bytes_per_group_max: 1 << 20,
                 pending_bytes_max: self.pending_bytes_max,
                 lag_min: self.lag_min,
@@ -238,11 +242,26 @@ impl Scene {
         records
     }
 
-    /// Changes the aggregator's database behind its back.
-    pub(crate) async fn sql(&self, statement: &'static str) {
+    async fn database(&self) -> SqliteConnection {
         let file = self.dir.path().join("aggregate.db");
         let url = format!("sqlite:{}", file.display());
-        let mut connection = SqliteConnection::connect(&url).await.unwrap();
+        SqliteConnection::connect(&url).await.unwrap()
+    }
+
+    /// The dead letters of both partitions: their reasons, where they stand, and what is kept of them.
+    pub(crate) async fn dead_letters(&self) -> Vec<(String, i64, Vec<u8>)> {
+        let mut connection = self.database().await;
+        let letters = sqlx::query_as(
+            "SELECT reason, record_offset, start FROM star_dead_letter ORDER BY record_offset",
+        );
+        let letters = letters.fetch_all(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        letters
+    }
+
+    /// Changes the aggregator's database behind its back.
+    pub(crate) async fn sql(&self, statement: &'static str) {
+        let mut connection = self.database().await;
         sqlx::query(statement)
             .execute(&mut connection)
             .await

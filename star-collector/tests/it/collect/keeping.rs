@@ -6,12 +6,13 @@ use std::sync::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use chrono::TimeDelta;
 use futures_util::future::join_all;
 use reqwest::StatusCode;
 use service_kit::{event_log::Header, fault::FaultPoints};
 use star_collector::domain::channel::RECORD_THRESHOLD_HEADER;
 
-use super::app::{App, K, LAYERS, NUMBER, sorted, start, tag, taken};
+use super::app::{App, K, LAYERS, NUMBER, TOPIC, sorted, start, tag, taken};
 
 #[tokio::test]
 async fn a_message_is_kept_byte_for_byte_with_its_tag_as_key_and_the_minute_as_time() {
@@ -111,4 +112,30 @@ async fn a_visitor_reads_a_sentence() {
 
     assert_eq!(answer.status(), StatusCode::OK);
     assert!(answer.text().await.unwrap().ends_with(".\n"));
+}
+
+/// How many records the topic has, and how many it ever had.
+async fn kept_of(app: &App) -> (u64, u64) {
+    let (mut kept, mut ever) = (0, 0);
+    for partition in 0..app.log.partitions(TOPIC).await.unwrap() {
+        let bounds = app.log.bounds(TOPIC, partition).await.unwrap();
+        kept += bounds.end - bounds.start;
+        ever += bounds.end;
+    }
+    (kept, ever)
+}
+
+#[tokio::test]
+async fn messages_past_the_retention_of_their_topic_are_dropped_from_a_log_in_a_file() {
+    let mut app = App::with(&[("event_log.retention_days", "30")]).await;
+    let first = app.message();
+    taken(app.send(&first).await).await;
+    app.simulation.run_for(TimeDelta::days(29)).await;
+    let later = app.message_of(NUMBER + 4, K);
+    taken(app.send(&later).await).await;
+    assert_eq!(kept_of(&app).await, (2, 2));
+
+    app.simulation.run_for(TimeDelta::days(3)).await;
+
+    assert_eq!(kept_of(&app).await, (1, 2));
 }

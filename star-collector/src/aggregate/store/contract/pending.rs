@@ -3,7 +3,9 @@
 
 use service_kit::lease::Holder;
 
-use super::cases::{EPOCH, changes, claim, claimed, group, kept, pending, sampling, span, stored};
+use super::cases::{
+    EPOCH, TOPIC, changes, claim, claimed, group, kept, pending, sampling, span, stored,
+};
 use crate::{
     aggregate::store::{Changes, ClosedGroup, Pending, Slot, Store, Taken},
     domain::group::GroupId,
@@ -81,7 +83,24 @@ pub async fn what_waits_of_an_epoch_is_added_up_in_each_partition(store: &dyn St
     let found = store.pending(other).await.expect("answers");
     assert_eq!(found, [expected(slot, sampling(1, 2), 2, 70), second]);
     assert_eq!(store.epochs(slot).await.expect("answers"), [EPOCH]);
-    let expired = store.expire(slot, 2, EPOCH, &[]).await;
+    let expired = store.expire(slot, 2, EPOCH).await;
     assert_eq!(expired.expect("answers"), Taken::Stored);
     assert_eq!(store.pending(slot).await.expect("answers"), [second]);
+}
+
+pub async fn what_waits_of_a_topic_is_added_up(store: &dyn Store) {
+    let messages = async |topic| store.pending_messages(topic).await.expect("answers");
+    assert_eq!(messages(TOPIC).await, 0);
+    let (slot, other) = (claimed(store, 0).await.slot, claimed(store, 1).await.slot);
+    let one = |key, bytes| Changes {
+        pending: vec![pending(key, 0, bytes)],
+        ..Changes::default()
+    };
+
+    stored(store, span(slot, 0, 1), &one(1, 100)).await;
+    stored(store, span(other, 0, 1), &one(2, 50)).await;
+    stored(store, span(slot, 1, 2), &one(1, -30)).await;
+
+    assert_eq!(messages(TOPIC).await, 12);
+    assert_eq!(messages("other").await, 0);
 }

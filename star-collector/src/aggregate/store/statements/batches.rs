@@ -11,6 +11,9 @@ use crate::domain::group::{NAME_BYTES, SeenId};
 /// The most dead letters that are kept of a partition.
 const DEAD_LETTERS_MAX: i64 = 10_000;
 
+/// A statement takes about so many bytes of messages at once: on its way to the database, they are copied several times.
+const STATEMENT_BYTES: usize = 4 << 20;
+
 /// Rows of 16 bytes in `$1`, and of six numbers in `$2`; secrets in `$3`.
 const STORE_GROUPS: &str = concat!(
     "WITH RECURSIVE
@@ -97,6 +100,31 @@ const STORE_SEEN: &str = "
     WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $2)
     INSERT INTO star_seen (slot, epoch, id) SELECT $3, $4, substr($1, 16 * i + 1, 16) FROM n";
 
+/// Rows of three numbers and of where a reason and a start are in `$2`; those in `$1`.
+const STORE_DEAD_LETTERS: &str = concat!(
+    "WITH RECURSIVE
+        n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $3),
+        cut (record_offset, reason_at, reason_bytes, start_bytes) AS (
+            SELECT CAST(",
+    text!("substr($2, 64 * i + 1, 16)"),
+    " AS BIGINT),
+                CAST(",
+    text!("substr($2, 64 * i + 17, 16)"),
+    " AS INTEGER),
+                CAST(",
+    text!("substr($2, 64 * i + 33, 16)"),
+    " AS INTEGER),
+                CAST(",
+    text!("substr($2, 64 * i + 49, 16)"),
+    " AS INTEGER)
+            FROM n)
+    INSERT INTO star_dead_letter (slot, record_offset, reason, start)
+    SELECT $4, record_offset, ",
+    text!("substr($1, reason_at, reason_bytes)"),
+    ", substr($1, reason_at + reason_bytes, start_bytes)
+    FROM cut WHERE TRUE ON CONFLICT DO NOTHING"
+);
+
 /// Moves the position of a partition. `false`: it is not where reading started.
 pub(super) async fn advance(conn: &mut Connection, span: Span) -> Result<bool> {
     let moved =
@@ -168,14 +196,32 @@ async fn store_groups(conn: &mut Connection, slot: Slot, groups: &[GroupChange])
 }
 
 async fn store_waiting(conn: &mut Connection, from: Offset, groups: &[GroupChange]) -> Result<()> {
-    let groups = || groups.iter().filter(|group| !group.waiting.is_empty());
-    let ids = names(groups().map(|group| group.id.0));
-    let mut packed = Packed::default();
-    for group in groups() {
+    let with_some = groups.iter().filter(|group| !group.waiting.is_empty());
+    let groups: Vec<&GroupChange> = with_some.collect();
+    let mut rest = groups.as_slice();
+    while !rest.is_empty() {
+        let (ids, packed, now) = pack_waiting(rest);
+        rest = rest.get(now..).unwrap_or_default();
+        run(conn, STORE_WAITING, ids, packed, int(from)?).await?;
+    }
+    Ok(())
+}
+
+/// What waits for the first groups, with their names, and how many groups these are.
+fn pack_waiting(groups: &[&GroupChange]) -> (Vec<u8>, Packed, usize) {
+    let (mut ids, mut packed) = (Vec::new(), Packed::default());
+    let (mut bytes, mut now) = (0, 0);
+    for group in groups {
+        if bytes >= STATEMENT_BYTES {
+            break;
+        }
+        bytes += group.waiting.len();
+        now += 1;
+        ids.extend(group.id.0);
         packed.row();
         packed.bytes(&group.waiting);
     }
-    run(conn, STORE_WAITING, ids, packed, int(from)?).await
+    (ids, packed, now)
 }
 
 async fn store_labels(conn: &mut Connection, slot: Slot, labels: &[LabelChange]) -> Result<()> {
@@ -247,21 +293,24 @@ async fn store_dead_letters(
     let letters = letters
         .get(letters.len().saturating_sub(max)..)
         .unwrap_or_default();
-    for letter in letters {
-        sqlx::query(
-            "INSERT INTO star_dead_letter (slot, record_offset, reason, start)
-             VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-        )
-        .bind(slot.0)
-        .bind(int(letter.offset)?)
-        .bind(letter.reason.name())
-        .bind(letter.start.to_vec())
-        .execute(&mut *conn)
-        .await?;
-    }
     if letters.is_empty() {
         return Ok(());
     }
+    let mut packed = Packed::default();
+    for letter in letters {
+        packed.row();
+        packed.number(letter.offset);
+        packed.bytes(letter.reason.name().as_bytes());
+        packed.more_bytes(&letter.start);
+    }
+    let (bytes, cuts, rows) = packed.into_parts();
+    sqlx::query(STORE_DEAD_LETTERS)
+        .bind(bytes)
+        .bind(cuts)
+        .bind(rows)
+        .bind(slot.0)
+        .execute(&mut *conn)
+        .await?;
     sqlx::query(
         "DELETE FROM star_dead_letter WHERE slot = $1 AND record_offset <= (
              SELECT record_offset FROM star_dead_letter WHERE slot = $1

@@ -24,6 +24,7 @@ use crate::{
 };
 
 mod batches;
+mod epochs;
 mod pending;
 
 use batches::{names, rows};
@@ -45,16 +46,6 @@ const SEEN: &str = "
     WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $2)
     SELECT id FROM n CROSS JOIN star_seen
     WHERE slot = $3 AND epoch = $4 AND id = substr($1, 16 * n.i + 1, 16)";
-
-/// Drops the rows of an epoch of a partition. One that has none was dropped by another process.
-const DROP_EPOCH: [&str; 5] = [
-    "DELETE FROM star_waiting WHERE group_id IN
-         (SELECT id FROM star_group WHERE slot = $1 AND epoch = $2)",
-    "DELETE FROM star_label WHERE slot = $1 AND epoch = $2",
-    "DELETE FROM star_seen WHERE slot = $1 AND epoch = $2",
-    "DELETE FROM star_group WHERE slot = $1 AND epoch = $2",
-    "DELETE FROM star_pending WHERE slot = $1 AND epoch = $2",
-];
 
 /// The store in a database of its engine.
 #[derive(Clone, Debug)]
@@ -242,14 +233,7 @@ impl Store for TableStore {
     }
 
     async fn epochs(&self, slot: Slot) -> Result<Vec<u64>> {
-        let found = sqlx::query(
-            "SELECT epoch FROM star_group WHERE slot = $1
-             UNION SELECT epoch FROM star_pending WHERE slot = $1 ORDER BY epoch",
-        )
-        .bind(slot.0)
-        .fetch_all(self.db.readers())
-        .await?;
-        found.iter().map(|row| count(row, "epoch")).collect()
+        epochs::epochs(&self.db, slot).await
     }
 
     async fn expired(
@@ -259,66 +243,21 @@ impl Store for TableStore {
         after: Option<LabelId>,
         limit: u32,
     ) -> Result<Vec<ExpiredLabel>> {
-        let found = sqlx::query(
-            "SELECT id, path, threshold, opened, deeper, reported FROM star_label
-             WHERE slot = $1 AND epoch = $2 AND id > $3 ORDER BY id LIMIT $4",
-        )
-        .bind(slot.0)
-        .bind(int(epoch)?)
-        .bind(after.map_or_else(Vec::new, |id| id.0.to_vec()))
-        .bind(i64::from(limit))
-        .fetch_all(self.db.readers())
-        .await?;
-        let labels = found.iter().map(|row| {
-            Ok(ExpiredLabel {
-                id: LabelId(name(row)?),
-                path: row.try_get("path")?,
-                threshold: u32::try_from(count(row, "threshold")?)
-                    .map_err(|_| StoreError::Corrupt("a threshold"))?,
-                counts: counts(row)?,
-            })
-        });
-        labels.collect()
+        epochs::expired(&self.db, slot, epoch, after, limit).await
     }
 
-    async fn expire(
+    async fn report_rest(
         &self,
         slot: Slot,
         at: Offset,
-        epoch: u64,
+        labels: &[LabelId],
         reports: &[OutboxRow],
     ) -> Result<Taken> {
-        let mut tx = self.db.begin().await?;
-        let span = Span {
-            slot,
-            from: at,
-            to: at,
-        };
-        if !batches::advance(&mut tx, span).await? {
-            return Ok(Taken::Overtaken);
-        }
-        let mut rows = 0;
-        for statement in DROP_EPOCH {
-            let dropped = sqlx::query(statement)
-                .bind(slot.0)
-                .bind(int(epoch)?)
-                .execute(&mut *tx)
-                .await?;
-            rows += dropped.rows_affected();
-        }
-        if rows == 0 {
-            return Ok(Taken::Overtaken);
-        }
-        sqlx::query("UPDATE star_slot SET epochs_closed = $2 WHERE id = $1 AND epochs_closed < $2")
-            .bind(slot.0)
-            .bind(int(epoch + 1)?)
-            .execute(&mut *tx)
-            .await?;
-        if let Some(first) = reports.first() {
-            insert_all(&mut tx, &first.topic, reports).await?;
-        }
-        tx.commit().await?;
-        Ok(Taken::Stored)
+        epochs::report_rest(&self.db, (slot, at), labels, reports).await
+    }
+
+    async fn expire(&self, slot: Slot, at: Offset, epoch: u64) -> Result<Taken> {
+        epochs::expire(&self.db, slot, at, epoch).await
     }
 
     async fn dead_letters(&self, slot: Slot) -> Result<Vec<(String, u64)>> {

@@ -2,11 +2,11 @@
 
 use service_kit::event_log::Offset;
 
-use super::{Connection, Database, EngineRow, batches, batches::names, count, int, name};
+use super::{
+    Connection, Database, EngineRow, batches, batches::names, count, epochs::is_at, int, name,
+};
 use crate::{
-    aggregate::store::{
-        ClosedGroup, Pending, PendingChange, Result, Slot, Span, StoreError, Taken,
-    },
+    aggregate::store::{ClosedGroup, Pending, PendingChange, Result, Slot, StoreError, Taken},
     domain::{group::GroupId, sampling::Sampling},
 };
 use sqlx::Row as _;
@@ -140,12 +140,7 @@ pub(super) async fn drop_closed(
     groups: &[ClosedGroup],
 ) -> Result<Taken> {
     let mut tx = db.begin().await?;
-    let span = Span {
-        slot,
-        from: at,
-        to: at,
-    };
-    if !batches::advance(&mut tx, span).await? {
+    if !is_at(&mut tx, slot, at).await? {
         return Ok(Taken::Overtaken);
     }
     let ids = names(groups.iter().map(|group| group.id.0));

@@ -52,8 +52,9 @@ const POINTS: [&str; 10] = [
 ];
 
 /// What is between the steps of the end of an epoch, and of publishing its last reports.
-const POINTS_AT_THE_END: [&str; 5] = [
+const POINTS_AT_THE_END: [&str; 6] = [
     "star-epoch-read",
+    "star-epoch-reported",
     "star-epoch-closed",
     "relay-positioned",
     "relay-published",
