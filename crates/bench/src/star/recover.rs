@@ -9,6 +9,7 @@ use sta_rs::Message as StarMessage;
 use star_collector::{
     domain::{
         cipher::Opener,
+        decoding,
         field::Element,
         secret::Recovered,
         wire::{Point, Share},
@@ -34,6 +35,9 @@ const REFERENCE_REPEATS: u32 = 20;
 
 /// The group whose shares are forged in part: how many shares, the threshold, how many of them forged.
 const FORGED: (usize, usize, usize) = (200, 50, 60);
+
+/// A group that does not open, so that all is tried: how many shares, the threshold, how many of them forged.
+const IN_VAIN: (usize, usize, usize) = (512, 50, 400);
 
 /// Measures in `rounds` turns, and answers with a line for each threshold; draws them in `file`, too.
 pub fn recover(rounds: usize, json: bool, file: Option<&Path>) -> anyhow::Result<Vec<String>> {
@@ -75,6 +79,7 @@ pub fn recover(rounds: usize, json: bool, file: Option<&Path>) -> anyhow::Result
         });
     }
     lines.push(forged(rounds, json)?);
+    lines.push(in_vain(rounds, json)?);
     if let Some(file) = file {
         plot(file, &chart(points))?;
     }
@@ -98,18 +103,10 @@ fn chart(points: Vec<(f64, f64)>) -> Chart {
 fn forged(rounds: usize, json: bool) -> anyhow::Result<String> {
     let (n, k, t) = FORGED;
     let shares = shares(&messages(n, k)?);
-    let read: Vec<Share<'_>> = shares
-        .iter()
-        .map(|share| Share::read(share))
-        .collect::<Result<_, _>>()?;
+    let read = read(&shares)?;
     let first = read.first().context("no shares")?;
     let honest: Vec<Point> = read.iter().map(|share| share.point).collect();
-    let mut mixed = honest.clone();
-    for (i, point) in mixed.iter_mut().enumerate() {
-        if i * t / n != (i + 1) * t / n {
-            point.y += Element::ONE;
-        }
-    }
+    let mixed = mixed(&honest, t);
     let secret = Recovered::find(&first.sealed, &mixed)
         .context("the group does not open")?
         .into_secret();
@@ -132,6 +129,47 @@ fn forged(rounds: usize, json: bool) -> anyhow::Result<String> {
             "star-recover {n} shares, k = {k}, {t} forged: {multiple:.0} × the honest recovery [{low:.0}, {high:.0}], {found} honest shares found"
         )
     })
+}
+
+/// What it takes to find out that a group does not open, and what is counted of it.
+fn in_vain(rounds: usize, json: bool) -> anyhow::Result<String> {
+    let (n, k, t) = IN_VAIN;
+    let shares = shares(&messages(n, k)?);
+    let read = read(&shares)?;
+    let first = read.first().context("no shares")?;
+    let honest: Vec<Point> = read.iter().map(|share| share.point).collect();
+    let mixed = mixed(&honest, t);
+    let decode = || Recovered::decode(&first.sealed, &mixed);
+    ensure!(
+        decode().is_none(),
+        "a group with too many forged shares opens"
+    );
+    let (took, low, high) = median((0..rounds).map(|_| time(5, decode)).collect());
+    let counted = decoding::cost(n, k);
+    Ok(if json {
+        json!({"bench": "star-recover-in-vain", "shares": n, "k": k, "forged": t, "us": took, "multiplications_counted": counted}).to_string()
+    } else {
+        format!(
+            "star-recover {n} shares, k = {k}, {t} forged: in vain in {took:.0} µs [{low:.0}, {high:.0}], counted as {counted} multiplications"
+        )
+    })
+}
+
+fn read(shares: &[Vec<u8>]) -> anyhow::Result<Vec<Share<'_>>> {
+    let read = shares.iter().map(|share| Share::read(share));
+    Ok(read.collect::<Result<_, _>>()?)
+}
+
+/// The same points, so many of them forged, spread evenly.
+fn mixed(honest: &[Point], forged: usize) -> Vec<Point> {
+    let n = honest.len();
+    let mut mixed = honest.to_vec();
+    for (i, point) in mixed.iter_mut().enumerate() {
+        if i * forged / n != (i + 1) * forged / n {
+            point.y += Element::ONE;
+        }
+    }
+    mixed
 }
 
 /// Microseconds of one call.
