@@ -83,15 +83,12 @@ async fn t19_a_registry_that_was_set_back_is_mended_and_what_was_spent_stays_spe
     let mut world = World::start().await;
     let mut hand = world.hand();
     let spent = world.drive(hand.buy(4)).await.unwrap();
-    world.stop(&BYPASS).await;
-    world.kit.stores().back_up(REGISTRY).await.unwrap();
-    world.run(&BYPASS).await;
+    world.back_up(&BYPASS, REGISTRY).await;
     let vote = vote_for("example.com");
     world.drive(hand.vote(&spent, &vote)).await.unwrap();
     drop(hand);
     let published = directory(&world).await;
-    world.stop(&BYPASS).await;
-    world.kit.stores().restore(REGISTRY).await.unwrap();
+    world.stop_and_set_back(&BYPASS, REGISTRY).await;
 
     let name = ServiceName::ChallengeBypass;
     let config: challenge_bypass::Config = world.kit.layout().settings(name).load(name).unwrap();
@@ -126,14 +123,11 @@ async fn t19_a_tally_that_was_set_back_is_renewed_and_counts_each_vote_once() {
     let mut world = World::start().await;
     world.sell_and_vote(4).await;
     world.live(TimeDelta::days(1)).await;
-    world.stop(&TALLY_ONLY).await;
-    world.kit.stores().back_up(TALLY).await.unwrap();
-    world.run(&TALLY_ONLY).await;
+    world.back_up(&TALLY_ONLY, TALLY).await;
     world.sell_and_vote(8).await;
     world.live(TimeDelta::days(1)).await;
     assert_eq!(world.votes_counted().await, 12);
-    world.stop(&TALLY_ONLY).await;
-    world.kit.stores().restore(TALLY).await.unwrap();
+    world.stop_and_set_back(&TALLY_ONLY, TALLY).await;
 
     world.run(&TALLY_ONLY).await;
     world.live(TimeDelta::hours(1)).await;
@@ -185,13 +179,10 @@ async fn t19_orders_that_were_set_back_are_stated_and_accepted_and_the_ledger_go
     let mut world = World::start().await;
     world.sell_and_vote(4).await;
     world.live(TimeDelta::days(1)).await;
-    world.stop(&PAYMENTS).await;
-    world.kit.stores().back_up(ORDERS).await.unwrap();
-    world.run(&PAYMENTS).await;
+    world.back_up(&PAYMENTS, ORDERS).await;
     world.sell_and_vote(8).await;
     world.live(TimeDelta::days(1)).await;
-    world.stop(&PAYMENTS).await;
-    world.kit.stores().restore(ORDERS).await.unwrap();
+    world.stop_and_set_back(&PAYMENTS, ORDERS).await;
 
     let config = world.payments_config();
     new_generation(&config, OutboxName::Funds).await.unwrap();

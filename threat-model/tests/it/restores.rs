@@ -15,9 +15,7 @@ async fn spend_after_restore(world: &mut World) -> u16 {
     let tokens = world.drive(hand.buy(4)).await.unwrap();
     let fresh = world.drive(hand.buy(4)).await.unwrap();
     let bypass = [ServiceName::ChallengeBypass];
-    world.stop(&bypass).await;
-    world.kit.stores().back_up(REGISTRY).await.unwrap();
-    world.run(&bypass).await;
+    world.back_up(&bypass, REGISTRY).await;
     world
         .drive(hand.vote(&tokens, &vote_for("example.com")))
         .await
@@ -27,8 +25,7 @@ async fn spend_after_restore(world: &mut World) -> u16 {
         .await
         .unwrap();
 
-    world.stop(&bypass).await;
-    world.kit.stores().restore(REGISTRY).await.unwrap();
+    world.stop_and_set_back(&bypass, REGISTRY).await;
     world.run(&bypass).await;
     let part = body_of_vote(tokens.get(..2).unwrap(), &vote_for("example.org"));
     let request = client::transport::Request::post("/v1/votes", part.into_bytes());
@@ -64,13 +61,10 @@ async fn set_outbox_back(world: &mut World) {
         .await
         .unwrap();
     drop(hand);
-    world.stop(&payments).await;
-    world.kit.stores().back_up(VOTES).await.unwrap();
-    world.run(&payments).await;
+    world.back_up(&payments, VOTES).await;
     world.live(TimeDelta::days(1)).await;
     assert_eq!(world.events().await.len(), 1);
-    world.stop(&payments).await;
-    world.kit.stores().restore(VOTES).await.unwrap();
+    world.stop_and_set_back(&payments, VOTES).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -204,14 +198,11 @@ async fn set_orders_back(world: &mut World) {
     let mut hand = world.hand();
     world.drive(hand.buy(4)).await.unwrap();
     drop(hand);
-    world.stop(&payments).await;
-    world.kit.stores().back_up(ORDERS).await.unwrap();
-    world.run(&payments).await;
+    world.back_up(&payments, ORDERS).await;
     let mut hand = world.hand();
     world.drive(hand.buy(8)).await.unwrap();
     drop(hand);
-    world.stop(&payments).await;
-    world.kit.stores().restore(ORDERS).await.unwrap();
+    world.stop_and_set_back(&payments, ORDERS).await;
     world.run(&payments).await;
     world.live(TimeDelta::days(8)).await;
 }

@@ -105,6 +105,19 @@ impl World {
         }
     }
 
+    /// Keeps a copy of the database of services, which are stopped meanwhile.
+    pub(crate) async fn back_up(&mut self, services: &[ServiceName], database: &str) {
+        self.stop(services).await;
+        self.kit.stores().back_up(database).await.unwrap();
+        self.run(services).await;
+    }
+
+    /// Stops services, and puts the copy of their database in its place.
+    pub(crate) async fn stop_and_set_back(&mut self, services: &[ServiceName], database: &str) {
+        self.stop(services).await;
+        self.kit.stores().restore(database).await.unwrap();
+    }
+
     /// Another attacker, or an honest buyer.
     pub(crate) fn hand(&mut self) -> Hand {
         self.hands += 1;

@@ -17,7 +17,7 @@ use star_collector::{
 
 use super::{
     refusals::{LINUX, forged, rejected},
-    scene::{EPOCH, K, LAYERS, Reports, Scene, reports},
+    scene::{EPOCH, K, Reports, Scene, reports, texts},
 };
 
 /// How many groups somebody has decoded in vain, and of how many shares.
@@ -26,14 +26,6 @@ const SHARES: usize = 45;
 
 /// What decoding may cost a batch here: a few groups' worth.
 const WORK: u64 = 20_000;
-
-fn texts(group: usize) -> [String; LAYERS] {
-    [
-        format!("q|{group}"),
-        "platform|linux".to_owned(),
-        "country|none".to_owned(),
-    ]
-}
 
 impl Scene {
     /// Adds so many forged shares to each group, the first of them this one, all in one batch. What the run did.

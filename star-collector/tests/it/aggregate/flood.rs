@@ -9,21 +9,13 @@ use star_collector::aggregate::{
     worker::AggregateError,
 };
 
-use super::scene::{EPOCH, LAYERS, Reports, Scene};
+use super::scene::{EPOCH, Reports, Scene, texts};
 
 /// What honest clients measure.
 const VALUES: usize = 60;
 
 /// What may wait in a scene that is flooded: 450 messages or so.
 const BYTES_MAX: u64 = 400_000;
-
-fn texts(value: usize) -> [String; LAYERS] {
-    [
-        format!("q|{value}"),
-        "platform|linux".to_owned(),
-        "country|none".to_owned(),
-    ]
-}
 
 impl Scene {
     /// So many messages of each honest value.

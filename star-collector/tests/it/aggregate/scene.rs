@@ -59,6 +59,15 @@ pub(crate) fn channel() -> Channel {
     }
 }
 
+/// What is measured with this value, and otherwise alike.
+pub(crate) fn texts(value: usize) -> [String; LAYERS] {
+    [
+        format!("q|{value}"),
+        "platform|linux".to_owned(),
+        "country|none".to_owned(),
+    ]
+}
+
 /// A time in an epoch.
 pub(crate) fn during(epoch: u64) -> DateTime<Utc> {
     let Epochs { base, length, .. } = channel().epochs;
