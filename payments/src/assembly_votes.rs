@@ -130,13 +130,9 @@ impl VotesSide {
             let votes = Arc::clone(&votes);
             async move { votes.check().await }
         });
-        let (log, uses) = (Arc::clone(&self.log), self.topics.clone());
-        let readiness = readiness.check("event-log", move || {
-            let (log, uses) = (Arc::clone(&log), uses.clone());
-            async move { Ok(log.check(&uses).await?) }
-        });
         let FiguresHealth { directory, funds } = self.health.clone();
         let readiness = readiness
+            .event_log(&self.log, self.topics.clone())
             .check("funds", move || std::future::ready(funds.check()))
             .check("directory", move || std::future::ready(directory.check()));
         self.relays

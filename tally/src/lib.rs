@@ -240,16 +240,12 @@ fn relay(config: &Config, deps: &Deps, parts: &Parts) -> (RelayJob, RelayHealth)
 
 fn readiness(parts: &Parts, relay: RelayHealth) -> Readiness {
     let (store, health) = (Arc::clone(&parts.store), parts.health.clone());
-    let (log, uses) = (Arc::clone(&parts.log), parts.topics.uses());
     Readiness::default()
         .check("database", move || {
             let store = Arc::clone(&store);
             async move { store.check().await }
         })
-        .check("event-log", move || {
-            let (log, uses) = (Arc::clone(&log), uses.clone());
-            async move { Ok(log.check(&uses).await?) }
-        })
+        .event_log(&parts.log, parts.topics.uses())
         .check("reading", move || std::future::ready(health.check()))
         .check("outbox", move || std::future::ready(relay.check()))
 }

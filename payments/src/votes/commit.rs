@@ -1,34 +1,23 @@
 //! Group commit: votes that arrive while another write is on its way share the next one.
 //!
-//! A write to the disk takes milliseconds whether it holds one vote or two hundred. Nobody waits on purpose: whoever
-//! finds the table free writes everything that has gathered by then.
+//! A write to the disk takes milliseconds whether it holds one vote or two hundred. Nobody waits on purpose.
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
+use std::{sync::Arc, time::Duration};
+
+use service_kit::{
+    group::{Group, GroupError, GroupLimits},
+    telemetry::Alarm,
 };
 
-use service_kit::telemetry::Alarm;
-use tokio::sync::oneshot::{self, error::TryRecvError};
-
-use crate::{domain::vote::RedeemedVote, store::votes::Store};
+use super::intake::IntakeParts;
+use crate::domain::vote::RedeemedVote;
 
 /// The most votes in one transaction: its lock is held for some milliseconds, not for seconds.
-pub const BATCH_VOTES_MAX: usize = 256;
+const BATCH_VOTES_MAX: usize = 256;
 
 /// Writes votes together.
-pub struct Committer {
-    store: Arc<dyn Store>,
-    waiting: Mutex<Vec<Pending>>,
-    alarm: Alarm,
-    /// Held by the one who writes.
-    turn: tokio::sync::Mutex<()>,
-}
-
-struct Pending {
-    vote: RedeemedVote,
-    done: oneshot::Sender<Result<(), NotRecorded>>,
-}
+#[derive(Clone, Debug)]
+pub struct Committer(Group<RedeemedVote, ()>);
 
 /// The write failed; whether it took effect is not known. The client repeats its request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -36,67 +25,33 @@ struct Pending {
 pub struct NotRecorded;
 
 impl Committer {
-    /// A committer that writes to `store`.
-    pub fn new(store: Arc<dyn Store>) -> Self {
-        Self {
-            store,
-            waiting: Mutex::default(),
-            alarm: Alarm::new("votes-not-recorded"),
-            turn: tokio::sync::Mutex::default(),
-        }
+    /// A committer that writes to the store of an intake.
+    pub fn new(parts: &IntakeParts) -> Self {
+        let limits = GroupLimits {
+            lanes: 1,
+            batch_max: BATCH_VOTES_MAX,
+            waiting_max: parts.in_work_max,
+            gather: Duration::ZERO,
+        };
+        let store = Arc::clone(&parts.store);
+        let alarm = Arc::new(Alarm::new("votes-not-recorded"));
+        let write = move |votes: Vec<RedeemedVote>| {
+            let (store, alarm) = (Arc::clone(&store), Arc::clone(&alarm));
+            async move {
+                let recorded = store.record(&votes).await;
+                match &recorded {
+                    Ok(()) => alarm.clear(),
+                    Err(error) => alarm.raise(error),
+                }
+                vec![recorded.map_err(|_| GroupError::Failed); votes.len()]
+            }
+        };
+        let (clock, shutdown) = (parts.clock.clone(), parts.shutdown.clone());
+        Self(Group::new(limits, clock, shutdown, write))
     }
 
     /// Records `vote`; returns when it is durable.
     pub async fn commit(&self, vote: RedeemedVote) -> Result<(), NotRecorded> {
-        let (done, mut outcome) = oneshot::channel();
-        self.lock().push(Pending { vote, done });
-        loop {
-            let _turn = self.turn.lock().await;
-            match outcome.try_recv() {
-                Ok(outcome) => return outcome,
-                // Whoever had taken the vote along died over it.
-                Err(TryRecvError::Closed) => return Err(NotRecorded),
-                Err(TryRecvError::Empty) => self.write_batch().await,
-            }
-        }
-    }
-
-    /// Writes the votes that came first. Whoever calls holds the turn.
-    async fn write_batch(&self) {
-        let batch: Vec<_> = {
-            let mut waiting = self.lock();
-            let count = waiting.len().min(BATCH_VOTES_MAX);
-            waiting.drain(..count).collect()
-        };
-        let (votes, done): (Vec<_>, Vec<_>) = batch
-            .into_iter()
-            .map(|pending| (pending.vote, pending.done))
-            .unzip();
-        let outcome = match self.store.record(&votes).await {
-            Ok(()) => {
-                self.alarm.clear();
-                Ok(())
-            }
-            Err(error) => {
-                self.alarm.raise(&error);
-                Err(NotRecorded)
-            }
-        };
-        for done in done {
-            // Whoever no longer listens was stopped; its vote is recorded all the same.
-            let _gone = done.send(outcome);
-        }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Pending>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl fmt::Debug for Committer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Committer")
-            .field("waiting", &self.lock().len())
-            .finish_non_exhaustive()
+        self.0.submit(vote).await.map_err(|_| NotRecorded)
     }
 }

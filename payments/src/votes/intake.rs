@@ -76,7 +76,7 @@ pub struct IntakeParts {
 #[derive(Clone, Debug)]
 pub struct Intake {
     parts: IntakeParts,
-    committer: Arc<Committer>,
+    committer: Committer,
     alarms: Arc<Alarms>,
     in_work: Arc<Semaphore>,
 }
@@ -122,7 +122,7 @@ impl Intake {
     /// An intake.
     pub fn new(parts: IntakeParts) -> Self {
         Self {
-            committer: Arc::new(Committer::new(Arc::clone(&parts.store))),
+            committer: Committer::new(&parts),
             alarms: Arc::new(Alarms {
                 not_looked_up: Alarm::new("votes-not-looked-up"),
                 redemption_refused: Alarm::new("redemption-refused"),

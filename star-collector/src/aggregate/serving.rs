@@ -60,17 +60,13 @@ where
 
 fn readiness(parts: &Parts, last: &LastRun) -> Readiness {
     let store = Arc::clone(&parts.store);
-    let (log, uses) = (Arc::clone(&parts.log), uses(&parts.channel));
     let last = last.clone();
     Readiness::default()
         .check("database", move || {
             let store = Arc::clone(&store);
             async move { store.check().await }
         })
-        .check("event-log", move || {
-            let (log, uses) = (Arc::clone(&log), uses.clone());
-            async move { Ok(log.check(&uses).await?) }
-        })
+        .event_log(&parts.log, uses(&parts.channel))
         .check("last-run", move || std::future::ready(last.check()))
 }
 

@@ -49,11 +49,7 @@ pub async fn build(config: Config, deps: Deps) -> anyhow::Result<Service> {
         faults: deps.faults,
         limits,
     });
-    let (asked, uses) = (Arc::clone(&log), channels.uses());
-    let readiness = Readiness::default().check("event-log", move || {
-        let (log, uses) = (Arc::clone(&asked), uses.clone());
-        async move { Ok(log.check(&uses).await?) }
-    });
+    let readiness = Readiness::default().event_log(&log, channels.uses());
     let retention = LogRetentionJob {
         log: Arc::clone(&log),
         clock: deps.clock.clone(),

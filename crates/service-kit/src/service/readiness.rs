@@ -8,6 +8,8 @@ use std::{
     time::Duration,
 };
 
+use crate::event_log::{EventLog, TopicUse};
+
 /// A check that takes longer has failed.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -37,6 +39,16 @@ impl Readiness {
         self.checks
             .push((name, Arc::new(move || Box::pin(check()))));
         self
+    }
+
+    /// Adds the check that a log can be reached, and what the service does with its topics is allowed.
+    #[must_use]
+    pub fn event_log(self, log: &Arc<dyn EventLog>, uses: Vec<TopicUse>) -> Self {
+        let (log, uses) = (Arc::clone(log), Arc::new(uses));
+        self.check("event-log", move || {
+            let (log, uses) = (Arc::clone(&log), Arc::clone(&uses));
+            async move { Ok(log.check(&uses).await?) }
+        })
     }
 
     /// The checks that fail now, each with what is wrong. Their alarms are raised, and those of the others are over.
