@@ -33,6 +33,9 @@ const IN_VAIN: Duration = Duration::from_secs(3);
 /// Whatever failed is tried again, and published and counted, within so much time on the calendar.
 const COUNTED_WITHIN: TimeDelta = TimeDelta::hours(2);
 
+/// Whoever goes on with what it had before needs more: each call gives up after 20 s, and is repeated.
+const GONE_ON_WITHIN: Duration = Duration::from_mins(1);
+
 /// What a machine of its own has of somebody's certificates: others than those that are shown to it.
 struct Files(TempDir);
 
@@ -101,7 +104,8 @@ async fn try_in_vain(world: &mut World) {
 
 /// All tokens are published and counted, each once.
 async fn are_counted(world: &mut World, votes: &[Request]) {
-    world.run_for(COUNTED_WITHIN).await;
+    let gone_on = timeout(GONE_ON_WITHIN, world.run_for(COUNTED_WITHIN)).await;
+    gone_on.expect("jobs do not go on failing");
     let totals = Totals::read(world.layout(), &[PUBLISHER.to_owned()]).await;
     let totals = totals.unwrap();
     assert_eq!((totals.events, totals.repeats), (votes.len() as u64, 0));
