@@ -231,6 +231,11 @@ impl Database {
         format!("{}:{}", host.unwrap_or_default(), port.unwrap_or_default())
     }
 
+    /// Its own name, which is that of the service's role, too.
+    pub fn name(&self) -> &str {
+        self.url.username()
+    }
+
     /// Where the tables are, if not in `public`.
     pub fn schema(&self) -> Option<&str> {
         self.schema.as_deref()
@@ -238,12 +243,12 @@ impl Database {
 
     /// The URL as the role of the service.
     pub fn url_of_service(&self) -> anyhow::Result<SecretString> {
-        self.url_of(self.url.username(), &self.password_file)
+        self.url_of(self.name(), &self.password_file)
     }
 
     /// The URL as the role that owns the tables.
     pub fn url_of_owner(&self) -> anyhow::Result<SecretString> {
-        let owner = format!("{}_owner", self.url.username());
+        let owner = format!("{}_owner", self.name());
         self.url_of(&owner, &self.owner_password_file)
     }
 

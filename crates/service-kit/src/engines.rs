@@ -1,7 +1,6 @@
 //! The real engines that tests run on: `deploy/engines/up DIR` starts them.
 
-#[cfg(test)]
-pub(crate) mod own;
+pub mod own;
 
 use std::path::PathBuf;
 

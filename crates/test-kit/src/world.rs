@@ -75,12 +75,31 @@ impl World {
 
     /// A system with other settings, or with faults planted in its rules.
     pub async fn with(profile: Profile, planted: Planted) -> anyhow::Result<Self> {
+        let engines = engines::of_a_new_world().await?;
+        Box::pin(Self::begin(engines, profile, planted)).await
+    }
+
+    /// A system with the demo's settings on these engines.
+    pub async fn on(engines: Engines) -> anyhow::Result<Self> {
+        Box::pin(Self::begin(
+            Some(engines),
+            Profile::demo(),
+            Planted::default(),
+        ))
+        .await
+    }
+
+    async fn begin(
+        engines: Option<Engines>,
+        profile: Profile,
+        planted: Planted,
+    ) -> anyhow::Result<Self> {
         let start: DateTime<Utc> = START.parse().context("the start is a time")?;
         let (clock, simulation) = Clock::simulated(start);
         let dir = tempfile::tempdir()?;
         let mut world = Self {
             system: None,
-            engines: engines::of_a_new_world().await?,
+            engines,
             profile,
             planted,
             clock,

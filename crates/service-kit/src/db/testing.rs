@@ -44,7 +44,12 @@ pub async fn fresh(cluster: &str, name: &str, migrator: &Migrator) -> String {
 
 /// Makes a schema in the database `name` of a cluster, in which the service's role may use what the owner's makes.
 pub async fn make_schema(cluster: &str, name: &str, schema: &str) {
-    let mut owner = PgConnection::connect(&url(cluster, name, &owner_of(name)))
+    make_schema_as(&url(cluster, name, &owner_of(name)), name, schema).await;
+}
+
+/// The same in the database that the owner's `url` leads to.
+pub async fn make_schema_as(url: &str, name: &str, schema: &str) {
+    let mut owner = PgConnection::connect(url)
         .await
         .expect("the owner can connect");
     let statements = format!(

@@ -81,6 +81,11 @@ impl KafkaLog {
     ) -> Result<T> {
         let asker = self.asker()?;
         let answer = self.cluster.blocking(move || call(&asker)).await;
+        self.made_anew_after(answer)
+    }
+
+    /// After a failure, the next question is asked by a new client.
+    fn made_anew_after<T>(&self, answer: Result<T>) -> Result<T> {
         if matches!(answer, Err(Error::Connection(_) | Error::Engine(_))) {
             *self.lock() = None;
         }
@@ -228,7 +233,8 @@ impl EventLog for KafkaLog {
     }
 
     async fn check(&self, uses: &[TopicUse]) -> Result<()> {
-        metadata::check(&self.cluster, uses).await
+        // A client with certificates that are no good any more would go on with them until its time is over.
+        self.made_anew_after(metadata::check(&self.cluster, uses).await)
     }
 
     async fn position(&self, id: &PublisherId) -> Result<Option<u64>> {

@@ -28,6 +28,16 @@ pub async fn with_new_tables(_engines: Engines) -> anyhow::Result<Engines> {
     bail!("this build has no PostgreSQL")
 }
 
+/// Deletes topics.
+pub async fn delete_topics(_engines: &Engines, _topics: &BTreeSet<String>) -> anyhow::Result<()> {
+    bail!("this build has no Kafka")
+}
+
+/// Makes the topics of a world that are not there.
+pub async fn make_missing_topics(_engines: &Engines) -> anyhow::Result<()> {
+    bail!("this build has no Kafka")
+}
+
 pub(crate) async fn make_topic(
     _engines: &Engines,
     _topic: &str,

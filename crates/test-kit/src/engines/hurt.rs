@@ -38,17 +38,10 @@ impl Engine {
 
     /// Where it listens.
     pub fn address(self) -> anyhow::Result<SocketAddr> {
-        let folder = self.folder();
-        let port = match self {
-            Self::Kafka => setting(
-                &folder.join("admin.properties"),
-                "bootstrap.servers=127.0.0.1:",
-            ),
-            Self::Main | Self::Registry | Self::Votes => {
-                setting(&folder.join("data/postgresql.conf"), "port = ")
-            }
-        };
-        Ok((Ipv4Addr::LOCALHOST, port?).into())
+        match self {
+            Self::Kafka => address_of_broker(&self.folder()),
+            Self::Main | Self::Registry | Self::Votes => address_of_server(&self.folder()),
+        }
     }
 
     async fn run(self, what: &str) -> anyhow::Result<()> {
@@ -67,6 +60,19 @@ impl Engine {
             Self::Votes => "votes",
         })
     }
+}
+
+/// Where the Kafka in `folder` listens.
+pub(super) fn address_of_broker(folder: &Path) -> anyhow::Result<SocketAddr> {
+    let file = folder.join("admin.properties");
+    let port = setting(&file, "bootstrap.servers=127.0.0.1:")?;
+    Ok((Ipv4Addr::LOCALHOST, port).into())
+}
+
+/// Where the PostgreSQL cluster in `folder` listens.
+pub(super) fn address_of_server(folder: &Path) -> anyhow::Result<SocketAddr> {
+    let port = setting(&folder.join("data/postgresql.conf"), "port = ")?;
+    Ok((Ipv4Addr::LOCALHOST, port).into())
 }
 
 /// Gives the broker a second address, `told`, which it tells to clients that come by it, and which stands for

@@ -15,7 +15,12 @@ use rdkafka::{
     client::DefaultClientContext,
     metadata::MetadataTopic,
 };
-use service_kit::{db::testing::make_schema, engines, tls::ClientTls};
+use secrecy::ExposeSecret as _;
+use service_kit::{
+    db::testing::{make_schema, make_schema_as},
+    engines,
+    tls::ClientTls,
+};
 use tokio::{
     sync::Mutex,
     time::{sleep, timeout},
@@ -27,7 +32,7 @@ use super::hurt::script;
 static READY: Mutex<BTreeMap<&str, Vec<String>>> = Mutex::const_new(BTreeMap::new());
 
 /// The topics of votes.
-const VOTES: &str = "access.txt";
+pub(super) const VOTES: &str = "access.txt";
 
 /// The topics of measurements.
 const MEASUREMENTS: &str = "access-star.txt";
@@ -54,20 +59,29 @@ pub async fn of_a_new_world() -> anyhow::Result<Option<Engines>> {
     let Some(folder) = engines::named() else {
         return Ok(None);
     };
-    let id = uuid::Uuid::new_v4().simple().to_string();
-    let schema = format!("test_{id}");
-    for (cluster, database) in [
-        ("registry", "challenge_bypass"),
-        ("main", "payments_orders"),
-        ("main", "tally"),
-        ("votes", "payments_votes"),
-    ] {
-        make_schema(cluster, database, &schema).await;
-    }
     let environment = new_environment(VOTES).await?;
-    let engines = Engines::read(&folder.join("engines.toml"))?.apart(&schema, &environment);
-    engines.migrate().await?;
+    let engines = Engines::read(&folder.join("engines.toml"))?;
+    let engines = with_tables_of_votes(engines, &environment).await?;
     Ok(Some(engines))
+}
+
+/// Engines on which the tables of votes are nobody else's.
+pub(super) async fn with_tables_of_votes(
+    engines: Engines,
+    environment: &str,
+) -> anyhow::Result<Engines> {
+    let schema = new_schema();
+    let engines = engines.apart(&schema, environment);
+    for (_, database) in engines.databases() {
+        let owner = database.url_of_owner()?;
+        make_schema_as(owner.expose_secret(), database.name(), &schema).await;
+    }
+    engines.migrate().await?;
+    Ok(engines)
+}
+
+fn new_schema() -> String {
+    format!("test_{}", uuid::Uuid::new_v4().simple())
 }
 
 /// What new parts of star-collector run on: `None` is files.
@@ -89,7 +103,7 @@ pub async fn with_new_tables(engines: Engines) -> anyhow::Result<Engines> {
 
 /// Engines on which the aggregator's tables are nobody else's.
 async fn aggregate_apart(engines: Engines, environment: &str) -> anyhow::Result<Engines> {
-    let schema = format!("test_{}", uuid::Uuid::new_v4().simple());
+    let schema = new_schema();
     make_schema("main", "star_aggregate", &schema).await;
     let engines = engines.apart(&schema, environment);
     engines.migrate_aggregate().await?;
@@ -110,7 +124,15 @@ async fn new_environment(file: &'static str) -> anyhow::Result<String> {
 }
 
 async fn make_topics(environments: &str, file: &str) -> anyhow::Result<()> {
-    let folder = engines::folder();
+    make_topics_on(&engines::folder(), environments, file).await
+}
+
+/// Makes topics in the broker of the engines in `folder`.
+pub(super) async fn make_topics_on(
+    folder: &Path,
+    environments: &str,
+    file: &str,
+) -> anyhow::Result<()> {
     let arguments = [
         folder.as_os_str(),
         environments.as_ref(),
@@ -122,8 +144,18 @@ async fn make_topics(environments: &str, file: &str) -> anyhow::Result<()> {
 
 /// Deletes the topics of a world, and makes them again.
 pub(crate) async fn make_topics_anew(engines: &Engines) -> anyhow::Result<()> {
+    delete_topics(engines, &topics_of(engines)?).await?;
+    make_missing_topics(engines).await
+}
+
+/// Makes the topics of a world that are not there.
+pub async fn make_missing_topics(engines: &Engines) -> anyhow::Result<()> {
+    make_topics(engines.environment(), VOTES).await
+}
+
+/// Deletes topics, and waits until the broker shows them no more.
+pub async fn delete_topics(engines: &Engines, topics: &BTreeSet<String>) -> anyhow::Result<()> {
     let admin = admin(engines)?;
-    let topics = topics_of(engines)?;
     let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
     for deleted in admin.delete_topics(&topics, &AdminOptions::new()).await? {
         deleted.map_err(|(topic, error)| anyhow::anyhow!("{topic} stays: {error}"))?;
@@ -136,8 +168,7 @@ pub(crate) async fn make_topics_anew(engines: &Engines) -> anyhow::Result<()> {
         anyhow::Ok(())
     };
     let forgotten = timeout(FORGOTTEN_WITHIN, forgotten).await;
-    forgotten.context("the broker still shows topics that were deleted")??;
-    make_topics(engines.environment(), VOTES).await
+    forgotten.context("the broker still shows topics that were deleted")?
 }
 
 /// Makes one more topic, which an operator would for a channel.

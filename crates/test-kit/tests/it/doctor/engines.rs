@@ -1,10 +1,12 @@
 //! What is wrong with real engines only: servers, roles, tables of an owner, topics, permissions.
 
 mod measurements;
+mod troubles;
 
 use super::{
     CHALLENGE_BYPASS, NOWHERE, PAYMENTS, Report, ServiceName, TALLY, World, execute, now,
-    running::is_told_and_over, setting, with, wrong,
+    running::{DATABASES, Watch, is_ready},
+    setting, with, wrong,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -15,8 +17,17 @@ async fn a_running_service_says_that_its_tables_are_newer_and_is_ready_again_by_
     let newer = "UPDATE _sqlx_migrations SET version = version + 99";
     let mended = "UPDATE _sqlx_migrations SET version = version - 99";
 
+    let mut watch = Watch::begin(&DATABASES).await;
+    is_ready(&world, CHALLENGE_BYPASS).await;
+
+    execute(&owner, newer).await;
     let says = ("database", "run the program that made them");
-    is_told_and_over((&world, CHALLENGE_BYPASS), &owner, (newer, mended), says).await;
+    watch.is_told(&world, CHALLENGE_BYPASS, says).await;
+    watch.shows(&world, "database", true).await;
+
+    execute(&owner, mended).await;
+    is_ready(&world, CHALLENGE_BYPASS).await;
+    watch.shows(&world, "database", false).await;
 }
 
 /// The URL of the same database as the role that owns the tables.
