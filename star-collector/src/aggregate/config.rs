@@ -24,6 +24,9 @@ pub const SERVICE: &str = "star-aggregate";
 /// The file of defaults.
 pub const DEFAULTS: &str = include_str!("../../aggregate.default.toml");
 
+/// What waits for one group of each of so many layers must fit into a batch's memory.
+const LAYERS_MAX: usize = 8;
+
 /// The settings of the aggregator.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -107,9 +110,15 @@ impl LimitSettings {
             self.memory_bytes_max >= MEMORY_BYTES_MIN,
             "limits.memory_bytes_max must be at least {MEMORY_BYTES_MIN}"
         );
+        let memory = MemoryBound(self.memory_bytes_max);
+        let of_group = memory.batch() / LAYERS_MAX;
+        ensure!(
+            usize::try_from(self.waiting_bytes_per_group_max).is_ok_and(|bytes| bytes <= of_group),
+            "limits.waiting_bytes_per_group_max must be at most {of_group} with this memory_bytes_max"
+        );
         Ok(Limits {
             batch_messages: self.batch_messages,
-            memory: MemoryBound(self.memory_bytes_max),
+            memory,
             waiting_bytes_per_group_max: self.waiting_bytes_per_group_max,
             pending_bytes_max: self.pending_bytes_max,
             lag_min: self.lag_min,
@@ -131,6 +140,22 @@ mod tests {
 
         assert_eq!(config.channel.channel().unwrap().k, 50);
         config.limits.limits().unwrap();
+    }
+
+    #[test]
+    fn limits_that_do_not_fit_together_are_refused() {
+        let refused = |name: &str, value: &str| {
+            let config: Config = Config::sources()
+                .set(name, value.to_owned())
+                .load()
+                .unwrap();
+            config.limits.limits().unwrap_err().to_string()
+        };
+
+        let little = refused("limits.memory_bytes_max", "268435455");
+        assert!(little.contains("at least 268435456"), "{little}");
+        let much = refused("limits.waiting_bytes_per_group_max", "100000000");
+        assert!(much.contains("with this memory_bytes_max"), "{much}");
     }
 
     #[test]

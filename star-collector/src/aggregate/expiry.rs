@@ -5,7 +5,8 @@
 //!
 //! | Dies after | What the next one finds | What it does |
 //! |---|---|---|
-//! | reading an epoch | all of it | reads it again |
+//! | closing an epoch to messages | all of it | reads it |
+//! | reading it | all of it | reads it again |
 //! | reporting a page of labels | their rest is counted as reported | reports the others |
 //! | dropping the rows | no rows of the epoch | nothing |
 
@@ -14,9 +15,12 @@ use std::hash::{BuildHasher as _, RandomState};
 use service_kit::{event_log::Offset, outbox::Row};
 
 use super::{
+    known::Known,
+    pressure::Pressure,
     reports::report,
-    store::{ExpiredLabel, Result, Slot, Store, StoreError, Taken},
-    worker::AggregateError,
+    store::{Claimed, ExpiredLabel, Result, Slot, Store, StoreError, Taken},
+    summary::Summary,
+    worker::{AggregateError, Parts, Reading, Worker},
 };
 use crate::domain::{channel::Channel, group::LabelId};
 
@@ -52,27 +56,92 @@ pub enum Unbalanced {
     },
 }
 
+impl Worker {
+    /// Closes the epochs that are over: the partition is read past their end.
+    pub(super) async fn close_epochs(
+        &self,
+        reading: &mut Reading,
+        summary: &mut Summary,
+    ) -> std::result::Result<(), AggregateError> {
+        for epoch in self.parts.store.epochs(reading.claimed.slot).await? {
+            if !self.is_over(epoch) {
+                break;
+            }
+            self.close(reading, epoch, summary).await?;
+        }
+        Ok(())
+    }
+
+    async fn close(
+        &self,
+        reading: &mut Reading,
+        epoch: u64,
+        summary: &mut Summary,
+    ) -> std::result::Result<(), AggregateError> {
+        let Parts { store, channel, .. } = &self.parts;
+        let Claimed { slot, position, .. } = reading.claimed;
+        self.renew(reading).await?;
+        let pressure = Pressure::load(store.as_ref(), slot).await?;
+        if store.close_epoch(slot, position, epoch).await? == Taken::Overtaken {
+            return Err(AggregateError::Overtaken);
+        }
+        reading.claimed.epochs_closed = reading.claimed.epochs_closed.max(epoch + 1);
+        let ending = Ending {
+            store: store.as_ref(),
+            channel,
+            slot,
+            at: position,
+            epoch,
+            sampling_level: pressure.level(epoch),
+        };
+        let (mut closing, mut after) = (Closing::default(), None);
+        while let Some(last) = ending.read(&mut closing, after).await? {
+            after = Some(last);
+            self.renew(reading).await?;
+        }
+        closing.check(epoch)?;
+        self.parts.faults.at("star-epoch-read")?;
+        let mut after = None;
+        while let Some(last) = ending.report(after).await? {
+            after = Some(last);
+            self.parts.faults.at("star-epoch-reported")?;
+            self.renew(reading).await?;
+        }
+        if store.expire(slot, position, epoch).await? == Taken::Overtaken {
+            return Err(AggregateError::Overtaken);
+        }
+        self.parts.faults.at("star-epoch-closed")?;
+        reading.known = Known::default();
+        summary.epochs_closed += 1;
+        summary.tally.reported += closing.full;
+        summary.partial += closing.partial;
+        summary.below_threshold += closing.below_threshold;
+        summary.never_opened += pressure.waiting(epoch);
+        Ok(())
+    }
+}
+
 /// An epoch of a partition that is over.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ending<'a> {
-    pub(super) store: &'a dyn Store,
-    pub(super) channel: &'a Channel,
-    pub(super) slot: Slot,
+struct Ending<'a> {
+    store: &'a dyn Store,
+    channel: &'a Channel,
+    slot: Slot,
     /// The position of the partition, which is read past the end of the epoch.
-    pub(super) at: Offset,
-    pub(super) epoch: u64,
-    pub(super) sampling_level: u8,
+    at: Offset,
+    epoch: u64,
+    sampling_level: u8,
 }
 
 /// What an epoch comes to.
 #[derive(Debug, Default)]
-pub(super) struct Closing {
+struct Closing {
     /// Messages that are left for reports of all layers.
-    pub(super) full: u64,
+    full: u64,
     /// Messages that are left for reports of the outer layers only.
-    pub(super) partial: u64,
+    partial: u64,
     /// Opened messages with a text that too few others have: somebody altered their ciphertexts.
-    pub(super) below_threshold: u64,
+    below_threshold: u64,
     /// Messages whose outer layer was opened.
     opened: u64,
     /// Messages that were reported before.
@@ -84,22 +153,19 @@ pub(super) struct Closing {
 }
 
 impl Ending<'_> {
-    /// What it comes to, if its counts add up.
-    pub(super) async fn closing(self) -> std::result::Result<Closing, AggregateError> {
-        let mut closing = Closing::default();
-        let mut after = None;
-        while let Some((last, labels)) = self.page(after).await? {
-            after = Some(last);
-            for label in &labels {
-                closing.add(label, self.channel)?;
-            }
+    /// Adds the labels behind `after`, so many as are read at once, to what it comes to, and answers the last of them.
+    async fn read(self, closing: &mut Closing, after: Option<LabelId>) -> Result<Option<LabelId>> {
+        let Some((last, labels)) = self.page(after).await? else {
+            return Ok(None);
+        };
+        for label in &labels {
+            closing.add(label, self.channel)?;
         }
-        closing.check(self.epoch)?;
-        Ok(closing)
+        Ok(Some(last))
     }
 
     /// Reports what the labels behind `after` have left, of so many as are read at once, and answers the last of them.
-    pub(super) async fn report(
+    async fn report(
         self,
         after: Option<LabelId>,
     ) -> std::result::Result<Option<LabelId>, AggregateError> {

@@ -142,13 +142,17 @@ pub(super) struct Label {
 }
 
 impl Label {
+    fn path(&self) -> String {
+        Value::from(self.texts.clone()).to_string()
+    }
+
     /// What the batch changes of it.
     pub(super) fn change(&self, id: LabelId) -> LabelChange {
         LabelChange {
             id,
             epoch: self.epoch,
             threshold: self.threshold,
-            path: Value::from(self.texts.clone()).to_string(),
+            path: self.path(),
             added: self.added,
         }
     }
@@ -174,9 +178,9 @@ impl Known {
 
     /// Remembers a label that is not known yet.
     pub(super) fn add_label(&mut self, id: LabelId, label: Label) {
-        // In memory, in its path, and in the open group.
+        // In memory and in the open group; and its path, which has six bytes for one that must be escaped.
         let texts: usize = label.texts.iter().map(String::len).sum();
-        self.bytes += LABEL_BYTES + 3 * texts;
+        self.bytes += LABEL_BYTES + 2 * texts + label.path().len();
         self.labels.insert(id, label);
     }
 

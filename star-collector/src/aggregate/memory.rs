@@ -18,20 +18,20 @@ pub struct MemoryBound(pub usize);
 impl MemoryBound {
     /// What the records of a batch may take.
     pub(super) fn records(self) -> usize {
-        self.thirty_seconds(7)
+        self.parts_of_32(7)
     }
 
     /// What is remembered of a partition from one batch to the next.
     pub(super) fn remembered(self) -> usize {
-        self.thirty_seconds(5)
+        self.parts_of_32(5)
     }
 
     /// What a batch may take: its records, the messages that waited for them, and what is remembered.
     pub(super) fn batch(self) -> usize {
-        self.thirty_seconds(13)
+        self.parts_of_32(13)
     }
 
-    fn thirty_seconds(self, many: usize) -> usize {
+    fn parts_of_32(self, many: usize) -> usize {
         self.0.saturating_sub(PROGRAM_BYTES) / 32 * many
     }
 }

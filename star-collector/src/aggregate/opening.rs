@@ -1,171 +1,20 @@
-//! Opening groups, and the messages of those that are open.
+//! Opening the messages of open groups.
 
 use std::collections::{BTreeMap, HashSet};
 
 use super::{
     gathering::{Arrivals, Gathering},
-    known::{Label, Open, State, Waiting},
-    recovery::distinct,
+    known::{Label, Open, State},
     round::{GivenUp, Round},
-    store::{Counts, GroupChange, Rejection, Result, StoreError},
+    store::{Counts, Rejection, Result},
 };
 use crate::domain::{
     body::Body,
     group::{GroupId, LabelId, SeenId},
-    secret::Secret,
     wire::{LAYER_KEY_BYTES, Point},
 };
 
 impl Round<'_> {
-    /// Opens the groups that have enough shares now. The messages of the others wait, and are no arrivals any more.
-    pub(super) async fn recover(
-        &mut self,
-        arrivals: &mut Arrivals,
-    ) -> std::result::Result<(), GivenUp> {
-        for (id, bodies) in arrivals {
-            let Some(group) = self.known.groups.get(id) else {
-                continue;
-            };
-            let State::Closed(waiting) = group.state else {
-                continue;
-            };
-            let threshold = group.threshold;
-            // Not even if enough came at once: a group is whole or not there.
-            if !self.pressure.sampling(group.epoch).keeps(id) {
-                self.tally.reject(Rejection::Sampled, count(bodies));
-                bodies.clear();
-                continue;
-            }
-            let came = self.distinct(std::mem::take(bodies));
-            let total = waiting.messages + count(&came);
-            let was_tried = waiting.tried > 0;
-            let is_new = !was_tried || (total > waiting.tried && self.work.is_left());
-            if total < threshold.into() || !is_new {
-                self.keep(*id, waiting, came);
-                continue;
-            }
-            *bodies = self.try_to_open(*id, (threshold, waiting), came).await?;
-        }
-        Ok(())
-    }
-
-    /// Opens a group that enough messages are there of, and answers with all of them; or has them wait.
-    async fn try_to_open(
-        &mut self,
-        id: GroupId,
-        (threshold, waiting): (u32, Waiting),
-        came: Vec<Body>,
-    ) -> std::result::Result<Vec<Body>, GivenUp> {
-        let total = waiting.messages + count(&came);
-        let of_came = came.len();
-        let mut all = self.waiting(id, waiting).await?;
-        self.hold(&all);
-        self.has_room()?;
-        all.extend(came);
-        let mut all = self.distinct(all);
-        let can_decode = self.work.is_left();
-        let secret = if count(&all) < threshold.into() {
-            None
-        } else {
-            self.work.recover(&all, self.rules)
-        };
-        if let Some(secret) = secret {
-            self.open_group(id, secret, waiting);
-            return Ok(all);
-        }
-        // Without work left, all that is known is that the first shares are not all honest: more than none were tried.
-        let tried = if can_decode { count(&all) } else { 1 };
-        if count(&all) == total {
-            let came = all.split_off(all.len().saturating_sub(of_came));
-            self.keep(id, Waiting { tried, ..waiting }, came);
-        } else {
-            self.replace(id, &all, tried);
-        }
-        Ok(Vec::new())
-    }
-
-    fn distinct(&mut self, bodies: Vec<Body>) -> Vec<Body> {
-        let (bodies, left_out) = distinct(bodies);
-        self.tally.reject(Rejection::Duplicate, left_out);
-        bodies
-    }
-
-    /// The messages of a group that wait.
-    async fn waiting(&self, id: GroupId, waiting: Waiting) -> Result<Vec<Body>> {
-        let mut bodies = Vec::new();
-        if waiting.messages == 0 {
-            return Ok(bodies);
-        }
-        for packed in self.store.waiting(id).await? {
-            bodies.extend(Body::unpack(&packed).ok_or(StoreError::Corrupt("waiting messages"))?);
-        }
-        Ok(bodies)
-    }
-
-    /// Has messages wait behind those that do.
-    fn keep(&mut self, id: GroupId, mut waiting: Waiting, came: Vec<Body>) {
-        let mut packed = Vec::new();
-        let (mut kept, mut refused) = (0, 0);
-        for body in came {
-            let bytes = size(body.packed_bytes());
-            if waiting.bytes + bytes > self.limits.waiting_bytes_per_group_max {
-                refused += 1;
-                continue;
-            }
-            waiting.bytes += bytes;
-            kept += 1;
-            body.pack(&mut packed);
-        }
-        self.tally.reject(Rejection::Full, refused);
-        waiting.messages += kept;
-        self.change(id, State::Closed(waiting), packed, false);
-    }
-
-    /// Has these messages wait in place of those that did, after their recovery failed.
-    fn replace(&mut self, id: GroupId, all: &[Body], tried: u64) {
-        let mut packed = Vec::new();
-        for body in all {
-            body.pack(&mut packed);
-        }
-        let waiting = Waiting {
-            messages: count(all),
-            bytes: size(packed.len()),
-            tried,
-        };
-        self.change(id, State::Closed(waiting), packed, true);
-    }
-
-    fn open_group(&mut self, id: GroupId, secret: Secret, waiting: Waiting) {
-        let epoch = self.known.groups.get(&id).map_or(0, |group| group.epoch);
-        let open = Open::new(secret, epoch);
-        self.change(
-            id,
-            State::Open(Box::new(open)),
-            Vec::new(),
-            waiting.messages > 0,
-        );
-    }
-
-    /// Remembers what a group is like now, and leaves it in the changes.
-    fn change(&mut self, id: GroupId, state: State, waiting: Vec<u8>, drop_older: bool) {
-        let Some(group) = self.known.groups.get_mut(&id) else {
-            return;
-        };
-        self.changes.groups.push(GroupChange {
-            id,
-            epoch: group.epoch,
-            kept: state.kept(),
-            drop_older,
-            waiting,
-        });
-        self.known.bytes += state.bytes();
-        let (before, now) = (group.state.waiting(), state.waiting());
-        let added = self.added.entry(group.epoch).or_default();
-        added.messages += signed(now.messages) - signed(before.messages);
-        added.bytes += signed(now.bytes) - signed(before.bytes);
-        group.state = state;
-    }
-
     /// Of the messages of open groups, leaves those whose point is on the polynomial, each point once.
     pub(super) fn sort_out(&mut self, arrivals: &mut Arrivals) {
         let (mut forged, mut duplicate) = (0, 0);
@@ -260,7 +109,7 @@ impl Round<'_> {
                     self.bury(offset, reason);
                 }
             }
-            self.has_room()?;
+            self.check_room()?;
         }
         Ok(below.arrivals())
     }
@@ -387,14 +236,6 @@ struct Opened {
     body: Body,
 }
 
-fn count(bodies: &[Body]) -> u64 {
-    size(bodies.len())
-}
-
-fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-fn size(length: usize) -> u64 {
+pub(super) fn size(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
 }

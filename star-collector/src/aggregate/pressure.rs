@@ -49,6 +49,13 @@ impl Pressure {
         levels.max().unwrap_or(0)
     }
 
+    /// How many messages of an epoch wait in the partition.
+    pub(super) fn waiting(&self, epoch: u64) -> u64 {
+        let of_partition = self.pending.iter().filter(|one| one.slot == self.slot);
+        let of_epoch = of_partition.filter(|one| one.epoch == epoch);
+        of_epoch.map(|one| one.messages).sum()
+    }
+
     /// The highest level of all epochs.
     pub(super) fn highest(&self) -> u8 {
         let levels = self.pending.iter().map(|one| one.sampling.level());

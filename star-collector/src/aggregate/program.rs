@@ -145,6 +145,8 @@ async fn work(cli: &Cli, config: &Config, deps: Deps) -> anyhow::Result<()> {
         told.begin();
     });
     let parts = assembly::open(config, deps, shutdown).await?;
+    // Nothing is lost where nobody reads it.
+    let _written = writeln!(stderr(), "{}", summary::announcement(&parts.limits));
     let one = || run(&parts, cli.json);
     match cli.every.filter(|_| !cli.once) {
         None => one().await?,
@@ -159,7 +161,6 @@ async fn work(cli: &Cli, config: &Config, deps: Deps) -> anyhow::Result<()> {
 async fn run(parts: &Parts, json: bool) -> anyhow::Result<()> {
     let started = Instant::now();
     let memory = parts.limits.memory;
-    writeln!(stderr(), "{}", summary::announcement(&parts.limits))?;
     let bar = progress();
     let shown = bar.clone();
     let worker = Worker::new(

@@ -1,73 +1,258 @@
-//! Finding the secret of a group whose shares may be forged, with a bound on the work.
+//! Opening the groups that have enough shares, some of which may be forged, and having the messages of the others wait.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, mem};
 
-use super::rules::Rules;
+use rand::{rngs::OsRng, seq::SliceRandom as _};
+
+use super::{
+    gathering::Arrivals,
+    known::{Open, State, Waiting},
+    opening::size,
+    round::{GivenUp, Round},
+    store::{GroupChange, Rejection, Result, StoreError},
+};
 use crate::domain::{
     body::Body,
     decoding,
+    group::GroupId,
     secret::{Recovered, Secret},
     wire::Point,
 };
 
-/// What decoding may cost for each record of a batch, in multiplications: so much as decoding takes, for each message of a group
-/// of [`decoding::POINTS_MAX`] shares, once in each of eight layers.
-const WORK_PER_RECORD: u64 = 8 * 512;
+/// A group that failed is tried again when one message in so many of those that wait came since: what that costs is in
+/// proportion to its messages, whoever sends them and whatever becomes of other groups.
+const GROWTH: u64 = 8;
 
-/// What it may cost in a batch of few records: 64 times a group of [`decoding::POINTS_MAX`] shares.
-const WORK_MIN: u64 = 64 * 512 * 512;
+/// What trying groups that have grown by less may cost a batch, in multiplications: one honest share can be all that a group
+/// lacks. As [`decoding::cost`] counts, and the last group that is tried may go beyond it.
+pub const WORK_MAX: u64 = 16 << 20;
 
-/// The work that decoding may still cost a batch. Whoever forges shares would have groups decoded again and again otherwise,
-/// with each message that comes for them.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(super) struct Work {
-    left: u64,
-    spent: u64,
+/// A group that has enough shares, but has not grown much since it failed.
+struct Failed {
+    /// Its place among the arrivals.
+    place: usize,
+    came: Vec<Body>,
+    /// What trying it costs at most.
+    cost: u64,
 }
 
-impl Work {
-    pub(super) fn new(left: u64) -> Self {
-        Self { left, spent: 0 }
+impl Round<'_> {
+    /// Opens the groups that have enough shares now. The messages of the others wait, and are no arrivals any more.
+    pub(super) async fn recover(
+        &mut self,
+        arrivals: &mut Arrivals,
+    ) -> std::result::Result<(), GivenUp> {
+        let mut failed = Vec::new();
+        for (place, (id, bodies)) in arrivals.iter_mut().enumerate() {
+            let Some(group) = self.known.groups.get(id) else {
+                continue;
+            };
+            let State::Closed(waiting) = group.state else {
+                continue;
+            };
+            let threshold = group.threshold;
+            // Not even if enough came at once: a group is whole or not there.
+            if !self.pressure.sampling(group.epoch).keeps(id) {
+                self.tally.reject(Rejection::Sampled, count(bodies));
+                bodies.clear();
+                continue;
+            }
+            let came = self.distinct(mem::take(bodies), 0).0;
+            let total = waiting.messages + count(&came);
+            if total < threshold.into() || total <= waiting.tried {
+                self.keep(*id, waiting, came);
+            } else if (total - waiting.tried) * GROWTH >= waiting.tried {
+                *bodies = self.try_to_open(*id, came).await?;
+            } else {
+                let cost = cost(total, threshold);
+                failed.push(Failed { place, came, cost });
+            }
+        }
+        self.try_again(arrivals, failed).await
     }
 
-    /// Whether another group may be decoded.
-    pub(super) fn is_left(self) -> bool {
-        self.left > 0
+    /// Tries groups that failed for as long as there is work left: those first that cost least, and in no order that somebody
+    /// could choose.
+    async fn try_again(
+        &mut self,
+        arrivals: &mut Arrivals,
+        mut failed: Vec<Failed>,
+    ) -> std::result::Result<(), GivenUp> {
+        failed.shuffle(&mut OsRng);
+        failed.sort_by_key(|group| group.cost);
+        for Failed { place, came, cost } in failed {
+            let Some((id, bodies)) = arrivals.get_mut(place) else {
+                continue;
+            };
+            if self.work_left > 0 {
+                self.work_left = self.work_left.saturating_sub(cost);
+                *bodies = self.try_to_open(*id, came).await?;
+            } else if let Some(State::Closed(waiting)) = self.state(*id) {
+                self.keep(*id, *waiting, came);
+            }
+        }
+        Ok(())
     }
 
-    /// How much was spent: as much as there was, and one group above, at most.
-    pub(super) fn spent(self) -> u64 {
-        self.spent
+    fn state(&self, id: GroupId) -> Option<&State> {
+        self.known.groups.get(&id).map(|group| &group.state)
     }
 
-    /// The secret of a group. `None`: with what is left of the work, it is not found.
-    pub(super) fn recover(&mut self, bodies: &[Body], rules: Rules) -> Option<Secret> {
+    /// Opens a group that seems to have enough messages, and answers with all of them; or has them wait.
+    async fn try_to_open(
+        &mut self,
+        id: GroupId,
+        came: Vec<Body>,
+    ) -> std::result::Result<Vec<Body>, GivenUp> {
+        let Some(State::Closed(waiting)) = self.state(id) else {
+            return Ok(Vec::new());
+        };
+        let waiting = *waiting;
+        let old = self.waiting(id, waiting).await?;
+        let held = self.hold(&old);
+        self.check_room()?;
+        let of_old = old.len();
+        let (mut all, of_old_left) = self.distinct(old.into_iter().chain(came).collect(), of_old);
+        let threshold = self
+            .known
+            .groups
+            .get(&id)
+            .map_or(0, |group| group.threshold);
+        let (enough, new) = (count(&all) >= threshold.into(), count(&all) > waiting.tried);
+        if enough
+            && new
+            && let Some(secret) = self.find(&all, threshold)
+        {
+            self.open_group(id, secret, waiting);
+            return Ok(all);
+        }
+        let tried = if enough { count(&all) } else { waiting.tried };
+        if of_old_left == of_old {
+            let came = all.split_off(of_old);
+            self.keep(id, Waiting { tried, ..waiting }, came);
+        } else {
+            self.replace(id, tried, all);
+        }
+        self.held -= held;
+        Ok(Vec::new())
+    }
+
+    /// The secret of a group, some of whose shares may be forged.
+    fn find(&mut self, bodies: &[Body], threshold: u32) -> Option<Secret> {
         let sealed = bodies.first()?.layer().ok()?.share.sealed;
         let points: Vec<Point> = bodies.iter().map(Body::point).collect();
-        let first = Recovered::from_first(&sealed, &points);
-        if first.is_some() || !self.is_left() {
-            return first.map(Recovered::into_secret);
+        let recovered = Recovered::from_first(&sealed, &points).or_else(|| {
+            self.tally.decoding += cost(count(bodies), threshold);
+            (self.rules.decode)(&sealed, &points)
+        });
+        recovered.map(Recovered::into_secret)
+    }
+
+    /// Leaves one of each point, and says how many of the first `old` are left.
+    fn distinct(&mut self, bodies: Vec<Body>, old: usize) -> (Vec<Body>, usize) {
+        let mut points = HashSet::with_capacity(bodies.len());
+        let mut distinct = Vec::with_capacity(bodies.len());
+        let (mut of_old, mut left_out) = (0, 0);
+        for (place, body) in bodies.into_iter().enumerate() {
+            if points.insert(body.point()) {
+                of_old += usize::from(place < old);
+                distinct.push(body);
+            } else {
+                left_out += 1;
+            }
         }
-        let threshold = usize::try_from(sealed.threshold).unwrap_or(usize::MAX);
-        let cost = decoding::cost(points.len(), threshold);
-        self.left = self.left.saturating_sub(cost);
-        self.spent = self.spent.saturating_add(cost);
-        (rules.decode)(&sealed, &points).map(Recovered::into_secret)
+        self.tally.reject(Rejection::Duplicate, left_out);
+        (distinct, of_old)
+    }
+
+    /// The messages of a group that wait.
+    async fn waiting(&self, id: GroupId, waiting: Waiting) -> Result<Vec<Body>> {
+        let mut bodies = Vec::new();
+        if waiting.messages == 0 {
+            return Ok(bodies);
+        }
+        for packed in self.store.waiting(id).await? {
+            bodies.extend(Body::unpack(&packed).ok_or(StoreError::Corrupt("waiting messages"))?);
+        }
+        Ok(bodies)
+    }
+
+    /// Has messages wait behind those that do.
+    fn keep(&mut self, id: GroupId, waiting: Waiting, came: Vec<Body>) {
+        let (waiting, packed) = self.pack(waiting, came);
+        self.change(id, State::Closed(waiting), packed, false);
+    }
+
+    /// Has these messages wait in place of those that did.
+    fn replace(&mut self, id: GroupId, tried: u64, all: Vec<Body>) {
+        let none = Waiting {
+            tried,
+            ..Waiting::default()
+        };
+        let (waiting, packed) = self.pack(none, all);
+        self.change(id, State::Closed(waiting), packed, true);
+    }
+
+    /// As many of these messages as may wait behind those that do, and what waits then.
+    fn pack(&mut self, mut waiting: Waiting, bodies: Vec<Body>) -> (Waiting, Vec<u8>) {
+        let mut packed = Vec::new();
+        let mut refused = 0;
+        for body in bodies {
+            let bytes = size(body.packed_bytes());
+            if waiting.bytes + bytes > self.limits.waiting_bytes_per_group_max {
+                refused += 1;
+                continue;
+            }
+            waiting.bytes += bytes;
+            waiting.messages += 1;
+            body.pack(&mut packed);
+        }
+        self.tally.reject(Rejection::Full, refused);
+        (waiting, packed)
+    }
+
+    fn open_group(&mut self, id: GroupId, secret: Secret, waiting: Waiting) {
+        let epoch = self.known.groups.get(&id).map_or(0, |group| group.epoch);
+        let open = Open::new(secret, epoch);
+        self.change(
+            id,
+            State::Open(Box::new(open)),
+            Vec::new(),
+            waiting.messages > 0,
+        );
+    }
+
+    /// Remembers what a group is like now, and leaves it in the changes.
+    fn change(&mut self, id: GroupId, state: State, waiting: Vec<u8>, drop_older: bool) {
+        let Some(group) = self.known.groups.get_mut(&id) else {
+            return;
+        };
+        self.changes.groups.push(GroupChange {
+            id,
+            epoch: group.epoch,
+            kept: state.kept(),
+            drop_older,
+            waiting,
+        });
+        self.known.bytes += state.bytes();
+        let (before, now) = (group.state.waiting(), state.waiting());
+        let added = self.added.entry(group.epoch).or_default();
+        added.messages += signed(now.messages) - signed(before.messages);
+        added.bytes += signed(now.bytes) - signed(before.bytes);
+        group.state = state;
     }
 }
 
-/// What decoding may cost a batch of so many records, in multiplications: as [`decoding::cost`] counts, and the last group that is
-/// decoded may go beyond it.
-pub fn work_max(records: usize) -> u64 {
-    let records = u64::try_from(records).unwrap_or(u64::MAX);
-    WORK_MIN.max(records.saturating_mul(WORK_PER_RECORD))
+/// What trying a group of so many messages costs at most, in multiplications.
+fn cost(messages: u64, threshold: u32) -> u64 {
+    let all = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    decoding::cost(all(messages), all(threshold.into()))
 }
 
-/// Those of `bodies` whose point no other before them has, and how many were left out.
-pub(super) fn distinct(mut bodies: Vec<Body>) -> (Vec<Body>, u64) {
-    let before = bodies.len();
-    let mut points = HashSet::with_capacity(before);
-    bodies.retain(|body| points.insert(body.point()));
-    let left_out = before - bodies.len();
-    (bodies, u64::try_from(left_out).unwrap_or(u64::MAX))
+fn count(bodies: &[Body]) -> u64 {
+    size(bodies.len())
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }

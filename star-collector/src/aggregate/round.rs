@@ -16,7 +16,6 @@ use super::{
     known::{Group, Known, State},
     memory::MESSAGE_BYTES,
     pressure::Pressure,
-    recovery::Work,
     reports::report,
     rules::Rules,
     store::{Added, Changes, Counts, DeadLetter, Rejection, Result, Store, StoreError},
@@ -39,8 +38,8 @@ const PAGE_GROUPS: usize = 2_000;
 /// Why a batch was given up before anything was stored.
 #[derive(Debug)]
 pub(super) enum GivenUp {
-    /// With the messages that waited for its own, it has no room. Fewer records have.
-    Crowded,
+    /// With the messages that waited for its own, it has no room. Fewer records have. So much was spent on decoding.
+    Crowded(u64),
     /// The database failed.
     Store(StoreError),
 }
@@ -117,12 +116,12 @@ pub(super) struct Round<'a> {
     pub(super) pressure: &'a mut Pressure,
     pub(super) limits: Limits,
     pub(super) rules: Rules,
-    /// What decoding may still cost.
-    pub(super) work: Work,
+    /// What trying groups again may still cost.
+    pub(super) work_left: u64,
     /// How many records the batch has.
     records: usize,
     /// About how many bytes its messages take, and those that waited for them.
-    held: usize,
+    pub(super) held: usize,
     /// Epochs below this number are closed.
     pub(super) epochs_closed: u64,
     /// How many more wait of each epoch.
@@ -150,7 +149,7 @@ impl<'a> Round<'a> {
             pressure,
             limits,
             rules,
-            work: Work::default(),
+            work_left: rules.work,
             records: 0,
             held: 0,
             epochs_closed,
@@ -168,7 +167,6 @@ impl<'a> Round<'a> {
         records: Vec<Record>,
     ) -> std::result::Result<(Changes, Tally), GivenUp> {
         self.records = records.len();
-        self.work = Work::new((self.rules.work)(self.records));
         let mut arrivals = self.admit(records);
         for layer in 0..self.channel.layers {
             self.load(&arrivals).await?;
@@ -181,28 +179,33 @@ impl<'a> Round<'a> {
         }
         self.count().await?;
         self.changes.pending = self.pressure.changes(&self.added);
-        self.tally.decoding = self.work.spent();
         Ok((self.changes, self.tally))
     }
 
-    /// Takes in messages that stand in memory now.
-    pub(super) fn hold(&mut self, bodies: &[Body]) {
+    /// Takes in messages that stand in memory now, and says about how many bytes they take.
+    pub(super) fn hold(&mut self, bodies: &[Body]) -> usize {
         let bytes = bodies.iter().map(Body::packed_bytes).sum::<usize>();
-        self.held += bytes + bodies.len() * MESSAGE_BYTES;
+        let bytes = bytes + bodies.len() * MESSAGE_BYTES;
+        self.held += bytes;
+        bytes
     }
 
-    /// Whether there is room for what stands in memory now. One record has always: what waits for it is bounded by itself.
-    pub(super) fn has_room(&self) -> std::result::Result<(), GivenUp> {
+    /// Gives the batch up if there is no room for what stands in memory now. One record always has: what waits for it is bounded
+    /// by itself.
+    pub(super) fn check_room(&self) -> std::result::Result<(), GivenUp> {
         let is_crowded = self.held + self.known.bytes > self.limits.memory.batch();
         if is_crowded && self.records > 1 {
-            return Err(GivenUp::Crowded);
+            return Err(GivenUp::Crowded(self.tally.decoding));
         }
         Ok(())
     }
 
     /// Leaves a message, of which a layer was opened, with the dead letters: without its bytes.
-    pub(super) fn bury(&mut self, offset: Offset, reason: Rejection) {
+    pub(super) fn bury(&mut self, offset: Option<Offset>, reason: Rejection) {
         self.tally.reject(reason, 1);
+        let Some(offset) = offset else {
+            return;
+        };
         self.changes.dead_letters.push(DeadLetter {
             offset,
             reason,
@@ -304,7 +307,7 @@ impl<'a> Round<'a> {
                     State::of(kept.get(id), group.epoch).ok_or(StoreError::Corrupt("a secret"))?;
                 self.known.bytes += group.state.bytes();
             }
-            self.has_room()?;
+            self.check_room()?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 //!
 //! [`Default`] gives the real ones, and no setting has another.
 
-use super::recovery::work_max;
+use super::recovery::WORK_MAX;
 use crate::domain::{
     channel::Channel,
     sampling::{Waiting, level_for},
@@ -17,8 +17,8 @@ pub struct Rules {
     pub decode: fn(&Sealed<'_>, &[Point]) -> Option<Recovered>,
     /// Which points of an open group are honest.
     pub honest: fn(&Secret, &[Point]) -> Vec<bool>,
-    /// What decoding may cost a batch of so many records.
-    pub work: fn(usize) -> u64,
+    /// What trying groups that have hardly grown may cost a batch, in multiplications.
+    pub work: u64,
     /// The threshold of a message, by its header and by its open share. `None`: it is refused.
     pub threshold: fn(&Channel, Option<u32>, u32) -> Option<u32>,
     /// At which level groups go on waiting, from this one on, when so many bytes may wait.
@@ -29,7 +29,7 @@ impl Default for Rules {
     fn default() -> Self {
         Self {
             decode: Recovered::decode,
-            work: work_max,
+            work: WORK_MAX,
             honest: Secret::have,
             threshold: |channel, header, share| {
                 let threshold = channel.threshold(header);

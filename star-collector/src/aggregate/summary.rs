@@ -23,6 +23,8 @@ pub struct Summary {
     pub partial: u64,
     /// Opened messages with a text that too few others have.
     pub below_threshold: u64,
+    /// Messages of closed epochs, whole or below a layer, that too few others agreed with: nobody ever read them.
+    pub never_opened: u64,
     /// Messages that wait for others that agree.
     pub pending: u64,
     /// Messages that were not read, since they are fewer than `limits.lag_min`.
@@ -125,7 +127,7 @@ pub(super) fn json(summary: &Summary, memory: MemoryBound, took: Duration) -> St
     Value::Object(all).to_string()
 }
 
-fn counts(summary: &Summary) -> [(&'static str, u64); 8] {
+fn counts(summary: &Summary) -> [(&'static str, u64); 9] {
     [
         ("consumed", summary.tally.consumed),
         ("left unread", summary.left_unread),
@@ -135,5 +137,6 @@ fn counts(summary: &Summary) -> [(&'static str, u64); 8] {
         ("reported in full", summary.tally.reported),
         ("reported in part", summary.partial),
         ("below the threshold by label", summary.below_threshold),
+        ("never opened", summary.never_opened),
     ]
 }

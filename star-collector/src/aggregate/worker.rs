@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | reading a batch | the position before it | reads it again |
 //! | storing it | position and all effects | goes on behind it |
-//! | reporting an epoch | no rows of it | nothing |
+//! | dropping an epoch (`expiry.rs`) | no rows of it | nothing |
 
 use std::{
     fmt,
@@ -22,11 +22,11 @@ use service_kit::{
 };
 
 use super::{
-    expiry::{Ending, Unbalanced},
+    expiry::Unbalanced,
     known::Known,
     memory::{MESSAGE_BYTES, MemoryBound},
     pressure::Pressure,
-    round::{GivenUp, Round},
+    round::{GivenUp, Round, Tally},
     rules::Rules,
     store::{Claimed, Span, Store, StoreError, Taken},
     summary::Summary,
@@ -319,7 +319,15 @@ impl Worker {
         summary.times.opening += started.elapsed();
         let (changes, tally) = match opened {
             Ok(opened) => opened,
-            Err(GivenUp::Crowded) => return Ok(false),
+            Err(GivenUp::Crowded(decoding)) => {
+                let spent = Tally {
+                    decoding,
+                    ..Tally::default()
+                };
+                spent.publish(&channel.name);
+                summary.tally.add(&spent);
+                return Ok(false);
+            }
             Err(GivenUp::Store(error)) => return Err(error.into()),
         };
         self.parts.faults.at("star-batch-opened")?;
@@ -335,50 +343,6 @@ impl Worker {
         summary.tally.add(&tally);
         self.sweep(reading, summary).await?;
         Ok(true)
-    }
-
-    /// Closes the epochs that are over: the partition is read past their end.
-    async fn close_epochs(
-        &self,
-        reading: &mut Reading,
-        summary: &mut Summary,
-    ) -> Result<(), AggregateError> {
-        let Parts { store, channel, .. } = &self.parts;
-        let Claimed { slot, position, .. } = reading.claimed;
-        for epoch in store.epochs(slot).await? {
-            if !self.is_over(epoch) {
-                break;
-            }
-            self.renew(reading).await?;
-            let level = Pressure::load(store.as_ref(), slot).await?.level(epoch);
-            let ending = Ending {
-                store: store.as_ref(),
-                channel,
-                slot,
-                at: position,
-                epoch,
-                sampling_level: level,
-            };
-            let closing = ending.closing().await?;
-            self.parts.faults.at("star-epoch-read")?;
-            let mut after = None;
-            while let Some(last) = ending.report(after).await? {
-                after = Some(last);
-                self.parts.faults.at("star-epoch-reported")?;
-                self.renew(reading).await?;
-            }
-            if store.expire(slot, position, epoch).await? == Taken::Overtaken {
-                return Err(AggregateError::Overtaken);
-            }
-            self.parts.faults.at("star-epoch-closed")?;
-            reading.known = Known::default();
-            reading.claimed.epochs_closed = epoch + 1;
-            summary.epochs_closed += 1;
-            summary.tally.reported += closing.full;
-            summary.partial += closing.partial;
-            summary.below_threshold += closing.below_threshold;
-        }
-        Ok(())
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
 pub struct Body {
     bytes: Vec<u8>,
     at: Layout,
-    offset: u64,
+    offset: Option<u64>,
 }
 
 /// Where the parts of a message are in its bytes.
@@ -31,6 +31,9 @@ pub struct Layout {
 /// How many bytes a length takes in a packed body, and the offset.
 const PACKED_LENGTH_BYTES: usize = 4;
 const PACKED_OFFSET_BYTES: usize = 8;
+
+/// Added to the first length of a packed body that begins with its offset. Messages are far shorter than that.
+const HAS_OFFSET: u32 = 1 << 31;
 
 impl Layout {
     /// Where the parts of a message are that came in.
@@ -52,11 +55,15 @@ impl Layout {
 impl Body {
     /// The body of a message as it came in, which is laid out like this and stands there in its partition.
     pub fn new(bytes: Vec<u8>, at: Layout, offset: u64) -> Self {
-        Self { bytes, at, offset }
+        Self {
+            bytes,
+            at,
+            offset: Some(offset),
+        }
     }
 
-    /// Where the message stands in its partition.
-    pub fn offset(&self) -> u64 {
+    /// Where the message stands in its partition. `None`: it was packed by a version that did not keep that.
+    pub fn offset(&self) -> Option<u64> {
         self.offset
     }
 
@@ -114,38 +121,56 @@ impl Body {
             + self.inner_bytes().len()
     }
 
-    /// Appends it to others, to be kept until its group opens: its offset, two lengths, and what they are of.
+    /// Appends it to others, to be kept until its group opens: the layer's length, the offset, the layer, and the length of the
+    /// inner layers with these.
     pub fn pack(&self, packed: &mut Vec<u8>) {
-        packed.extend_from_slice(&self.offset.to_le_bytes());
-        for part in [self.layer_bytes(), self.inner_bytes()] {
-            // Messages are far shorter than 4 GiB.
-            let length = u32::try_from(part.len()).unwrap_or(u32::MAX);
-            packed.extend_from_slice(&length.to_le_bytes());
-            packed.extend_from_slice(part);
+        let length = |part: &[u8]| u32::try_from(part.len()).unwrap_or(u32::MAX);
+        let (layer, inner) = (self.layer_bytes(), self.inner_bytes());
+        if let Some(offset) = self.offset {
+            packed.extend_from_slice(&(length(layer) | HAS_OFFSET).to_le_bytes());
+            packed.extend_from_slice(&offset.to_le_bytes());
+        } else {
+            packed.extend_from_slice(&length(layer).to_le_bytes());
         }
+        packed.extend_from_slice(layer);
+        packed.extend_from_slice(&length(inner).to_le_bytes());
+        packed.extend_from_slice(inner);
     }
 
     /// Takes packed bodies apart. `None`: these are not packed bodies.
     pub fn unpack(mut packed: &[u8]) -> Option<Vec<Self>> {
         let mut bodies = Vec::new();
         while !packed.is_empty() {
-            let (offset, rest) = packed.split_first_chunk::<PACKED_OFFSET_BYTES>()?;
-            packed = rest;
-            let bytes = unpack_part(&mut packed)?;
-            let inner = unpack_part(&mut packed)?;
+            let length = u32::from_le_bytes(take(&mut packed)?);
+            let has_offset = length & HAS_OFFSET != 0;
+            let offset = has_offset.then(|| take(&mut packed).map(u64::from_le_bytes));
+            let offset = match offset {
+                Some(offset) => Some(offset?),
+                None => None,
+            };
+            let bytes = take_part(&mut packed, length & !HAS_OFFSET)?;
+            let length = u32::from_le_bytes(take(&mut packed)?);
+            let inner = take_part(&mut packed, length)?;
             let layer = Layer::read(bytes).ok()?;
             let at = Layout::new(&layer, (0, bytes.len()), bytes.len());
-            let offset = u64::from_le_bytes(*offset);
-            bodies.push(Self::new([bytes, inner].concat(), at, offset));
+            bodies.push(Self {
+                bytes: [bytes, inner].concat(),
+                at,
+                offset,
+            });
         }
         Some(bodies)
     }
 }
 
-fn unpack_part<'a>(packed: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let (length, rest) = packed.split_first_chunk::<PACKED_LENGTH_BYTES>()?;
-    let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
-    let (part, rest) = rest.split_at_checked(length)?;
+fn take<const N: usize>(packed: &mut &[u8]) -> Option<[u8; N]> {
+    let (taken, rest) = packed.split_first_chunk()?;
+    *packed = rest;
+    Some(*taken)
+}
+
+fn take_part<'a>(packed: &mut &'a [u8], length: u32) -> Option<&'a [u8]> {
+    let (part, rest) = packed.split_at_checked(usize::try_from(length).ok()?)?;
     *packed = rest;
     Some(part)
 }

@@ -8,16 +8,28 @@ use super::{field::Element, wire::Point};
 /// The most points that are decoded together, unless twice `k` is more: their work is bounded by the square of it.
 pub const POINTS_MAX: usize = 512;
 
-/// The most windows of points that are tried when decoding fails.
+/// How many windows of points are tried when decoding fails. With one point more than needed, it takes each of them to be sure.
+const WINDOWS: usize = 8;
 const WINDOWS_MAX: usize = 64;
 
 /// About how many multiplications it takes at most to find out whether `points` points can be decoded, with what it costs to
-/// have them there. They grow with the number of points, and above [`POINTS_MAX`] no faster than that.
+/// have them there: the square of their number, and above [`POINTS_MAX`] in proportion to it.
 pub fn cost(points: usize, k: usize) -> u64 {
-    let decoded = points.min(most(k));
-    let windows = points.min(WINDOWS_MAX).saturating_mul(k.saturating_mul(k));
-    let cost = points.saturating_mul(decoded).saturating_add(windows);
-    u64::try_from(cost).unwrap_or(u64::MAX)
+    let decoded = points.saturating_mul(points.min(most(k)));
+    let windows = window_count(points, k).saturating_mul(k.saturating_mul(k));
+    u64::try_from(decoded.saturating_add(windows)).unwrap_or(u64::MAX)
+}
+
+fn window_count(points: usize, k: usize) -> usize {
+    let wanted = match points.checked_sub(k) {
+        None | Some(0) => return 0,
+        Some(1) => points.min(WINDOWS_MAX),
+        Some(_) => WINDOWS,
+    };
+    let affordable = (POINTS_MAX * POINTS_MAX)
+        .checked_div(k.saturating_mul(k))
+        .unwrap_or(0);
+    wanted.min(affordable.max(1))
 }
 
 /// The most points that are decoded together.
@@ -52,7 +64,7 @@ pub fn decode(points: &[Point], k: usize) -> Option<Element> {
 /// without it, where decoding needs two points more.
 pub fn windows(points: &[Point], k: usize) -> impl Iterator<Item = Vec<Point>> {
     let n = points.len();
-    let count = if k < n { n.min(WINDOWS_MAX) } else { 0 };
+    let count = window_count(n, k);
     (0..count).map(move |window| {
         let first = window * n / count;
         points.iter().cycle().skip(first).take(k).copied().collect()
@@ -185,5 +197,20 @@ impl Polynomial {
 
     fn constant(&self) -> Element {
         self.0.first().copied().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_in_eight_pays_for_decoding_its_group_whatever_its_threshold() {
+        for k in 2..=1_000_usize {
+            for points in (k + 2..4 * k).step_by(k.div_ceil(16)) {
+                let of_each = cost(points, k) * 8 / u64::try_from(points).unwrap();
+                assert!(of_each <= 20_000, "{of_each} at {points} of {k}");
+            }
+        }
     }
 }

@@ -331,6 +331,10 @@ pub trait Store: fmt::Debug + Send + Sync {
         limit: u32,
     ) -> Result<Vec<ExpiredLabel>>;
 
+    /// Closes an epoch, and those before it, to messages that still come: they are late. If the position of the partition is still
+    /// `at`.
+    async fn close_epoch(&self, slot: Slot, at: Offset, epoch: u64) -> Result<Taken>;
+
     /// Leaves reports of an epoch that is over in the outbox, and counts as reported all that `labels` have left, if the position
     /// of the partition is still `at` and nobody else has done so meanwhile.
     async fn report_rest(

@@ -1,8 +1,11 @@
 //! What messages can cost: work, memory, and room in the database (threat T13).
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use service_kit::fault::FaultPoints;
@@ -10,7 +13,6 @@ use star_collector::{
     aggregate::{
         memory::{MemoryBound, PROGRAM_BYTES},
         store::{Rejection, Slot},
-        summary::Summary,
     },
     domain::decoding,
 };
@@ -24,84 +26,108 @@ use super::{
 const GROUPS: usize = 30;
 const SHARES: usize = 45;
 
-/// What decoding may cost a batch here: a few groups' worth.
-const WORK: u64 = 20_000;
+/// What decoding a group of so many shares costs at most.
+fn cost(shares: usize) -> u64 {
+    decoding::cost(shares, K.try_into().unwrap())
+}
 
 impl Scene {
-    /// Adds so many forged shares to each group, the first of them this one, all in one batch. What the run did.
-    async fn forge(&mut self, honest: &[Vec<u8>], first: usize, count: usize) -> Summary {
-        let shares = first..first + count;
-        let of_all = honest.iter().flat_map(|message| {
-            let share = |share: usize| forged(message, share as u128 + 1);
-            shares.clone().map(share)
-        });
-        let all: Vec<_> = of_all.collect();
-        self.send(&all).await;
-        self.run().await
+    /// A message of each of so many groups.
+    fn one_of_each(&mut self) -> Vec<Vec<u8>> {
+        let message = |group| self.message(texts(group).each_ref().map(String::as_str));
+        (0..GROUPS).map(message).collect()
     }
 
-    /// What a batch of forged shares cost, and another one with one share more for each group.
-    async fn cost_of_forgeries(&mut self) -> [u64; 2] {
-        self.batch_messages = 2 * GROUPS * SHARES;
-        let of_groups: Vec<_> = (0..GROUPS).map(texts).collect();
-        let honest: Vec<_> = of_groups
-            .iter()
-            .map(|texts| self.message(texts.each_ref().map(String::as_str)))
-            .collect();
-        let first = self.forge(&honest, 0, SHARES).await;
-        let second = self.forge(&honest, SHARES, 1).await;
-        [first.tally.decoding, second.tally.decoding]
+    /// A scene in which so many forged shares wait in each group, all of which were decoded in vain once.
+    async fn with_forged_groups(work: u64) -> (Self, Vec<Vec<u8>>) {
+        let mut scene = Self::planted(|rules| rules.work = work).await;
+        scene.batch_messages = 2 * GROUPS * SHARES;
+        let honest = scene.one_of_each();
+        scene.send(&forgeries(&honest, 0..SHARES)).await;
+        let summary = scene.run().await;
+        let once = u64::try_from(GROUPS).unwrap() * cost(SHARES);
+        assert_eq!((summary.tally.opened, summary.tally.decoding), (0, once));
+        (scene, honest)
     }
 }
 
-/// What decoding a group of all those shares costs at most.
-fn of_one_group() -> u64 {
-    decoding::cost(SHARES + 1, K.try_into().unwrap())
+/// So many forged shares of each of these groups.
+fn forgeries(honest: &[Vec<u8>], shares: Range<usize>) -> Vec<Vec<u8>> {
+    let of_group = |message: &Vec<u8>| {
+        let share = |share: usize| forged(message, share as u128 + 1);
+        shares.clone().map(share).collect::<Vec<_>>()
+    };
+    honest.iter().flat_map(of_group).collect()
 }
 
 #[tokio::test]
-async fn forged_shares_cost_a_batch_no_more_than_it_may_and_honest_groups_open_beside_them() {
-    let mut scene = Scene::planted(|rules| rules.work = |_| WORK).await;
-
-    let cost = scene.cost_of_forgeries().await;
-
-    // Two partitions, each with a batch.
-    let bound = 2 * (WORK + of_one_group());
-    for cost in cost {
-        assert!((WORK..=bound).contains(&cost), "{cost}");
+async fn groups_that_failed_cost_a_batch_no_more_than_it_may_and_honest_groups_open_beside_them() {
+    let work = 3 * cost(SHARES + 1);
+    let (mut scene, honest) = Scene::with_forged_groups(work).await;
+    let mut batch = forgeries(&honest, SHARES..SHARES + 1);
+    // New groups with a forged share among their first ones, in the same batch.
+    let mut expected = Reports::new();
+    for value in 100..110 {
+        let texts = texts(value);
+        let messages = scene.messages(texts.each_ref().map(String::as_str), 9);
+        batch.push(forged(&messages[0], 1));
+        batch.extend(messages);
+        expected.insert(texts.to_vec(), 9);
     }
-    // Those were not the groups of this one: a forged share among its first ones is found.
-    let mut honest = scene.messages(LINUX, 9);
-    honest.insert(0, forged(&honest[0], 1));
-    scene.send(&honest).await;
-    scene.run().await;
-    assert_eq!(scene.reports().await, reports([(&LINUX, 9)]));
+    scene.send(&batch).await;
+
+    let summary = scene.run().await;
+
+    assert_eq!(scene.reports().await, expected);
+    // Two partitions, each with a batch.
+    let bound = 2 * (work + cost(SHARES + 1)) + 10 * cost(10);
+    let spent = summary.tally.decoding;
+    assert!((work..=bound).contains(&spent), "{spent}");
 }
 
 #[tokio::test]
 async fn t13_control_without_a_bound_on_the_work_each_share_has_its_group_decoded_again() {
-    let mut scene = Scene::planted(|rules| rules.work = |_| u64::MAX).await;
+    let (scene, honest) = Scene::with_forged_groups(u64::MAX).await;
 
-    let [_, second] = scene.cost_of_forgeries().await;
+    scene.send(&forgeries(&honest, SHARES..SHARES + 1)).await;
+    let summary = scene.run().await;
 
-    assert!(second > 2 * (WORK + of_one_group()), "{second}");
+    let all = u64::try_from(GROUPS).unwrap() * cost(SHARES + 1);
+    assert_eq!(summary.tally.decoding, all);
 }
 
 #[tokio::test]
-async fn a_group_that_was_not_decoded_for_lack_of_work_is_when_a_message_comes_for_it() {
-    let mut scene = Scene::planted(|rules| rules.work = |_| 0).await;
-    let mut messages = scene.messages(LINUX, 9);
-    messages.insert(0, forged(&messages[0], 1));
-    scene.send(&messages).await;
-    let summary = scene.run().await;
-    assert_eq!((summary.tally.opened, summary.tally.decoding), (0, 0));
+async fn a_group_that_failed_opens_when_it_has_grown_though_others_have_used_up_the_work() {
+    let mut scene = Scene::planted(|rules| rules.work = 0).await;
+    let honest = scene.messages(LINUX, 5);
+    // No five neighbours are honest.
+    let mixed: Vec<_> = honest
+        .iter()
+        .enumerate()
+        .flat_map(|(i, message)| [message.clone(), forged(&honest[0], i as u128 + 1)])
+        .take(8)
+        .chain([honest[4].clone()])
+        .collect();
+    scene.send(&mixed).await;
+    assert_eq!(scene.run().await.tally.opened, 0);
 
-    scene.rules.work = |_| WORK;
-    let one = scene.messages(LINUX, 1);
-    scene.send(&one).await;
+    let more = scene.messages(LINUX, 6);
+    scene.send(&more).await;
     scene.run().await;
 
-    assert_eq!(scene.reports().await, reports([(&LINUX, 10)]));
+    assert_eq!(scene.reports().await, reports([(&LINUX, 11)]));
+}
+
+#[tokio::test]
+async fn what_comes_again_has_no_group_decoded_again() {
+    let (scene, honest) = Scene::with_forged_groups(u64::MAX).await;
+
+    scene.send(&forgeries(&honest, 0..SHARES)).await;
+    let summary = scene.run().await;
+
+    let again = u64::try_from(GROUPS * SHARES).unwrap();
+    assert_eq!(rejected(&summary, Rejection::Duplicate), again);
+    assert_eq!(summary.tally.decoding, 0);
 }
 
 /// Has many groups wait for one message more, and that come for all of them. How many batches were stored then.
@@ -151,9 +177,11 @@ async fn no_more_bytes_wait_for_one_group_than_may() {
     let bytes = honest[0].len();
     let fitting = (1 << 20) / bytes;
 
-    let forged = scene.forge(&honest, 0, fitting + 200).await;
+    scene.send(&forgeries(&honest, 0..fitting + 200)).await;
+    scene.batch_messages = fitting + 200;
+    let summary = scene.run().await;
 
-    let full = rejected(&forged, Rejection::Full);
+    let full = rejected(&summary, Rejection::Full);
     assert!((1..=250).contains(&full), "{full}");
     let pending = scene.store.pending(Slot(1)).await.unwrap();
     let waiting: u64 = pending.iter().map(|one| one.bytes).sum();

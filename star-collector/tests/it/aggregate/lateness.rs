@@ -1,7 +1,7 @@
 //! When a run reads, when an epoch is closed, and what comes too late.
 
 use chrono::TimeDelta;
-use service_kit::fault::FaultPoints;
+use service_kit::fault::{Crashed, FaultPoints};
 use star_collector::aggregate::store::Rejection;
 
 use super::scene::{EPOCH, LAYERS, Scene, reports};
@@ -123,4 +123,34 @@ async fn a_prefix_whose_counts_do_not_add_up_keeps_its_epoch_open() {
     let said = close_after(change).await;
 
     assert!(said.contains("below some of its prefixes"), "{said}");
+}
+
+#[tokio::test]
+async fn what_comes_when_an_epoch_is_reported_in_part_is_late_and_its_counts_add_up() {
+    let mut scene = Scene::start().await;
+    let platforms = ["a", "b", "c", "d", "e"].map(|name| format!("platform|{name}"));
+    let alone = |scene: &mut Scene, platform: &str, clients| {
+        scene.messages(["q|yes", platform, "country|none"], clients)
+    };
+    for platform in &platforms {
+        let one = alone(&mut scene, platform, 1);
+        scene.send(&one).await;
+    }
+    scene.run().await;
+    let dies = FaultPoints::planned(|name| {
+        let here = name == "star-epoch-reported";
+        if here { Err(Crashed(name)) } else { Ok(()) }
+    });
+    scene.try_run(EPOCH + 3, dies).await.unwrap_err();
+    assert_eq!(scene.reports().await, reports([(&["q|yes"], 5)]));
+
+    // With these, one of those that wait would open.
+    let more = alone(&mut scene, &platforms[0], 4);
+    scene.send(&more).await;
+    tokio::time::sleep(std::time::Duration::from_millis(350)).await;
+    let summary = scene.run_in(EPOCH + 3).await;
+
+    assert_eq!(summary.tally.rejected.get(&Rejection::Late), Some(&4));
+    assert_eq!((summary.epochs_closed, summary.never_opened), (1, 5));
+    assert_eq!(scene.reports().await, reports([(&["q|yes"], 5)]));
 }

@@ -1,7 +1,7 @@
 //! Groups in which every tenth, fifth or third point is forged.
 
 use rand::seq::SliceRandom as _;
-use star_collector::aggregate::{recovery::work_max, store::Rejection};
+use star_collector::aggregate::store::Rejection;
 use test_kit::measurements::{
     crowd::{Measured, Sent},
     lies::Lie,
@@ -69,9 +69,7 @@ async fn with_up_to_three_in_ten_shares_of_each_group_forged_the_honest_are_coun
 
     for part in sent.chunks(sent.len().div_ceil(PARTS)) {
         scene.append_in(FIRST_EPOCH, part).await;
-        let did = scene.run_in(FIRST_EPOCH).await;
-        let work = did["decoding_multiplications"].as_u64().unwrap();
-        assert!(work > 0 && work <= work_max(part.len()), "{work}");
+        scene.run_in(FIRST_EPOCH).await;
     }
     let closed = scene.close(FIRST_EPOCH).await;
 

@@ -96,3 +96,20 @@ pub async fn the_oldest_epoch_of_a_topic_is_told(store: &dyn Store) {
     let elsewhere = store.oldest_epoch("other").await.expect("answers");
     assert_eq!(elsewhere, None);
 }
+
+pub async fn an_epoch_is_closed_to_messages_before_its_rows_are_gone(store: &dyn Store) {
+    let first = claimed(store, 0).await;
+    assert_eq!(first.epochs_closed, 0);
+    stored(store, span(first.slot, 0, 7), &changes()).await;
+
+    let late = store.close_epoch(first.slot, 6, EPOCH).await;
+    assert_eq!(late.expect("answers"), Taken::Overtaken);
+    for epoch in [EPOCH, EPOCH - 1] {
+        let closed = store.close_epoch(first.slot, 7, epoch).await;
+        assert_eq!(closed.expect("answers"), Taken::Stored);
+    }
+
+    assert_eq!(kept(store, first.slot).await, (2, 1, 1, 1, 1));
+    store.release(&first.lease).await.expect("answers");
+    assert_eq!(claimed(store, 0).await.epochs_closed, EPOCH + 1);
+}

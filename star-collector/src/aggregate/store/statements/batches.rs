@@ -1,18 +1,24 @@
 //! Storing a batch.
 
+use std::collections::BTreeMap;
+
 use service_kit::{db::packed::Packed, event_log::Offset};
 
 use super::{Connection, insert_all, int, pending, text};
 use crate::aggregate::store::{
-    Changes, DeadLetter, GroupChange, KeptGroup, LabelChange, Result, Slot, Span,
+    Changes, DeadLetter, GroupChange, KeptGroup, LabelChange, Rejection, Result, Slot, Span,
 };
 use crate::domain::group::{NAME_BYTES, SeenId};
 
-/// The most dead letters that are kept of a partition.
+/// The most dead letters that are kept of a partition for each reason: anybody can send some kinds of them, and nobody shall push
+/// others out with these.
 const DEAD_LETTERS_MAX: i64 = 10_000;
 
-/// A statement takes about so many bytes of messages at once: on its way to the database, they are copied several times.
+/// A statement takes about so many bytes at once: on their way to the database, they are copied several times.
 const STATEMENT_BYTES: usize = 4 << 20;
+
+/// About how much a row has beside its bytes: a name and numbers.
+const ROW_BYTES: usize = 128;
 
 /// Rows of 16 bytes in `$1`, and of six numbers in `$2`; secrets in `$3`.
 const STORE_GROUPS: &str = concat!(
@@ -175,68 +181,78 @@ pub(super) async fn by_names(
     Ok(())
 }
 
-async fn store_groups(conn: &mut Connection, slot: Slot, groups: &[GroupChange]) -> Result<()> {
-    let ids = names(groups.iter().map(|group| group.id.0));
-    let mut packed = Packed::default();
-    for group in groups {
-        let KeptGroup {
-            secret,
-            waiting,
-            waiting_bytes,
-            tried,
-        } = &group.kept;
-        packed.row();
-        packed.number(group.epoch);
-        packed.bytes(secret.as_deref().unwrap_or_default());
-        packed.number(*waiting);
-        packed.number(*waiting_bytes);
-        packed.number(*tried);
+/// Rows in parts of about [`STATEMENT_BYTES`] each, by what a row has beside its numbers.
+fn in_parts<T>(rows: &[T], bytes: impl Fn(&T) -> usize) -> Vec<&[T]> {
+    let (mut parts, mut rest) = (Vec::new(), rows);
+    while !rest.is_empty() {
+        let mut taken = 0;
+        let fitting = rest.iter().take_while(|row| {
+            let fits = taken < STATEMENT_BYTES;
+            taken += ROW_BYTES + bytes(row);
+            fits
+        });
+        let (part, later) = rest.split_at(fitting.count());
+        parts.push(part);
+        rest = later;
     }
-    run(conn, STORE_GROUPS, ids, packed, slot.0).await
+    parts
+}
+
+async fn store_groups(conn: &mut Connection, slot: Slot, groups: &[GroupChange]) -> Result<()> {
+    let secret = |group: &GroupChange| group.kept.secret.as_ref().map_or(0, Vec::len);
+    for part in in_parts(groups, secret) {
+        let ids = names(part.iter().map(|group| group.id.0));
+        let mut packed = Packed::default();
+        for group in part {
+            let KeptGroup {
+                secret,
+                waiting,
+                waiting_bytes,
+                tried,
+            } = &group.kept;
+            packed.row();
+            packed.number(group.epoch);
+            packed.bytes(secret.as_deref().unwrap_or_default());
+            packed.number(*waiting);
+            packed.number(*waiting_bytes);
+            packed.number(*tried);
+        }
+        run(conn, STORE_GROUPS, ids, packed, slot.0).await?;
+    }
+    Ok(())
 }
 
 async fn store_waiting(conn: &mut Connection, from: Offset, groups: &[GroupChange]) -> Result<()> {
     let with_some = groups.iter().filter(|group| !group.waiting.is_empty());
     let groups: Vec<&GroupChange> = with_some.collect();
-    let mut rest = groups.as_slice();
-    while !rest.is_empty() {
-        let (ids, packed, now) = pack_waiting(rest);
-        rest = rest.get(now..).unwrap_or_default();
+    for part in in_parts(&groups, |group| group.waiting.len()) {
+        let ids = names(part.iter().map(|group| group.id.0));
+        let mut packed = Packed::default();
+        for group in part {
+            packed.row();
+            packed.bytes(&group.waiting);
+        }
         run(conn, STORE_WAITING, ids, packed, int(from)?).await?;
     }
     Ok(())
 }
 
-/// What waits for the first groups, with their names, and how many groups these are.
-fn pack_waiting(groups: &[&GroupChange]) -> (Vec<u8>, Packed, usize) {
-    let (mut ids, mut packed) = (Vec::new(), Packed::default());
-    let (mut bytes, mut now) = (0, 0);
-    for group in groups {
-        if bytes >= STATEMENT_BYTES {
-            break;
-        }
-        bytes += group.waiting.len();
-        now += 1;
-        ids.extend(group.id.0);
-        packed.row();
-        packed.bytes(&group.waiting);
-    }
-    (ids, packed, now)
-}
-
 async fn store_labels(conn: &mut Connection, slot: Slot, labels: &[LabelChange]) -> Result<()> {
-    let ids = names(labels.iter().map(|label| label.id.0));
-    let mut packed = Packed::default();
-    for label in labels {
-        packed.row();
-        packed.number(label.epoch);
-        packed.number(label.threshold);
-        packed.bytes(label.path.as_bytes());
-        packed.number(label.added.opened);
-        packed.number(label.added.deeper);
-        packed.number(label.added.reported);
+    for part in in_parts(labels, |label| label.path.len()) {
+        let ids = names(part.iter().map(|label| label.id.0));
+        let mut packed = Packed::default();
+        for label in part {
+            packed.row();
+            packed.number(label.epoch);
+            packed.number(label.threshold);
+            packed.bytes(label.path.as_bytes());
+            packed.number(label.added.opened);
+            packed.number(label.added.deeper);
+            packed.number(label.added.reported);
+        }
+        run(conn, STORE_LABELS, ids, packed, slot.0).await?;
     }
-    run(conn, STORE_LABELS, ids, packed, slot.0).await
+    Ok(())
 }
 
 /// Runs a statement that takes names, numbers, bytes, how many rows there are, and one value for all.
@@ -288,38 +304,41 @@ async fn store_dead_letters(
     slot: Slot,
     letters: &[DeadLetter],
 ) -> Result<()> {
+    let mut of_reasons: BTreeMap<Rejection, Vec<&DeadLetter>> = BTreeMap::new();
+    for letter in letters {
+        of_reasons.entry(letter.reason).or_default().push(letter);
+    }
     // A flood of them costs no more than what is kept.
     let max = usize::try_from(DEAD_LETTERS_MAX).unwrap_or(usize::MAX);
-    let letters = letters
-        .get(letters.len().saturating_sub(max)..)
-        .unwrap_or_default();
-    if letters.is_empty() {
-        return Ok(());
-    }
-    let mut packed = Packed::default();
-    for letter in letters {
-        packed.row();
-        packed.number(letter.offset);
-        packed.bytes(letter.reason.name().as_bytes());
-        packed.more_bytes(&letter.start);
-    }
-    let (bytes, cuts, rows) = packed.into_parts();
-    sqlx::query(STORE_DEAD_LETTERS)
-        .bind(bytes)
-        .bind(cuts)
-        .bind(rows)
+    for (reason, mut letters) in of_reasons {
+        letters.sort_unstable_by_key(|letter| letter.offset);
+        let last = letters.get(letters.len().saturating_sub(max)..);
+        let mut packed = Packed::default();
+        for letter in last.unwrap_or_default() {
+            packed.row();
+            packed.number(letter.offset);
+            packed.bytes(reason.name().as_bytes());
+            packed.more_bytes(&letter.start);
+        }
+        let (bytes, cuts, rows) = packed.into_parts();
+        sqlx::query(STORE_DEAD_LETTERS)
+            .bind(bytes)
+            .bind(cuts)
+            .bind(rows)
+            .bind(slot.0)
+            .execute(&mut *conn)
+            .await?;
+        sqlx::query(
+            "DELETE FROM star_dead_letter WHERE slot = $1 AND reason = $2 AND record_offset <= (
+                 SELECT record_offset FROM star_dead_letter WHERE slot = $1 AND reason = $2
+                 ORDER BY record_offset DESC LIMIT 1 OFFSET $3)",
+        )
         .bind(slot.0)
+        .bind(reason.name())
+        .bind(DEAD_LETTERS_MAX)
         .execute(&mut *conn)
         .await?;
-    sqlx::query(
-        "DELETE FROM star_dead_letter WHERE slot = $1 AND record_offset <= (
-             SELECT record_offset FROM star_dead_letter WHERE slot = $1
-             ORDER BY record_offset DESC LIMIT 1 OFFSET $2)",
-    )
-    .bind(slot.0)
-    .bind(DEAD_LETTERS_MAX)
-    .execute(conn)
-    .await?;
+    }
     Ok(())
 }
 

@@ -69,6 +69,20 @@ pub(super) async fn expired(
     labels.collect()
 }
 
+pub(super) async fn close(db: &Database, slot: Slot, at: Offset, epoch: u64) -> Result<Taken> {
+    let mut tx = db.begin().await?;
+    if !is_at(&mut tx, slot, at).await? {
+        return Ok(Taken::Overtaken);
+    }
+    sqlx::query("UPDATE star_slot SET epochs_closed = $2 WHERE id = $1 AND epochs_closed < $2")
+        .bind(slot.0)
+        .bind(int(epoch + 1)?)
+        .execute(&mut *tx)
+        .await?;
+    tx.commit().await?;
+    Ok(Taken::Stored)
+}
+
 pub(super) async fn report_rest(
     db: &Database,
     (slot, at): (Slot, Offset),
@@ -113,11 +127,6 @@ pub(super) async fn expire(db: &Database, slot: Slot, at: Offset, epoch: u64) ->
     if rows == 0 {
         return Ok(Taken::Overtaken);
     }
-    sqlx::query("UPDATE star_slot SET epochs_closed = $2 WHERE id = $1 AND epochs_closed < $2")
-        .bind(slot.0)
-        .bind(int(epoch + 1)?)
-        .execute(&mut *tx)
-        .await?;
     tx.commit().await?;
     Ok(Taken::Stored)
 }

@@ -246,6 +246,10 @@ impl Store for TableStore {
         epochs::expired(&self.db, slot, epoch, after, limit).await
     }
 
+    async fn close_epoch(&self, slot: Slot, at: Offset, epoch: u64) -> Result<Taken> {
+        epochs::close(&self.db, slot, at, epoch).await
+    }
+
     async fn report_rest(
         &self,
         slot: Slot,
