@@ -4,6 +4,8 @@
 //! |---|---|
 //! | How does a run go through partitions, batches and epochs? | [`worker`] |
 //! | What becomes of the messages of one batch? | [`round`] |
+//! | Which groups open, and what may trying that cost? | [`recovery`] |
+//! | How much memory does a run take? | [`memory`] |
 //! | What is dropped when too much waits? | `pressure` |
 //! | What may a test replace? | [`rules`] |
 //! | What is reported when an epoch is over? | `expiry` |

@@ -1,7 +1,7 @@
 //! One batch: what its messages open, count and leave waiting.
 //!
 //! The layers are gone through one after the other, for all messages at once: groups that are open take their messages,
-//! groups that have enough shares are opened (`opening.rs`), and what comes out of both goes on to the next layer.
+//! groups that have enough shares are opened (`recovery.rs`), and what comes out of both (`opening.rs`) goes on to the next layer.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -9,6 +9,7 @@ use service_kit::{
 };
 use star_collector::{
     aggregate::{
+        memory::MemoryBound,
         rules::Rules,
         store::{self, Rejection},
         summary::Summary,
@@ -44,7 +45,7 @@ async fn aggregate(app: &App) -> Summary {
         clock: app.clock.clone(),
         limits: Limits {
             batch_messages: 500,
-            memory: star_collector::aggregate::memory::MemoryBound(1 << 30),
+            memory: MemoryBound(1 << 30),
             waiting_bytes_per_group_max: 1 << 20,
             pending_bytes_max: 32 << 30,
             lag_min: 0,
