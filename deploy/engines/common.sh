@@ -8,11 +8,12 @@ tools=${BLINDTALLY_TOOLS:-$(cd "$engines/../.." && pwd)/.tools}
 
 fail() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
 
-# A port of the loopback address that nobody listens on. Whoever starts on it may still lose a race: it fails then, clearly.
+# A port of the loopback address that nobody listens on, below those that a blindtally in one process chooses from. Whoever starts on it
+# may still lose a race: it fails then, clearly.
 free_port() {
     local port tries
     for ((tries = 0; tries < 100; tries++)); do
-        port=$((20000 + RANDOM % 12000))
+        port=$((16000 + RANDOM % 4000))
         (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
     done
     fail "no free port was found"
