@@ -12,13 +12,14 @@ use toml::{Table, Value};
 
 use super::{
     hurt::{address_of_broker, address_of_server, script},
-    real::{VOTES, make_topics_on, with_tables_of_votes},
+    real::{MEASUREMENTS, VOTES, aggregate_apart, make_topics_on, with_tables_of_votes},
 };
 
-/// The databases of votes, by their sections of `engines.toml`.
-const DATABASES: [(&str, &str); 4] = [
+/// The databases of votes, and the aggregator's, by their sections of `engines.toml`.
+const DATABASES: [(&str, &str); 5] = [
     ("challenge_bypass_database", "challenge_bypass"),
     ("orders_database", "payments_orders"),
+    ("star_aggregate_database", "star_aggregate"),
     ("tally_database", "tally"),
     ("votes_database", "payments_votes"),
 ];
@@ -42,7 +43,7 @@ impl Instead {
         })
     }
 
-    /// Puts this PostgreSQL in the place of all that keep votes. The services trust `ca.pem` of the folder `files`.
+    /// Puts this PostgreSQL in the place of all that keep votes or messages. The services trust `ca.pem` of the folder `files`.
     pub async fn server(mut self, own: &Own, files: &Path) -> anyhow::Result<Self> {
         let cluster = own.folder();
         let names = DATABASES.map(|(_, name)| name.as_ref());
@@ -72,9 +73,20 @@ impl Instead {
 
     /// For one new world, with tables and topics of its own.
     pub async fn of_a_new_world(self) -> anyhow::Result<Engines> {
-        let environment = format!("test-{}", uuid::Uuid::new_v4().simple());
-        make_topics_on(&self.broker, &environment, VOTES).await?;
+        let environment = self.new_environment(VOTES).await?;
         with_tables_of_votes(self.description.try_into()?, &environment).await
+    }
+
+    /// For new parts of star-collector, likewise.
+    pub async fn of_new_measurements(self) -> anyhow::Result<Engines> {
+        let environment = self.new_environment(MEASUREMENTS).await?;
+        aggregate_apart(self.description.try_into()?, &environment).await
+    }
+
+    async fn new_environment(&self, file: &str) -> anyhow::Result<String> {
+        let environment = format!("test-{}", uuid::Uuid::new_v4().simple());
+        make_topics_on(&self.broker, &environment, file).await?;
+        Ok(environment)
     }
 
     fn set<const N: usize>(

@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use blindtally::system::Engines;
+use blindtally::system::{Database, Engines};
 use rdkafka::{
     ClientConfig,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
@@ -16,11 +16,7 @@ use rdkafka::{
     metadata::MetadataTopic,
 };
 use secrecy::ExposeSecret as _;
-use service_kit::{
-    db::testing::{make_schema, make_schema_as},
-    engines,
-    tls::ClientTls,
-};
+use service_kit::{db::testing::make_schema_as, engines, tls::ClientTls};
 use tokio::{
     sync::Mutex,
     time::{sleep, timeout},
@@ -35,7 +31,7 @@ static READY: Mutex<BTreeMap<&str, Vec<String>>> = Mutex::const_new(BTreeMap::ne
 pub(super) const VOTES: &str = "access.txt";
 
 /// The topics of measurements.
-const MEASUREMENTS: &str = "access-star.txt";
+pub(super) const MEASUREMENTS: &str = "access-star.txt";
 
 /// So many are made at once: it takes little longer than one, since most of it is to start a program.
 const READY_AT_ONCE: usize = 6;
@@ -73,8 +69,7 @@ pub(super) async fn with_tables_of_votes(
     let schema = new_schema();
     let engines = engines.apart(&schema, environment);
     for (_, database) in engines.databases() {
-        let owner = database.url_of_owner()?;
-        make_schema_as(owner.expose_secret(), database.name(), &schema).await;
+        make_schema_in(database, &schema).await?;
     }
     engines.migrate().await?;
     Ok(engines)
@@ -102,12 +97,21 @@ pub async fn with_new_tables(engines: Engines) -> anyhow::Result<Engines> {
 }
 
 /// Engines on which the aggregator's tables are nobody else's.
-async fn aggregate_apart(engines: Engines, environment: &str) -> anyhow::Result<Engines> {
+pub(super) async fn aggregate_apart(
+    engines: Engines,
+    environment: &str,
+) -> anyhow::Result<Engines> {
     let schema = new_schema();
-    make_schema("main", "star_aggregate", &schema).await;
     let engines = engines.apart(&schema, environment);
+    make_schema_in(engines.star_aggregate_database(), &schema).await?;
     engines.migrate_aggregate().await?;
     Ok(engines)
+}
+
+async fn make_schema_in(database: &Database, schema: &str) -> anyhow::Result<()> {
+    let owner = database.url_of_owner()?;
+    make_schema_as(owner.expose_secret(), database.name(), schema).await;
+    Ok(())
 }
 
 /// An environment that has the topics of `file`.

@@ -71,10 +71,15 @@ pub struct Hurt {
 impl Site {
     /// A new site with files in `dir`, on the engines that `BLINDTALLY_ENGINES` names, if it names any.
     pub async fn new(dir: &Path) -> anyhow::Result<Self> {
+        Self::on(dir, engines::of_new_measurements().await?).await
+    }
+
+    /// A new site with files in `dir`, on these engines, or on files.
+    pub async fn on(dir: &Path, engines: Option<Engines>) -> anyhow::Result<Self> {
         std::fs::create_dir_all(dir)?;
         Ok(Self {
             dir: dir.to_owned(),
-            engines: engines::of_new_measurements().await?,
+            engines,
             programs: programs::build().await?,
         })
     }

@@ -151,7 +151,10 @@ async fn a_running_aggregator_is_ready_until_a_run_fails_and_again_when_one_succ
 }
 
 /// What `/readyz` says, once it is as it should be.
-async fn until(process: &test_kit::process::Process, is_so: impl Fn(&str) -> bool) -> String {
+pub(super) async fn until(
+    process: &test_kit::process::Process,
+    is_so: impl Fn(&str) -> bool,
+) -> String {
     let client = service_kit::tls::probe_client(std::time::Duration::from_secs(10)).unwrap();
     let url = format!("http://{}/readyz", process.admin());
     let mut said = String::new();

@@ -2,6 +2,7 @@
 //! wrong is told, and when it is right again all goes on without a restart. Each test has an engine of its own.
 
 mod broker;
+mod measured;
 mod server;
 
 use std::{fs, time::Duration};
