@@ -15,7 +15,7 @@ use messages::{FundingSource, vote_text::VoteType};
 use service_kit::engines::own::Own;
 use tempfile::TempDir;
 use test_kit::{World, totals::Totals};
-use tokio::time::timeout;
+use tokio::{sync::Mutex, time::timeout};
 
 use super::super::{
     PAYMENTS,
@@ -79,6 +79,18 @@ async fn votes(world: &mut World) -> Vec<Request> {
     let votes = browser.wallet().state.votes.iter();
     let request = |body: &String| Request::post("/v1/votes", body.clone().into_bytes());
     votes.map(|vote| request(&vote.body)).collect()
+}
+
+/// While all is well: votes that nobody has sent yet, and whoever will look at what `users` say of the trouble.
+async fn begin(
+    world: &mut World,
+    alone: &'static Mutex<()>,
+    users: &[ServiceName],
+) -> (Vec<Request>, Watch) {
+    let votes = votes(world).await;
+    let watch = Watch::begin(alone).await;
+    are_ready(world, users).await;
+    (votes, watch)
 }
 
 /// What payments answers to each of these votes.

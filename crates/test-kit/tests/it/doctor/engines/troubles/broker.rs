@@ -5,7 +5,7 @@ use test_kit::{World, engines::Instead};
 
 use super::{
     super::super::{PAYMENTS, TALLY, running::LOG},
-    Files, ServiceName, Watch, are_accepted, are_counted, are_ready, are_told, try_in_vain, votes,
+    Files, ServiceName, are_accepted, are_counted, are_ready, are_told, begin, try_in_vain,
 };
 
 /// Who uses the event log.
@@ -30,9 +30,7 @@ async fn a_lost_broker_is_told_and_when_it_is_back_what_was_accepted_meanwhile_i
     let broker = Own::start("kafka");
     let files = Files::of(&broker, &PRINCIPALS);
     let mut world = world(&broker, &files).await;
-    let votes = votes(&mut world).await;
-    let mut watch = Watch::begin(&LOG).await;
-    are_ready(&world, &USERS).await;
+    let (votes, mut watch) = begin(&mut world, &LOG, &USERS).await;
 
     broker.run("kill");
     are_told(&watch, &world, &CHECKS, "start the server").await;
@@ -52,9 +50,7 @@ async fn refused_and_expired_certificates_are_told_and_new_ones_in_their_place_a
     let broker = Own::start("kafka");
     let files = Files::of(&broker, &PRINCIPALS);
     let mut world = world(&broker, &files).await;
-    let votes = votes(&mut world).await;
-    let mut watch = Watch::begin(&LOG).await;
-    are_ready(&world, &USERS).await;
+    let (votes, mut watch) = begin(&mut world, &LOG, &USERS).await;
 
     for principal in PRINCIPALS {
         files.show(&broker, principal, "rogue");

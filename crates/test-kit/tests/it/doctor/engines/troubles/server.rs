@@ -6,7 +6,7 @@ use test_kit::{World, engines::Instead};
 
 use super::{
     super::super::{CHALLENGE_BYPASS, PAYMENTS, TALLY, running::DATABASES},
-    Files, ServiceName, Watch, answers, are_accepted, are_counted, are_ready, are_told, votes,
+    Files, ServiceName, answers, are_accepted, are_counted, are_ready, are_told, begin,
 };
 
 /// Who uses it.
@@ -33,9 +33,7 @@ async fn a_lost_server_is_told_and_when_it_is_back_the_same_votes_are_accepted_a
     let server = Own::start("postgres");
     let files = Files::of(&server, &[]);
     let mut world = world(&server, &files).await;
-    let votes = votes(&mut world).await;
-    let mut watch = Watch::begin(&DATABASES).await;
-    are_ready(&world, &USERS).await;
+    let (votes, mut watch) = begin(&mut world, &DATABASES, &USERS).await;
 
     server.run("kill");
     are_told(&watch, &world, &CHECKS, "start the server").await;
@@ -59,9 +57,7 @@ async fn a_server_whose_certificate_expired_or_is_of_another_authority_is_told_u
     let server = Own::start("postgres");
     let files = Files::of(&server, &[]);
     let mut world = world(&server, &files).await;
-    let votes = votes(&mut world).await;
-    let mut watch = Watch::begin(&DATABASES).await;
-    are_ready(&world, &USERS).await;
+    let (votes, mut watch) = begin(&mut world, &DATABASES, &USERS).await;
 
     server.run("stop");
     server.replace(&["postgres"], -1);
