@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-
+use chrono::TimeDelta;
 use messages::FundingSource;
 use payments::domain::capability::Capabilities;
 
 use super::{
     month::{Month, logs, needles::Needles},
     traces::forms,
-    world::{VOTES, World},
+    world::{VOTES, World, vote_for},
 };
 
 /// The secrets of the system, as their files have them and as bytes, the private keys of its certificates, and how it
@@ -83,6 +83,26 @@ async fn t2_no_database_no_topic_and_no_log_holds_a_secret() {
         }
     }
     assert_eq!(secrets.find(&logs::text()).keys().next(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t2_after_a_purchase_and_its_vote_nothing_that_is_stored_holds_a_secret() {
+    let mut world = World::start().await;
+    let mut hand = world.hand();
+    let open = world.drive(hand.order(FundingSource::UserWallet, 4)).await;
+    let open = open.unwrap();
+    world.drive(hand.pay(&open)).await.unwrap();
+    let tokens = world.drive(hand.tokens(&open)).await.unwrap();
+    let vote = vote_for("example.com");
+    world.drive(hand.vote(&tokens, &vote)).await.unwrap();
+    world.live(TimeDelta::days(1)).await;
+    let mut secrets = secrets(&world);
+    assert!(secrets.len() > 10, "there is nothing to look for");
+    secrets.push(open.order.capability.unwrap().into_bytes());
+
+    assert_eq!(world.events().await.len(), 1);
+    world.kit.stop().await.unwrap();
+    assert_eq!(holding_any(&world, &secrets).await, BTreeSet::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]

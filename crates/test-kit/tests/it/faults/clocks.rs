@@ -5,7 +5,7 @@ use blindtally::system::ServiceName;
 use chrono::TimeDelta;
 use test_kit::{fleet::Setup, jumps::Jumps};
 
-use super::scene::Scene;
+use super::scene::{Scene, several};
 
 /// How far the clock is ahead of the truth, jump by jump. The last one puts it right.
 const HOURS: [i64; 6] = [5, -5, 20, 3, -20, 0];
@@ -19,7 +19,7 @@ async fn a_clock_that_jumps_by_hours_loses_nothing_and_counts_nothing_twice() {
     let jumps = Jumps::new(dir.path()).unwrap();
     let setup = Setup {
         environment: jumps.environment(),
-        ..Setup::default()
+        ..several()
     };
     let mut scene = Scene::start_in(dir.path(), setup).await;
 

@@ -9,7 +9,7 @@ use test_kit::{
 };
 use tokio::time::sleep;
 
-use super::scene::Scene;
+use super::scene::{Scene, several};
 
 /// How long bad weather lasts: some statements of each browser fall into it.
 const LASTS: Duration = Duration::from_millis(1_500);
@@ -37,7 +37,7 @@ async fn connections_that_are_cut_slow_or_half_open_lose_nothing_and_count_nothi
     let dir = tempfile::tempdir().unwrap();
     // The services' ports, which stay.
     let layout = Layout::open(&dir.path().join("data"), fleet::profile()).unwrap();
-    let mut setup = Setup::default();
+    let mut setup = several();
     let proxies = proxies(&layout, &mut setup).await;
     let mut scene = Scene::start_in(dir.path(), setup).await;
 

@@ -10,7 +10,7 @@ use test_kit::{
 
 use super::{
     disks,
-    scene::{Scene, asked},
+    scene::{Scene, asked, several},
 };
 
 /// How often each kind of engine is killed; `./test long` asks for more.
@@ -40,13 +40,6 @@ fn restarts() -> usize {
     asked(RESTARTS_VARIABLE, RESTARTS)
 }
 
-fn two_of_each() -> Setup {
-    Setup {
-        copies: 2,
-        ..Setup::default()
-    }
-}
-
 /// Kills an engine at a random instant, while what waited is being published, and starts it again.
 async fn kill(scene: &mut Scene, engine: Engine, round: usize) {
     scene.renew(ServiceName::Payments, round % 2).await;
@@ -59,7 +52,7 @@ async fn kill(scene: &mut Scene, engine: Engine, round: usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_dies_again_and_again_loses_nothing_and_repeats_nothing() {
-    let mut scene = Scene::start(two_of_each()).await;
+    let mut scene = Scene::start(several()).await;
 
     for round in 0..restarts() {
         kill(&mut scene, Engine::Kafka, round).await;
@@ -71,7 +64,7 @@ async fn a_broker_that_dies_again_and_again_loses_nothing_and_repeats_nothing() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn databases_that_die_again_and_again_lose_nothing_and_count_nothing_twice() {
-    let mut scene = Scene::start(two_of_each()).await;
+    let mut scene = Scene::start(several()).await;
 
     for (round, cluster) in CLUSTERS.into_iter().cycle().take(restarts()).enumerate() {
         kill(&mut scene, cluster, round / CLUSTERS.len()).await;
@@ -134,7 +127,7 @@ async fn a_full_disk_of_the_databases_refuses_for_now_and_goes_on_when_there_is_
     )
     .await;
 
-    disks::run_full(Scene::start(Setup::default()).await, &disk).await;
+    disks::run_full(Scene::start(several()).await, &disk).await;
 
     in_each_database(
         &name,

@@ -2,7 +2,7 @@
 //! files, on the real clock. Then all books are laid next to each other and next to what the browsers did,
 //! and the month is closed on what is left.
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
 use blindtally::system::{Engines, Layout, ServiceName, System, settlement};
 use chrono::{Datelike as _, Months, TimeDelta};
@@ -11,18 +11,11 @@ use clock::Clock;
 use messages::money::Amount;
 use rand::{rngs::StdRng, seq::SliceRandom as _};
 use serde_json::Value;
-use test_kit::{
-    Stores,
-    books::Books,
-    engines,
-    fleet::Setup,
-    load::{Done, QUANTITY},
-    world,
-};
+use test_kit::{Stores, books::Books, fleet::Setup, world};
 
 use super::{
     figures::Figures,
-    scene::{Scene, Settled, asked, verify_ledger},
+    scene::{Scene, Settled, asked, say_what_browsers_did, several, verify_ledger},
 };
 
 /// How many kills there are; `./test long` asks for more.
@@ -81,36 +74,9 @@ async fn close_the_month(dir: &Path, engines: Option<&Engines>) {
     system.stop().await.unwrap();
 }
 
-/// Whether every book says what the browsers did, no more and no less.
-fn compare(books: &Books, done: &Done) {
-    let tokens = done.purchases * u64::from(QUANTITY);
-    // What was paid is what was sold, to the last base unit.
-    assert_eq!(books.orders_paid, done.purchases);
-    assert_eq!(books.received, done.paid);
-    assert_eq!((books.sold, books.surplus_rows), (tokens, 0));
-    // Whoever bought has its tokens: browsers outlive the services, so a crash leaves none behind.
-    assert_eq!(books.signed, books.sold);
-    // Every token was put on a vote, accepted, and taken once.
-    let accepted: u64 = done.accepted.iter().map(|(_, tokens)| tokens).sum();
-    assert_eq!(accepted, tokens);
-    assert_eq!((books.redeemed, books.spent), (accepted, accepted));
-    assert_eq!((books.votes, books.tokens_counted), (done.votes, accepted));
-    // Every vote was published once, and counted once.
-    assert_eq!((books.events, books.waiting), (books.votes, 0));
-    assert_eq!((books.event_ids, books.published), (books.votes, accepted));
-    let counted: BTreeMap<_, _> = done.accepted.iter().cloned().collect();
-    assert_eq!(books.counted, counted);
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn killing_any_service_at_any_instant_loses_nothing_and_counts_nothing_twice() {
-    // On real engines there are two of each service; SQLite is meant for one.
-    let copies = if engines::are_given() { 2 } else { 1 };
-    let setup = Setup {
-        copies,
-        ..Setup::default()
-    };
-    let mut scene = Scene::start(setup).await;
+    let mut scene = Scene::start(several()).await;
     while scene.figures.kills < asked(KILLS_VARIABLE, KILLS) {
         for victim in victims(&mut scene.random) {
             scene.pause(PAUSE_MILLIS_MAX).await;
@@ -131,7 +97,7 @@ async fn killing_any_service_at_any_instant_loses_nothing_and_counts_nothing_twi
 async fn compare_all(data: &Path, settled: &Settled) {
     let stores = Stores::of(data, settled.fleet.engines());
     let books = Books::read(&stores).await.unwrap();
-    compare(&books, &settled.done);
+    say_what_browsers_did(&books, &settled.done);
     let closed = &books.closed;
     let accepted = settled.figures.accepted;
     assert_eq!((closed.votes, closed.left_waiting), (accepted, 0));

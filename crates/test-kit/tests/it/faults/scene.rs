@@ -1,6 +1,7 @@
 //! What all faults have in common: a fleet under load, and the balance at the end.
 
 use std::{
+    collections::BTreeMap,
     fmt::Debug,
     path::Path,
     str::FromStr,
@@ -13,9 +14,11 @@ use clock::Clock;
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use tempfile::TempDir;
 use test_kit::{
+    Stores,
+    books::Books,
     engines,
     fleet::{Fleet, Setup},
-    load::{Done, Load},
+    load::{Done, Load, QUANTITY},
     totals::Totals,
 };
 use tokio::{
@@ -66,6 +69,14 @@ pub(super) fn random() -> StdRng {
 pub(super) fn asked<T: FromStr<Err: Debug>>(variable: &str, otherwise: T) -> T {
     let asked = std::env::var_os(variable);
     asked.map_or(otherwise, |text| text.to_str().unwrap().parse().unwrap())
+}
+
+/// On real engines there are two of each service; SQLite is meant for one.
+pub(super) fn several() -> Setup {
+    Setup {
+        copies: if engines::are_given() { 2 } else { 1 },
+        ..Setup::default()
+    }
 }
 
 /// A fleet under load, to be hurt.
@@ -165,6 +176,10 @@ impl Scene {
         assert_eq!(done.refused, []);
         assert!(figures.accepted > 0);
         verify_ledger(&settled.fleet).await;
+        let fleet = &settled.fleet;
+        let stores = Stores::of(fleet.layout().dir(), fleet.engines());
+        let books = Books::read(&stores).await.unwrap();
+        say_what_browsers_did(&books, done);
         settled
     }
 
@@ -185,6 +200,27 @@ impl Scene {
             _room: self.room,
         }
     }
+}
+
+/// Every book says what the browsers did, no more and no less.
+pub(super) fn say_what_browsers_did(books: &Books, done: &Done) {
+    let tokens = done.purchases * u64::from(QUANTITY);
+    // What was paid is what was sold, to the last base unit.
+    assert_eq!(books.orders_paid, done.purchases);
+    assert_eq!(books.received, done.paid);
+    assert_eq!((books.sold, books.surplus_rows), (tokens, 0));
+    // Whoever bought has its tokens: browsers outlive the services, so a crash leaves none behind.
+    assert_eq!(books.signed, books.sold);
+    // Every token was put on a vote, accepted, and taken once.
+    let accepted: u64 = done.accepted.iter().map(|(_, tokens)| tokens).sum();
+    assert_eq!(accepted, tokens);
+    assert_eq!((books.redeemed, books.spent), (accepted, accepted));
+    assert_eq!((books.votes, books.tokens_counted), (done.votes, accepted));
+    // Every vote was published once, and counted once.
+    assert_eq!((books.events, books.waiting), (books.votes, 0));
+    assert_eq!((books.event_ids, books.published), (books.votes, accepted));
+    let counted: BTreeMap<_, _> = done.accepted.iter().cloned().collect();
+    assert_eq!(books.counted, counted);
 }
 
 /// Waits until everything is published and counted, or for as long as it may take.
