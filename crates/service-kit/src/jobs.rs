@@ -20,7 +20,7 @@ const PAUSE_SECONDS: (i64, i64) = (5, 15 * 60);
 /// See [`PAUSE_SECONDS`].
 const FAILURES_UNTIL_DOUBLE: u32 = 3;
 
-/// The longest turn, in real time. Whoever works longer waits for the answer of a machine that is gone without a
+/// The longest turn of most jobs, in real time. Whoever works longer waits for the answer of a machine that is gone without a
 /// word; and what much work has done by then, it need not do again.
 const TURN_MAX: Duration = Duration::from_mins(10);
 
@@ -35,8 +35,13 @@ pub trait Job: Send + Sync + 'static {
         Next::At(now)
     }
 
-    /// Does the work once, and says when to do it again. Must bear being stopped at any point, as happens after ten
-    /// minutes, and done again. A failure is logged, and the work repeated after a pause.
+    /// How long a turn may take, in real time: ten minutes, unless one step of the work takes longer by itself.
+    fn longest_turn(&self) -> Duration {
+        TURN_MAX
+    }
+
+    /// Does the work once, and says when to do it again. Must bear being stopped at any point, as happens after
+    /// [`Self::longest_turn`], and done again. A failure is logged, and the work repeated after a pause.
     async fn run_once(&self) -> anyhow::Result<Next>;
 }
 
@@ -83,15 +88,15 @@ pub(crate) fn start(job: Arc<dyn Job>, clock: &Clock, shutdown: &Shutdown) {
             if order.has_begun() {
                 return;
             }
-            next = turn(&*job, &mut failures, TURN_MAX).await;
+            next = turn(&*job, &mut failures).await;
         }
     });
 }
 
 /// One turn of a job, and the pause when it fails.
-async fn turn(job: &dyn Job, failures: &mut u32, longest_turn: Duration) -> Next {
+async fn turn(job: &dyn Job, failures: &mut u32) -> Next {
     let work = AssertUnwindSafe(job.run_once()).catch_unwind();
-    let error = match tokio::time::timeout(longest_turn, work).await {
+    let error = match tokio::time::timeout(job.longest_turn(), work).await {
         Ok(Ok(Ok(next))) => {
             *failures = 0;
             return next;
@@ -131,6 +136,10 @@ mod tests {
             "waiting"
         }
 
+        fn longest_turn(&self) -> Duration {
+            Duration::from_millis(20)
+        }
+
         async fn run_once(&self) -> anyhow::Result<Next> {
             std::future::pending().await
         }
@@ -140,7 +149,7 @@ mod tests {
     async fn a_turn_that_waits_for_ever_is_given_up_and_soon_repeated() {
         let mut failures = 3;
 
-        let next = turn(&Waiting, &mut failures, Duration::from_millis(20)).await;
+        let next = turn(&Waiting, &mut failures).await;
 
         assert_eq!(next, Next::After(TimeDelta::seconds(PAUSE_SECONDS.0)));
     }

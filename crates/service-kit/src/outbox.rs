@@ -15,7 +15,7 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use rand::seq::SliceRandom as _;
 use uuid::Uuid;
 
@@ -59,6 +59,10 @@ pub struct OutboxState {
     pub lowest: Option<u64>,
     /// How many rows have no position yet.
     pub waiting: u64,
+    /// The last slot that a relay has come to. `None`: it never came to one.
+    pub slot: Option<DateTime<Utc>>,
+    /// How many of the rows that waited then have no position yet and are to get one.
+    pub due: u64,
 }
 
 /// Why an outbox did not do what it was asked.
@@ -91,6 +95,15 @@ pub trait Outbox: fmt::Debug + Send + Sync {
 
     /// What is there.
     async fn state(&self) -> Result<OutboxState, OutboxError>;
+
+    /// Notes that the relay has come to `slot`, at which `due` of the rows that wait are to get positions: those, and no rows
+    /// that come later, whoever gives them. Checks `lease` in the same transaction.
+    async fn begin_slot(
+        &self,
+        lease: &Lease,
+        slot: DateTime<Utc>,
+        due: u64,
+    ) -> Result<(), OutboxError>;
 
     /// Takes up to `limit` rows without a position, shuffles them, and gives them the next positions;
     /// checks `lease` in the same transaction. Answers how many there were.

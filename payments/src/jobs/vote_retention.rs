@@ -3,7 +3,7 @@
 //! As long as challenge-bypass remembers a redemption, a repeated vote must be answered as before; a day after it has
 //! forgotten, the id serves nobody any more. Dying half-way leaves the rest for the next day.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -14,6 +14,9 @@ use crate::{published::PublishedDirectory, store::votes::Store};
 
 /// When it runs: at a quiet hour, and at none of the times at which votes are published.
 const HOUR_AND_MINUTE: (u32, u32) = (3, 40);
+
+/// To write all votes anew is one statement, which may take an hour where there are very many.
+const LONGEST_TURN: Duration = Duration::from_mins(90);
 
 /// How many ids are forgotten in one transaction: votes wait while it runs.
 const BATCH_VOTES_MAX: u32 = 2_000;
@@ -35,6 +38,10 @@ pub struct VoteRetentionJob {
 impl Job for VoteRetentionJob {
     fn name(&self) -> &'static str {
         "vote-retention"
+    }
+
+    fn longest_turn(&self) -> Duration {
+        LONGEST_TURN
     }
 
     async fn run_once(&self) -> anyhow::Result<Next> {

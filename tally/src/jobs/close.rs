@@ -1,5 +1,7 @@
 //! Closes months, once a day. A closing is one transaction, so dying at any point means doing it again.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use clock::Clock;
@@ -14,6 +16,9 @@ const HOUR_AND_MINUTE: (u32, u32) = (1, 30);
 /// How soon to look again when only a record of funds is missing.
 const RETRY: TimeDelta = TimeDelta::hours(1);
 
+/// A closing is one transaction, with some statements for each publisher.
+const LONGEST_TURN: Duration = Duration::from_hours(1);
+
 /// The job.
 #[derive(Debug)]
 pub struct CloseJob {
@@ -27,6 +32,10 @@ pub struct CloseJob {
 impl Job for CloseJob {
     fn name(&self) -> &'static str {
         "close"
+    }
+
+    fn longest_turn(&self) -> Duration {
+        LONGEST_TURN
     }
 
     async fn run_once(&self) -> anyhow::Result<Next> {

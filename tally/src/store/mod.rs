@@ -45,12 +45,14 @@ pub async fn open(url: &str) -> anyhow::Result<Arc<dyn Store>> {
 
 /// The tables.
 pub(crate) const SCHEMA: Schema = Schema {
-    sqlite: &[include_str!(
-        "../../../migrations/tally/sqlite/0001_ledger.sql"
-    )],
-    postgres: &[include_str!(
-        "../../../migrations/tally/postgres/0001_ledger.sql"
-    )],
+    sqlite: &[
+        include_str!("../../../migrations/tally/sqlite/0001_ledger.sql"),
+        include_str!("../../../migrations/tally/sqlite/0002_slots.sql"),
+    ],
+    postgres: &[
+        include_str!("../../../migrations/tally/postgres/0001_ledger.sql"),
+        include_str!("../../../migrations/tally/postgres/0002_slots.sql"),
+    ],
 };
 
 /// Brings the tables at `url` up to date; in PostgreSQL, `url` is that of the role which owns them.

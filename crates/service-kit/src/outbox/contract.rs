@@ -42,6 +42,7 @@ macro_rules! outbox_contract_cases {
             a_lease_from_a_clock_that_was_ahead_holds_nobody_up
             a_lost_lease_writes_nothing
             a_new_generation_keeps_what_was_not_published
+            a_slot_is_remembered_with_what_is_due_of_it
             positions_are_consecutive_and_go_to_waiting_rows_once
             positions_are_shuffled
             published_rows_are_deleted_and_no_others
@@ -116,6 +117,25 @@ mod cases {
             values(&*outbox, 1, 2).await,
             all.get(1..3).expect("has five")
         );
+    }
+
+    pub async fn a_slot_is_remembered_with_what_is_due_of_it(fixture: &dyn Fixture) {
+        let outbox = written(fixture, 0..5).await;
+        let lease = lease(&*outbox).await;
+        let state = outbox.state().await.expect("answers");
+        assert_eq!((state.slot, state.due), (None, 0));
+        let slot = "2026-01-01T18:10:00Z".parse().expect("is a time");
+
+        outbox.begin_slot(&lease, slot, 4).await.expect("answers");
+
+        for (limit, due) in [(3, 1), (2, 0)] {
+            outbox
+                .position_waiting(&lease, limit, Shuffle::Random)
+                .await
+                .expect("answers");
+            let state = outbox.state().await.expect("answers");
+            assert_eq!((state.slot, state.due), (Some(slot), due));
+        }
     }
 
     pub async fn positions_are_shuffled(fixture: &dyn Fixture) {
@@ -224,10 +244,14 @@ mod cases {
 
         let positioned = outbox.position_waiting(&old, 2, Shuffle::Random).await;
         let deleted = outbox.delete_published(&old, 2).await;
+        let begun = outbox
+            .begin_slot(&old, chrono::DateTime::UNIX_EPOCH, 2)
+            .await;
         let renewed = outbox.renew_generation(&old, 0).await;
 
         assert!(matches!(positioned, Err(OutboxError::LeaseLost(_))));
         assert!(matches!(deleted, Err(OutboxError::LeaseLost(_))));
+        assert!(matches!(begun, Err(OutboxError::LeaseLost(_))));
         assert!(matches!(renewed, Err(OutboxError::LeaseLost(_))));
         assert_eq!(outbox.state().await.expect("answers"), before);
     }

@@ -35,5 +35,12 @@ CREATE TABLE outbox_state (
 
 INSERT INTO outbox_state (one, generation, counter) VALUES (0, uuid_send(gen_random_uuid()), 0);";
 
+/// What a later migration has to add to them.
+pub const SLOTS: &str = "\
+ALTER TABLE outbox_state ADD COLUMN slot BIGINT NOT NULL DEFAULT 0;  -- Unix seconds of the last slot that the relay came to, or 0
+ALTER TABLE outbox_state ADD COLUMN due BIGINT NOT NULL DEFAULT 0;   -- how many rows that waited then still get positions
+-- The server fills in nothing by itself.
+ALTER TABLE outbox_state ALTER COLUMN slot DROP DEFAULT, ALTER COLUMN due DROP DEFAULT;";
+
 #[cfg(test)]
 mod tests;

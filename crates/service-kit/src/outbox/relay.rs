@@ -2,6 +2,7 @@
 //!
 //! | Dies after | What the next one finds | What it does |
 //! |---|---|---|
+//! | a slot was begun | rows that are due of it | gives them positions |
 //! | positions were given | rows from the watermark on | publishes them |
 //! | publishing | rows below the watermark | deletes them |
 //! | deleting | nothing | nothing |
@@ -11,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use clock::Clock;
 use uuid::Uuid;
 
@@ -21,6 +22,9 @@ use crate::{
     fault::{Crashed, FaultPoints},
     lease::{Claim, Holder, Lease, LeaseLost, renew_at},
 };
+
+/// A slot that is further ahead was come to by a clock that has been set back since.
+const AHEAD_MAX: TimeDelta = TimeDelta::hours(1);
 
 /// What a relay works with.
 #[derive(Clone, Debug)]
@@ -43,6 +47,15 @@ pub struct RelayParts {
     pub shuffle: Shuffle,
     /// Where the tests let it crash.
     pub faults: FaultPoints,
+}
+
+/// What a run takes in.
+#[derive(Clone, Copy, Debug)]
+struct Intake {
+    /// The slot that it is the first to come to.
+    begins: Option<DateTime<Utc>>,
+    /// How many rows.
+    rows: u64,
 }
 
 /// What a run did.
@@ -118,8 +131,8 @@ pub struct Relay {
     line: Option<Line>,
     /// When to renew the lease.
     renew_at: Instant,
-    due: Due,
-    last_run: DateTime<Utc>,
+    /// The slots before are no concern of an outbox that never came to one.
+    started: DateTime<Utc>,
     /// Whether outbox and log agreed when this process last looked.
     agreed: bool,
 }
@@ -135,14 +148,13 @@ struct Line {
 impl Relay {
     /// A relay that has done nothing yet.
     pub fn new(parts: RelayParts) -> Self {
-        let last_run = parts.clock.now();
+        let started = parts.clock.now();
         Self {
             parts,
             holder: Holder::random(),
             line: None,
             renew_at: Instant::now(),
-            due: Due::No,
-            last_run,
+            started,
             agreed: false,
         }
     }
@@ -154,19 +166,12 @@ impl Relay {
 
     /// Publishes what has a position, and takes new rows in if it is time.
     pub async fn run_once(&mut self) -> Result<Ran, RelayError> {
-        let now = self.parts.clock.now();
-        self.due = self.due.max(self.parts.schedule.due(self.last_run, now));
-        self.last_run = now;
-
         let ran = if self.agreed && self.is_idle().await? {
             Ok(Ran::Published(0))
         } else {
             self.turn().await
         };
         self.agreed = matches!(ran, Ok(Ran::Published(_)));
-        if self.agreed {
-            self.due = Due::No;
-        }
         // A run begins with a new publisher, which asks the log where it is: one path for all ends.
         if let Some(line) = self.line.take()
             && !matches!(ran, Err(RelayError::Crashed(_)))
@@ -181,8 +186,30 @@ impl Relay {
     /// disagreement is looked for at the first run, and whenever there is something to publish.
     async fn is_idle(&mut self) -> Result<bool, OutboxError> {
         let state = self.parts.outbox.state().await?;
-        let takes_nothing = state.waiting == 0 || !self.due.takes(state.waiting);
-        Ok(state.lowest.is_none() && takes_nothing)
+        let intake = self.intake(state);
+        Ok(state.lowest.is_none() && intake.rows == 0 && intake.begins.is_none())
+    }
+
+    /// What is to be taken in now. A slot is come to once, by one relay of all: what waits then is taken in, and what comes
+    /// later waits for the next one, also if the relay dies or fails meanwhile. A few rows that are published alone would
+    /// tell when they came.
+    fn intake(&self, state: OutboxState) -> Intake {
+        let (schedule, now) = (&self.parts.schedule, self.parts.clock.now());
+        let came_to = state.slot.filter(|slot| *slot < now + AHEAD_MAX);
+        match schedule.due(came_to.unwrap_or(self.started), now) {
+            Due::No => Intake {
+                begins: None,
+                rows: state.due.min(state.waiting),
+            },
+            due => Intake {
+                begins: schedule.slot_at(now),
+                rows: if due.takes(state.waiting) {
+                    state.waiting
+                } else {
+                    0
+                },
+            },
+        }
     }
 
     async fn turn(&mut self) -> Result<Ran, RelayError> {
@@ -202,18 +229,16 @@ impl Relay {
         }
 
         let mut next = self.publish(watermark, state.counter).await?;
-        if self.due.takes(state.waiting) {
-            // Rows that come while this runs wait for the next time.
-            let mut left = state.waiting;
-            while left > 0 {
-                let taken = self.take_in().await?;
-                next = self.publish(next, next + taken).await?;
-                left = if taken == 0 {
-                    0
-                } else {
-                    left.saturating_sub(taken)
-                };
-            }
+        let Intake { begins, rows } = self.intake(state);
+        if let Some(slot) = begins {
+            let outbox = Arc::clone(&self.parts.outbox);
+            outbox.begin_slot(&self.line()?.lease, slot, rows).await?;
+        }
+        let mut left = rows;
+        while left > 0 {
+            let taken = self.take_in(left).await?;
+            next = self.publish(next, next + taken).await?;
+            left = if taken == 0 { 0 } else { left - taken };
         }
         Ok(Ran::Published(next - watermark))
     }
@@ -283,8 +308,10 @@ impl Relay {
         }
     }
 
-    async fn take_in(&mut self) -> Result<u64, RelayError> {
+    /// Gives positions to rows that wait, to so many at most.
+    async fn take_in(&mut self, rows: u64) -> Result<u64, RelayError> {
         let (rows_max, shuffle) = (self.parts.batch_rows_max, self.parts.shuffle);
+        let rows_max = u32::try_from(rows).map_or(rows_max, |rows| rows.min(rows_max));
         let outbox = Arc::clone(&self.parts.outbox);
         let lease = &self.line()?.lease;
         let taken = outbox.position_waiting(lease, rows_max, shuffle).await?;

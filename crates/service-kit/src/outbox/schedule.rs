@@ -58,6 +58,19 @@ impl Schedule {
         }
     }
 
+    /// The slot that is the latest at `now`. `None`: there are none.
+    pub(super) fn slot_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let Self::Slots { slots, .. } = self else {
+            return None;
+        };
+        let days = [Some(now.date_naive()), now.date_naive().pred_opt()];
+        let mut times = days
+            .iter()
+            .flatten()
+            .flat_map(|day| slots.iter().rev().map(|slot| day.and_time(*slot).and_utc()));
+        times.find(|time| *time <= now)
+    }
+
     /// What has become due after `last`, up to `now`.
     pub(super) fn due(&self, last: DateTime<Utc>, now: DateTime<Utc>) -> Due {
         let (slots, rows_min) = match self {
@@ -106,6 +119,24 @@ mod tests {
         assert_eq!(next("2026-01-01T00:00:00Z"), at("2026-01-01T00:10:00Z"));
         assert_eq!(next("2026-01-01T00:10:00Z"), at("2026-01-01T06:10:00Z"));
         assert_eq!(next("2026-01-01T18:10:00Z"), at("2026-01-02T00:10:00Z"));
+    }
+
+    #[test]
+    fn the_latest_slot_may_be_yesterdays() {
+        let latest = |now| slots().slot_at(at(now));
+
+        assert_eq!(
+            latest("2026-01-02T00:09:59Z"),
+            Some(at("2026-01-01T18:10:00Z"))
+        );
+        assert_eq!(
+            latest("2026-01-02T06:10:00Z"),
+            Some(at("2026-01-02T06:10:00Z"))
+        );
+        assert_eq!(
+            Schedule::Every(TimeDelta::hours(1)).slot_at(at("2026-01-01T00:00:00Z")),
+            None
+        );
     }
 
     #[test]

@@ -36,5 +36,10 @@ CREATE TABLE outbox_state (
 
 INSERT INTO outbox_state (one, generation, counter) VALUES (0, randomblob(16), 0);";
 
+/// What a later migration has to add to them.
+pub const SLOTS: &str = "\
+ALTER TABLE outbox_state ADD COLUMN slot INTEGER NOT NULL DEFAULT 0;  -- Unix seconds of the last slot that the relay came to, or 0
+ALTER TABLE outbox_state ADD COLUMN due INTEGER NOT NULL DEFAULT 0;   -- how many rows that waited then still get positions";
+
 #[cfg(test)]
 mod tests;

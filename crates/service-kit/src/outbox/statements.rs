@@ -3,7 +3,7 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::Row as _;
 use uuid::Uuid;
 
@@ -125,7 +125,7 @@ impl Outbox for TableOutbox {
     async fn state(&self) -> Result<OutboxState, OutboxError> {
         let row = sqlx::query(
             "SELECT generation, counter, (SELECT min(position) FROM outbox),
-                    (SELECT count(*) FROM outbox WHERE position IS NULL)
+                    (SELECT count(*) FROM outbox WHERE position IS NULL), slot, due
              FROM outbox_state",
         )
         .fetch_one(self.db.readers())
@@ -135,7 +135,24 @@ impl Outbox for TableOutbox {
             counter: loaded(row.get(1)),
             lowest: row.get::<Option<i64>, _>(2).map(loaded),
             waiting: loaded(row.get(3)),
+            slot: slot_of(row.get(4)),
+            due: loaded(row.get(5)),
         })
+    }
+
+    async fn begin_slot(
+        &self,
+        lease: &Lease,
+        slot: DateTime<Utc>,
+        due: u64,
+    ) -> Result<(), OutboxError> {
+        let mut tx = self.begin(lease).await?;
+        sqlx::query("UPDATE outbox_state SET slot = $1, due = $2")
+            .bind(slot.timestamp())
+            .bind(stored(due))
+            .execute(&mut *tx)
+            .await?;
+        Ok(tx.commit().await?)
     }
 
     async fn position_waiting(
@@ -157,7 +174,9 @@ impl Outbox for TableOutbox {
         let count = i64::try_from(ids.len()).unwrap_or(i64::MAX);
         if count > 0 {
             let counter: i64 = sqlx::query(
-                "UPDATE outbox_state SET counter = counter + $1 RETURNING counter - $1",
+                "UPDATE outbox_state SET counter = counter + $1,
+                        due = CASE WHEN due > $1 THEN due - $1 ELSE 0 END
+                 RETURNING counter - $1",
             )
             .bind(count)
             .fetch_one(&mut *tx)
@@ -231,7 +250,7 @@ impl Outbox for TableOutbox {
         sqlx::query("UPDATE outbox SET position = NULL")
             .execute(&mut *tx)
             .await?;
-        sqlx::query("UPDATE outbox_state SET generation = $1, counter = 0")
+        sqlx::query("UPDATE outbox_state SET generation = $1, counter = 0, due = 0")
             .bind(Uuid::new_v4().as_bytes().to_vec())
             .execute(&mut *tx)
             .await?;
@@ -251,6 +270,11 @@ fn read(row: &super::EngineRow) -> anyhow::Result<Row> {
         key: row.get(3),
         value: row.get(4),
     })
+}
+
+/// Zero: the relay never came to a slot.
+fn slot_of(seconds: i64) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp(seconds, 0).filter(|_| seconds > 0)
 }
 
 fn failed(error: uuid::Error) -> OutboxError {

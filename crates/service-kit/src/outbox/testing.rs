@@ -17,7 +17,7 @@ pub(super) struct Service {
 
 impl Service {
     pub(super) async fn start() -> Self {
-        let tables = format!("{}\n{}", lease::sqlite::TABLE, sqlite::TABLES);
+        let tables = [lease::sqlite::TABLE, sqlite::TABLES, sqlite::SLOTS].join("\n");
         let sql = sqlx::SqlSafeStr::into_sql_str(sqlx::AssertSqlSafe(tables));
         let migration = Migration::new(1, "outbox".into(), MigrationType::Simple, sql, false);
         let dir = tempfile::tempdir().unwrap();

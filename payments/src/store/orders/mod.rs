@@ -54,12 +54,14 @@ pub(crate) const SCHEMA: Schema = Schema {
     sqlite: &[
         include_str!("../../../../migrations/payments-orders/sqlite/0001_orders.sql"),
         include_str!("../../../../migrations/payments-orders/sqlite/0002_directory_and_outbox.sql"),
+        include_str!("../../../../migrations/payments-orders/sqlite/0003_slots.sql"),
     ],
     postgres: &[
         include_str!("../../../../migrations/payments-orders/postgres/0001_orders.sql"),
         include_str!(
             "../../../../migrations/payments-orders/postgres/0002_directory_and_outbox.sql"
         ),
+        include_str!("../../../../migrations/payments-orders/postgres/0003_slots.sql"),
     ],
 };
 

@@ -100,12 +100,14 @@ pub async fn open(
 
 /// The tables.
 pub(crate) const SCHEMA: Schema = Schema {
-    sqlite: &[include_str!(
-        "../../../../migrations/payments-votes/sqlite/0001_votes.sql"
-    )],
-    postgres: &[include_str!(
-        "../../../../migrations/payments-votes/postgres/0001_votes.sql"
-    )],
+    sqlite: &[
+        include_str!("../../../../migrations/payments-votes/sqlite/0001_votes.sql"),
+        include_str!("../../../../migrations/payments-votes/sqlite/0002_slots.sql"),
+    ],
+    postgres: &[
+        include_str!("../../../../migrations/payments-votes/postgres/0001_votes.sql"),
+        include_str!("../../../../migrations/payments-votes/postgres/0002_slots.sql"),
+    ],
 };
 
 /// Brings the tables at `url` up to date; in PostgreSQL, `url` is that of the role which owns them.

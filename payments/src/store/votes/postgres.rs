@@ -18,6 +18,8 @@ async fn settle(db: &Database) -> sqlx::Result<()> {
     let mut tx = db.begin_beside().await?;
     for statement in [
         "SET LOCAL statement_timeout = '1h'",
+        // The work of a process that died would keep its successor from doing it, and be undone at its end.
+        "SET LOCAL client_connection_check_interval = '5s'",
         "SELECT settle_votes()",
     ] {
         sqlx::query(statement).execute(&mut *tx).await?;

@@ -43,11 +43,13 @@ pub(crate) const SCHEMA: Schema = Schema {
         include_str!("../../../../migrations/star-aggregate/sqlite/0001_measurements.sql"),
         include_str!("../../../../migrations/star-aggregate/sqlite/0002_sampling.sql"),
         include_str!("../../../../migrations/star-aggregate/sqlite/0003_closed_epochs.sql"),
+        include_str!("../../../../migrations/star-aggregate/sqlite/0004_slots.sql"),
     ],
     postgres: &[
         include_str!("../../../../migrations/star-aggregate/postgres/0001_measurements.sql"),
         include_str!("../../../../migrations/star-aggregate/postgres/0002_sampling.sql"),
         include_str!("../../../../migrations/star-aggregate/postgres/0003_closed_epochs.sql"),
+        include_str!("../../../../migrations/star-aggregate/postgres/0004_slots.sql"),
     ],
 };
 

@@ -15,7 +15,7 @@ struct Service {
 
 impl Service {
     async fn start() -> Self {
-        let tables = format!("{}\n{}", lease::postgres::TABLE, super::TABLES);
+        let tables = [lease::postgres::TABLE, super::TABLES, super::SLOTS].join("\n");
         let sql = sqlx::SqlSafeStr::into_sql_str(sqlx::AssertSqlSafe(tables));
         let migration = Migration::new(1, "outbox".into(), MigrationType::Simple, sql, false);
         let migrator = Migrator::with_migrations(vec![migration]);

@@ -1,3 +1,5 @@
+mod slots;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chrono::TimeDelta;
@@ -50,6 +52,15 @@ async fn published(log: &dyn EventLog) -> Vec<u64> {
     values
 }
 
+/// A plan to die at a point, when it was passed so often.
+fn dies_at(point: &'static str, hit: usize) -> FaultPoints {
+    let passed = AtomicUsize::new(0);
+    FaultPoints::planned(move |name| {
+        let dies = name == point && passed.fetch_add(1, Ordering::Relaxed) == hit;
+        if dies { Err(Crashed(name)) } else { Ok(()) }
+    })
+}
+
 async fn write(service: &Service, rows: std::ops::Range<u64>) {
     for n in rows {
         service.write(n).await;
@@ -93,13 +104,8 @@ async fn a_crash_after_any_step_loses_and_repeats_nothing() {
             let service = Service::start().await;
             write(&service, 0..25).await;
             let parts = parts(&service, "log.db").await;
-            let passed = AtomicUsize::new(0);
-            let faults = FaultPoints::planned(move |name| {
-                let dies = name == point && passed.fetch_add(1, Ordering::Relaxed) == hit;
-                if dies { Err(Crashed(name)) } else { Ok(()) }
-            });
             let mut dying = Relay::new(RelayParts {
-                faults,
+                faults: dies_at(point, hit),
                 ..parts.clone()
             });
             let mut died = false;
@@ -283,35 +289,6 @@ async fn a_restored_log_stops_the_relay() {
     };
     assert!(matches!(stopped, Err(RelayError::Stopped(stop)) if stop == expected));
     assert!(expected.to_string().contains("new-generation"));
-}
-
-#[tokio::test]
-async fn too_few_rows_wait_for_the_last_slot() {
-    let service = Service::start().await;
-    let (clock, mut simulation) = Clock::simulated("2026-01-01T00:00:00Z".parse().unwrap());
-    let time = |hour| chrono::NaiveTime::from_hms_opt(hour, 10, 0).unwrap();
-    let parts = RelayParts {
-        clock: clock.clone(),
-        schedule: Schedule::Slots {
-            slots: vec![time(6), time(18)],
-            rows_min: 5,
-        },
-        ..parts(&service, "log.db").await
-    };
-    write(&service, 0..4).await;
-    let mut relay = Relay::new(parts.clone());
-    let mut ran = Vec::new();
-
-    for _ in 0..3 {
-        simulation.run_until(relay.next_run()).await;
-        ran.push(relay.run_once().await.unwrap());
-        write(&service, 10 * ran.len() as u64..10 * ran.len() as u64 + 5).await;
-    }
-
-    assert_eq!(
-        ran,
-        [Ran::Published(0), Ran::Published(9), Ran::Published(5)]
-    );
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use std::{
 use service_kit::{
     db::{migrator, testing},
     lease,
-    outbox::postgres::TABLES,
+    outbox::postgres::{SLOTS, TABLES},
 };
 use sqlx::{AssertSqlSafe, Row as _};
 use tokio::process::Command;
@@ -107,6 +107,30 @@ async fn votes_that_come_while_the_tables_are_written_anew_are_kept_and_tell_not
     assert_eq!((rows.len(), tell_nothing(&rows).0), (2, true));
     store.record(&[contract::vote(5, 1, 1, 9)]).await.unwrap();
     assert_eq!(lying(&store, "outbox", "id").await.len(), 1, "it is known");
+}
+
+#[tokio::test]
+async fn the_writing_anew_of_a_process_that_died_is_ended_so_that_another_one_can_do_it() {
+    let ((), store) = store().await;
+    let _writing = store.db().begin().await.unwrap();
+    let settling = tokio::spawn({
+        let store = store.clone();
+        async move { store.settle().await }
+    });
+    waits_for_a_lock(&store, "settle_votes", "advisory").await;
+
+    settling.abort();
+
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let is_free = "SELECT pg_try_advisory_xact_lock('vote'::regclass::oid::bigint)";
+    loop {
+        let asked = sqlx::query_scalar::<_, bool>(is_free);
+        if asked.fetch_one(store.db().readers()).await.unwrap() {
+            break;
+        }
+        assert!(Instant::now() < deadline, "the work of the dead goes on");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
 }
 
 #[tokio::test]
@@ -218,5 +242,11 @@ fn the_migrations_have_the_outbox_as_the_relay_knows_it() {
     ] {
         assert!(migration.contains(TABLES));
         assert!(migration.contains(lease::postgres::TABLE));
+    }
+    for migration in [
+        include_str!("../../../../../migrations/payments-votes/postgres/0002_slots.sql"),
+        include_str!("../../../../../migrations/payments-orders/postgres/0003_slots.sql"),
+    ] {
+        assert!(migration.contains(SLOTS));
     }
 }

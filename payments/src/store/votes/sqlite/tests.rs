@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use service_kit::{
     lease::{self, Claim, Holder},
-    outbox::{Shuffle, sqlite::TABLES},
+    outbox::{
+        Shuffle,
+        sqlite::{SLOTS, TABLES},
+    },
 };
 use sqlx::Row as _;
 
@@ -96,8 +99,12 @@ async fn no_table_keeps_a_time_or_the_order_of_arrival() {
             "outbox.topic",
             "outbox.value",
             "outbox_state.counter",
+            // How many votes are yet to get a position of the slot in which they waited.
+            "outbox_state.due",
             "outbox_state.generation",
             "outbox_state.one",
+            // When votes were last published: a time of the settings.
+            "outbox_state.slot",
             "vote.key_id",
             "vote.vote_id",
         ]
@@ -114,5 +121,11 @@ fn the_migrations_have_the_outbox_as_the_relay_knows_it() {
     ] {
         assert!(migration.contains(TABLES));
         assert!(migration.contains(lease::sqlite::TABLE));
+    }
+    for migration in [
+        include_str!("../../../../../migrations/payments-votes/sqlite/0002_slots.sql"),
+        include_str!("../../../../../migrations/payments-orders/sqlite/0003_slots.sql"),
+    ] {
+        assert!(migration.contains(SLOTS));
     }
 }

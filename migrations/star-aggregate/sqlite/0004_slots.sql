@@ -1,0 +1,3 @@
+-- When rows are taken in is the outbox's own: two relays, or one that starts again, would take in alone what came meanwhile.
+ALTER TABLE outbox_state ADD COLUMN slot INTEGER NOT NULL DEFAULT 0;  -- Unix seconds of the last slot that the relay came to, or 0
+ALTER TABLE outbox_state ADD COLUMN due INTEGER NOT NULL DEFAULT 0;   -- how many rows that waited then still get positions
