@@ -95,6 +95,7 @@ async fn t2_after_a_purchase_and_its_vote_nothing_that_is_stored_holds_a_secret(
     let tokens = world.drive(hand.tokens(&open)).await.unwrap();
     let vote = vote_for("example.com");
     world.drive(hand.vote(&tokens, &vote)).await.unwrap();
+    drop(hand);
     world.live(TimeDelta::days(1)).await;
     let mut secrets = secrets(&world);
     assert!(secrets.len() > 10, "there is nothing to look for");
