@@ -184,6 +184,7 @@ pub(crate) async fn votes_side(parts: VotesSideParts<'_>) -> anyhow::Result<Vote
         vote_limits: config.votes.limits(),
         counters: VoteCounters::default(),
         directory: Arc::clone(&directory),
+        publications: Arc::clone(&parts.publications),
         figures: Arc::clone(&parts.figures),
         anonymity_sets: Arc::default(),
         rules: parts.rules,

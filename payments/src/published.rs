@@ -1,4 +1,4 @@
-//! The key directory as it is served: read once after each change, shared by all requests.
+//! The key directory as it is served: read once after each change, by whichever process, and shared by all requests.
 
 use std::sync::{
     Arc, PoisonError, RwLock,
@@ -9,7 +9,10 @@ use axum::body::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use messages::directory::Directory;
 
-use crate::domain::directory::{Keys, KnownKey};
+use crate::{
+    domain::directory::{Keys, KnownKey},
+    store::publications::Publications,
+};
 
 /// One state of the directory.
 #[derive(Debug, Default)]
@@ -31,6 +34,14 @@ impl From<Directory> for Published {
             keys: Keys::of(&directory),
             directory,
         }
+    }
+}
+
+impl Published {
+    /// How many entries and heads it has.
+    fn size(&self) -> (u64, u64) {
+        let Directory { entries, heads } = &self.directory;
+        (entries.len() as u64, heads.len() as u64)
     }
 }
 
@@ -59,9 +70,24 @@ impl PublishedDirectory {
 
     /// Serves `directory` from now on: what challenge-bypass has.
     pub fn replace(&self, directory: Directory) {
-        let published = Arc::new(Published::from(directory));
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = published;
+        self.serve(directory);
         self.was_fetched.store(true, Ordering::Release);
+    }
+
+    /// The state that `store` has by now. Another process may have gone on with the directory: a client that was answered by it
+    /// would refuse an older state as a directory that goes back.
+    pub async fn stored(&self, store: &dyn Publications) -> sqlx::Result<Arc<Published>> {
+        let current = self.current();
+        if store.directory_size().await? == current.size() {
+            return Ok(current);
+        }
+        Ok(self.serve(store.directory().await?))
+    }
+
+    fn serve(&self, directory: Directory) -> Arc<Published> {
+        let published = Arc::new(Published::from(directory));
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&published);
+        published
     }
 
     /// Whether challenge-bypass was asked since the start. Until then keys may be missing here that it has.

@@ -6,6 +6,7 @@ use axum::{
 };
 use http::{HeaderValue, header};
 use messages::directory::Directory;
+use service_kit::{Problem, problem::Slug};
 
 use super::public::PublicState;
 
@@ -19,8 +20,15 @@ use super::public::PublicState;
     operation_id = "getKeyDirectory",
     responses((status = 200, description = "Every entry and every daily head.", body = Directory)),
 )]
-pub(super) async fn get(State(state): State<PublicState>) -> Response {
-    let published = state.directory.current();
+pub(super) async fn get(State(state): State<PublicState>) -> Result<Response, Problem> {
+    let stored = state.directory.stored(&*state.publications).await;
+    let published = stored.map_err(|error| {
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "the key directory cannot be read"
+        );
+        Problem::new(Slug::NotReady)
+    })?;
     let headers = (state.rules.directory_headers)(&published.body);
     let mut response = published.body.clone().into_response();
     response.headers_mut().insert(
@@ -28,5 +36,5 @@ pub(super) async fn get(State(state): State<PublicState>) -> Response {
         HeaderValue::from_static("application/json"),
     );
     response.headers_mut().extend(headers);
-    response
+    Ok(response)
 }

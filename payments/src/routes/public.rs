@@ -16,7 +16,7 @@ use super::{anonymity_sets, health, key_directory, votes};
 use crate::{
     domain::vote::VoteLimits,
     published::PublishedDirectory,
-    store::figures::Figures,
+    store::{figures::Figures, publications::Publications},
     votes::{Intake, VoteCounters, VoteRules},
 };
 
@@ -31,6 +31,8 @@ pub struct PublicState {
     pub counters: VoteCounters,
     /// The key directory.
     pub directory: Arc<PublishedDirectory>,
+    /// Where it is stored.
+    pub publications: Arc<dyn Publications>,
     /// What orders add up to.
     pub figures: Arc<dyn Figures>,
     /// The anonymity sets as they are shown in this hour, counted in hours since 1970.

@@ -24,6 +24,9 @@ pub trait Publications: fmt::Debug + Send + Sync {
     /// The directory with all heads.
     async fn directory(&self) -> sqlx::Result<Directory>;
 
+    /// How many entries and how many heads it has. Neither ever becomes less.
+    async fn directory_size(&self) -> sqlx::Result<(u64, u64)>;
+
     /// Appends `entries`. `false`, and nothing is written: another process was first, and they do not go on from what
     /// is stored.
     async fn append_entries(&self, entries: &[Entry]) -> sqlx::Result<bool>;

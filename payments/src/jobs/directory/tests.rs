@@ -77,6 +77,20 @@ async fn the_first_head_is_signed_at_once_and_the_next_after_midnight() {
 }
 
 #[tokio::test]
+async fn what_one_process_has_signed_every_process_serves_at_once() {
+    let bench = Bench::new().await;
+    *bench.keeper.entries.lock().unwrap() = entries(1);
+    let [one, other] = ["2026-01-01T14:00:00Z"; 2].map(|now| job(&bench, now));
+
+    one.run_once().await.unwrap();
+
+    let served = other.published.stored(&*other.store).await.unwrap();
+    assert_eq!(served.directory.heads.len(), 1);
+    assert_eq!(served.body, one.published.current().body);
+    assert!(!other.published.was_fetched());
+}
+
+#[tokio::test]
 async fn a_day_has_one_head_however_often_the_service_starts() {
     let bench = Bench::new().await;
     *bench.keeper.entries.lock().unwrap() = entries(1);

@@ -104,6 +104,7 @@ pub async fn the_directory_is_what_was_appended(store: &dyn Publications, outbox
     let directory = store.directory().await.expect("the directory");
     assert_eq!(directory.entries, entries(4));
     assert_eq!(directory.heads, heads);
+    assert_eq!(store.directory_size().await.expect("its size"), (4, 3));
     assert_eq!(waiting(outbox).await, 3);
 }
 

@@ -43,6 +43,15 @@ impl Publications for TablePublications {
         })
     }
 
+    async fn directory_size(&self) -> sqlx::Result<(u64, u64)> {
+        let (entries, heads): (i64, i64) = sqlx::query_as(
+            "SELECT (SELECT count(*) FROM directory_entry), (SELECT count(*) FROM directory_head)",
+        )
+        .fetch_one(self.db.readers())
+        .await?;
+        Ok((entries.unsigned_abs(), heads.unsigned_abs()))
+    }
+
     async fn append_entries(&self, entries: &[Entry]) -> sqlx::Result<bool> {
         let mut tx = self.db.begin().await?;
         let stored = stored_entries(&mut tx).await?;
