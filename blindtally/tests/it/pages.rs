@@ -127,11 +127,11 @@ fn every_section_of_the_contracts_that_code_cites_is_on_the_page() {
 
 /// What is missing of these is installed for `./test`, by the names of the packages, and how pages call them.
 const INSTALLED: [(&str, &str); 8] = [
-    ("curl", "curl"),
+    ("curl", "npm and curl"),
     ("default-jre-headless", "Java"),
     ("libssl-dev", "the headers of OpenSSL"),
     ("maven", "Maven"),
-    ("npm", "npm"),
+    ("npm", "npm and curl"),
     ("openssl", "OpenSSL,"),
     ("postgresql", "PostgreSQL"),
     ("zlib1g-dev", "zlib"),
