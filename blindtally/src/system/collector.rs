@@ -56,7 +56,7 @@ pub enum Part {
 
 impl Part {
     /// Both.
-    const ALL: [Self; 2] = [Self::Randomness, Self::Collect];
+    pub const ALL: [Self; 2] = [Self::Randomness, Self::Collect];
 
     /// The name of its certificate's files.
     fn file(self) -> &'static str {
@@ -123,6 +123,11 @@ impl Collector {
             listen,
             running,
         })
+    }
+
+    /// Certificates and keys.
+    pub fn pki(&self) -> &Pki {
+        &self.pki
     }
 
     /// What is measured.

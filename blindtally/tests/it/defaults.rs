@@ -1,6 +1,13 @@
 //! The defaults are those of the contracts: both the settings and the page say each number.
 
+mod measurements;
+
 use std::{collections::BTreeMap, fs, path::Path};
+
+use chrono::TimeDelta;
+use star_collector::aggregate::worker::APPENDED_WITHIN;
+
+use self::measurements::{AGGREGATE, CHANNEL, COLLECT, RANDOMNESS};
 
 fn read(path: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
@@ -8,10 +15,10 @@ fn read(path: &str) -> String {
 }
 
 /// The values of a file of settings, by section and name.
-fn defaults(service: &str) -> BTreeMap<String, String> {
+fn defaults(file: &str) -> BTreeMap<String, String> {
     let mut values = BTreeMap::new();
     let mut section = String::new();
-    for line in read(&format!("{service}/config.default.toml")).lines() {
+    for line in read(file).lines() {
         if let Some(name) = line.strip_prefix('[') {
             section = format!("{}.", name.trim_matches(['[', ']']));
         } else if let Some((name, value)) = line.split_once(" = ") {
@@ -48,12 +55,14 @@ const PUBLIC: &[Rule] = &[
         "1200",
         "`rate_limit_units_per_minute`, burst | 1,200, 400",
     ),
-    (
-        "http.rate_limit.burst",
-        "400",
-        "`rate_limit_units_per_minute`, burst | 1,200, 400",
-    ),
 ];
+
+/// How much of that at once.
+const BURST: &[Rule] = &[(
+    "http.rate_limit.burst",
+    "400",
+    "`rate_limit_units_per_minute`, burst | 1,200, 400",
+)];
 
 /// §2, §3 and §8.
 const PAYMENTS: &[Rule] = &[
@@ -214,28 +223,67 @@ const TALLY: &[Rule] = &[
     ("retention.event_id_months", "13", "`event_id_months` = 13"),
 ];
 
+/// The files of settings, with the rules that are theirs.
+const FILES: &[(&str, &[&[Rule]])] = &[
+    (
+        "payments/config.default.toml",
+        &[EVERYWHERE, PUBLIC, BURST, PAYMENTS],
+    ),
+    (
+        "challenge-bypass/config.default.toml",
+        &[EVERYWHERE, CHALLENGE_BYPASS],
+    ),
+    (
+        "tally/config.default.toml",
+        &[EVERYWHERE, PUBLIC, BURST, TALLY],
+    ),
+    (
+        "star-collector/randomness.default.toml",
+        &[EVERYWHERE, PUBLIC, RANDOMNESS],
+    ),
+    (
+        "star-collector/collect.default.toml",
+        &[EVERYWHERE, PUBLIC, BURST, CHANNEL, COLLECT],
+    ),
+    // It answers nobody.
+    (
+        "star-collector/aggregate.default.toml",
+        &[CHANNEL, AGGREGATE],
+    ),
+];
+
+fn contracts() -> String {
+    let page = read("docs/contracts.md");
+    page.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 #[test]
 fn every_default_is_what_the_contracts_say() {
-    let page = read("docs/contracts.md");
-    let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
-    for (service, rules) in [
-        ("payments", [EVERYWHERE, PUBLIC, PAYMENTS]),
-        ("challenge-bypass", [EVERYWHERE, &[], CHALLENGE_BYPASS]),
-        ("tally", [EVERYWHERE, PUBLIC, TALLY]),
-    ] {
-        let defaults = defaults(service);
-        for (name, value, words) in rules.into_iter().flatten() {
+    let page = contracts();
+    for (file, rules) in FILES {
+        let defaults = defaults(file);
+        for (name, value, words) in rules.iter().copied().flatten() {
             let found = defaults.get(*name).map(String::as_str);
-            assert_eq!(found, Some(*value), "{service}: {name}");
+            assert_eq!(found, Some(*value), "{file}: {name}");
             assert!(page.contains(words), "the page does not say: {words}");
         }
     }
 }
 
+/// This is no setting: who made it shorter would lose messages that were answered 204.
+#[test]
+fn an_epoch_is_closed_as_long_after_its_last_message_as_the_contracts_say() {
+    assert_eq!(APPENDED_WITHIN, TimeDelta::minutes(10));
+    assert!(contracts().contains("An epoch is closed ten minutes after no message of it is taken"));
+}
+
 /// What challenge-bypass has forgotten could be redeemed again, so payments remembers the vote for a day longer.
 #[test]
 fn a_vote_is_remembered_longer_than_its_redemptions() {
-    let (payments, challenge_bypass) = (defaults("payments"), defaults("challenge-bypass"));
+    let (payments, challenge_bypass) = (
+        defaults("payments/config.default.toml"),
+        defaults("challenge-bypass/config.default.toml"),
+    );
     let days =
         |service: &BTreeMap<String, String>, name: &str| service[name].parse::<u32>().unwrap();
 

@@ -106,7 +106,13 @@ fn cited(folder: &Path, sections: &mut BTreeMap<u32, PathBuf>) {
 fn every_section_of_the_contracts_that_code_cites_is_on_the_page() {
     let page = fs::read_to_string(root().join("docs/contracts.md")).unwrap();
     let mut sections = BTreeMap::new();
-    for folder in ["payments", "challenge-bypass", "tally", "crates"] {
+    for folder in [
+        "payments",
+        "challenge-bypass",
+        "tally",
+        "star-collector",
+        "crates",
+    ] {
         cited(&root().join(folder), &mut sections);
     }
     assert!(sections.len() > 4, "only {sections:?} are cited");
@@ -116,5 +122,41 @@ fn every_section_of_the_contracts_that_code_cites_is_on_the_page() {
             "{} cites §{section}",
             file.display()
         );
+    }
+}
+
+/// What is missing of these is installed for `./test`, by the names of the packages, and how pages call them.
+const INSTALLED: [(&str, &str); 8] = [
+    ("curl", "npm and curl"),
+    ("default-jre-headless", "Java"),
+    ("libssl-dev", "the headers of OpenSSL"),
+    ("maven", "Maven"),
+    ("npm", "npm and curl"),
+    ("openssl", "OpenSSL,"),
+    ("postgresql", "PostgreSQL"),
+    ("zlib1g-dev", "zlib"),
+];
+
+#[test]
+fn whoever_reads_how_to_test_learns_what_is_installed_for_it() {
+    let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
+    let test = read("test");
+    let install = read("deploy/engines/install");
+    let (_, programs) = test.split_once("\n    deploy/engines/install ").unwrap();
+    let programs = programs.lines().next().unwrap().split(' ');
+    let packages = install.split("packages+=(").skip(1);
+    let packages = packages.map(|rest| rest.split_once(')').unwrap().0);
+    // What stands in quotes is what it was called with.
+    let packages = packages.filter(|package| !package.starts_with('"'));
+    let mut installed: Vec<_> = packages.chain(programs).collect();
+    installed.sort_unstable();
+
+    assert_eq!(installed, INSTALLED.map(|(package, _)| package));
+    let (head, _) = test.split_once("set -euo").unwrap();
+    for page in [head, &read("README.md")] {
+        let page = page.replace("\n# ", " ").replace('\n', " ");
+        for (_, words) in INSTALLED {
+            assert!(page.contains(words), "{words} is not in {page}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The steps that `blindtally up` prints, run by a shell as they are printed.
 //!
-//! Needs `sh` and `curl` on the path, as whoever reads the steps does.
+//! Needs `sh` and `curl` on the path, as whoever reads the steps does. `./test tools` installs `curl`.
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 

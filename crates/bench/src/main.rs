@@ -22,9 +22,38 @@ struct Cli {
     /// How often server and floor take turns.
     #[arg(long, global = true, default_value_t = 7)]
     rounds: usize,
-    /// What the server keeps its data in.
+    /// What the server keeps its data in, in a benchmark that runs on both.
     #[arg(long, global = true, value_enum, default_value_t)]
     engines: EngineSet,
+}
+
+impl Cli {
+    /// Figures of files must not pass for those of real engines: a benchmark that has no use for these refuses them.
+    fn check(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(self.rounds > 0, "there must be a round");
+        let files_alone = match &self.bench {
+            Bench::StarCollect { .. } => Some("star-collect measures on the embedded log alone"),
+            Bench::StarRecover { .. } => {
+                Some("star-recover measures arithmetic, without any engine")
+            }
+            Bench::Curve { .. }
+            | Bench::Issue
+            | Bench::Redeem { .. }
+            | Bench::Serve { .. }
+            | Bench::StarAggregate { .. }
+            | Bench::StarRun { .. }
+            | Bench::StarServe { .. }
+            | Bench::Vote => None,
+            #[cfg(feature = "engines")]
+            Bench::Relay | Bench::Tally | Bench::Task { .. } => None,
+        };
+        match (self.engines, files_alone) {
+            (EngineSet::Real, Some(why)) => {
+                anyhow::bail!("{why}: leave `--engines real` out (star-aggregate measures with it)")
+            }
+            (EngineSet::Embedded | EngineSet::Real, _) => Ok(()),
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -59,7 +88,8 @@ enum Bench {
         #[arg(long)]
         chart: Option<PathBuf>,
     },
-    /// Taking measurements from clients until they are durable, against a bare HTTP server and the bare parser.
+    /// Taking measurements from clients until they are durable in the embedded log, against a bare HTTP server and the bare
+    /// parser.
     StarCollect {
         /// With more numbers of connections, as a chart in this file, an SVG.
         #[arg(long)]
@@ -126,10 +156,10 @@ fn main() -> anyhow::Result<()> {
 }
 
 async fn run(cli: Cli) -> anyhow::Result<()> {
+    cli.check()?;
     let Cli {
         rounds, engines, ..
     } = cli;
-    anyhow::ensure!(rounds > 0, "there must be a round");
     let reports = match cli.bench {
         Bench::Issue => vec![cases::issue(engines, rounds).await?],
         Bench::Redeem { tokens_per_request } => {
@@ -206,4 +236,27 @@ fn print(reports: &[Report], json: bool) -> anyhow::Result<()> {
         writeln!(out, "{line}")?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(words: &str) -> Result<(), String> {
+        let cli = Cli::try_parse_from(words.split(' ')).unwrap();
+        cli.check().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_benchmark_on_files_alone_refuses_real_engines_and_says_what_to_do() {
+        for bench in ["star-collect", "star-recover"] {
+            let refused = check(&format!("blindtally-bench {bench} --engines real")).unwrap_err();
+            assert!(refused.contains(bench), "{refused}");
+            assert!(refused.contains("leave `--engines real` out"), "{refused}");
+            check(&format!("blindtally-bench {bench} --engines embedded")).unwrap();
+        }
+        for bench in ["issue", "star-aggregate"] {
+            check(&format!("blindtally-bench {bench} --engines real")).unwrap();
+        }
+    }
 }

@@ -35,7 +35,7 @@ use crate::domain::channel::Channel;
 
 /// How long after its time a record may be appended: collect gives it the minute in which its batch began. What comes later of an
 /// epoch that was closed is late.
-const APPENDED_WITHIN: TimeDelta = TimeDelta::minutes(10);
+pub const APPENDED_WITHIN: TimeDelta = TimeDelta::minutes(10);
 
 /// What a run works with.
 #[derive(Clone, Debug)]

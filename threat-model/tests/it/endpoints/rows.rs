@@ -1,29 +1,53 @@
 //! The table of routes.
 
-use blindtally::system::ServiceName::{self, ChallengeBypass, Payments, Tally};
+mod measurements;
+
+use blindtally::system::{Part, ServiceName};
 use http::Method;
 use messages::problem::Slug;
 
+/// Who serves a route.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Server {
+    /// A part of star-collector.
+    Part(Part),
+    /// One of those that votes go through.
+    Service(ServiceName),
+}
+
+pub(super) const CHALLENGE_BYPASS: Server = Server::Service(ServiceName::ChallengeBypass);
+pub(super) const PAYMENTS: Server = Server::Service(ServiceName::Payments);
+pub(super) const TALLY: Server = Server::Service(ServiceName::Tally);
+
+impl Server {
+    /// All of them. What the custodian of the sandbox describes is nothing.
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        let services = ServiceName::ALL.into_iter().map(Self::Service);
+        services.chain(Part::ALL.into_iter().map(Self::Part))
+    }
+}
+
 /// A route, and bodies that break its rules.
 pub(super) struct Row {
-    pub(super) service: ServiceName,
+    pub(super) server: Server,
     pub(super) method: Method,
     pub(super) path: &'static str,
     pub(super) breaking: &'static [Breaking],
 }
 
-/// A body that breaks one rule, what it is refused as, and the pointer to what is wrong.
+/// A body that breaks one rule, what it is refused as, and the pointer to what is wrong, or words about it where a body has
+/// no members.
 pub(super) type Breaking = (&'static str, Slug, &'static str);
 
 /// A row.
 pub(super) const fn row(
-    service: ServiceName,
+    server: Server,
     method: Method,
     path: &'static str,
     breaking: &'static [Breaking],
 ) -> Row {
     Row {
-        service,
+        server,
         method,
         path,
         breaking,
@@ -49,9 +73,13 @@ const EXTERNAL: &[Breaking] = &[
 ];
 
 /// The routes of all services.
-pub(super) const ROWS: &[Row] = &[
+pub(super) fn rows() -> impl Iterator<Item = &'static Row> {
+    VOTES.iter().chain(measurements::ROWS)
+}
+
+const VOTES: &[Row] = &[
     row(
-        Payments,
+        PAYMENTS,
         Method::POST,
         "/v1/orders",
         &[
@@ -83,27 +111,27 @@ pub(super) const ROWS: &[Row] = &[
             ),
         ],
     ),
-    row(Payments, Method::GET, "/v1/orders/{orderId}", &[]),
+    row(PAYMENTS, Method::GET, "/v1/orders/{orderId}", &[]),
     row(
-        Payments,
+        PAYMENTS,
         Method::GET,
         "/v1/orders/{orderId}/transactions",
         &[],
     ),
     row(
-        Payments,
+        PAYMENTS,
         Method::POST,
         "/v1/orders/{orderId}/transactions/uphold",
         EXTERNAL,
     ),
     row(
-        Payments,
+        PAYMENTS,
         Method::POST,
         "/v1/orders/{orderId}/transactions/gemini",
         EXTERNAL,
     ),
     row(
-        Payments,
+        PAYMENTS,
         Method::POST,
         "/v1/orders/{orderId}/transactions/anonymousCard",
         &[
@@ -125,7 +153,7 @@ pub(super) const ROWS: &[Row] = &[
         ],
     ),
     row(
-        Payments,
+        PAYMENTS,
         Method::POST,
         "/v1/orders/{orderId}/credentials",
         &[
@@ -152,19 +180,19 @@ pub(super) const ROWS: &[Row] = &[
         ],
     ),
     row(
-        Payments,
+        PAYMENTS,
         Method::GET,
         "/v1/orders/{orderId}/credentials",
         &[],
     ),
     row(
-        Payments,
+        PAYMENTS,
         Method::GET,
         "/v1/orders/{orderId}/credentials/{itemId}",
         &[],
     ),
     row(
-        Payments,
+        PAYMENTS,
         Method::POST,
         "/v1/votes",
         &[
@@ -210,11 +238,11 @@ pub(super) const ROWS: &[Row] = &[
             ),
         ],
     ),
-    row(Payments, Method::GET, "/v1/key-directory", &[]),
-    row(Payments, Method::GET, "/v1/anonymity-sets", &[]),
-    row(Payments, Method::GET, "/health-check", &[]),
+    row(PAYMENTS, Method::GET, "/v1/key-directory", &[]),
+    row(PAYMENTS, Method::GET, "/v1/anonymity-sets", &[]),
+    row(PAYMENTS, Method::GET, "/health-check", &[]),
     row(
-        ChallengeBypass,
+        CHALLENGE_BYPASS,
         Method::PUT,
         "/v4/issuers/{name}",
         &[
@@ -245,9 +273,9 @@ pub(super) const ROWS: &[Row] = &[
             ),
         ],
     ),
-    row(ChallengeBypass, Method::GET, "/v4/issuers/{name}", &[]),
+    row(CHALLENGE_BYPASS, Method::GET, "/v4/issuers/{name}", &[]),
     row(
-        ChallengeBypass,
+        CHALLENGE_BYPASS,
         Method::POST,
         "/v4/issuers/{name}/signatures",
         &[
@@ -274,19 +302,19 @@ pub(super) const ROWS: &[Row] = &[
         ],
     ),
     row(
-        ChallengeBypass,
+        CHALLENGE_BYPASS,
         Method::POST,
         "/v4/issuers/{name}/keys/rotate",
         &[],
     ),
     row(
-        ChallengeBypass,
+        CHALLENGE_BYPASS,
         Method::POST,
         "/v4/keys/{keyId}/revoke",
         &[],
     ),
     row(
-        ChallengeBypass,
+        CHALLENGE_BYPASS,
         Method::POST,
         "/v4/redemptions",
         &[
@@ -318,7 +346,7 @@ pub(super) const ROWS: &[Row] = &[
         ],
     ),
     row(
-        ChallengeBypass,
+        CHALLENGE_BYPASS,
         Method::POST,
         "/v4/directory-keys",
         &[
@@ -339,12 +367,12 @@ pub(super) const ROWS: &[Row] = &[
             ),
         ],
     ),
-    row(ChallengeBypass, Method::GET, "/v4/key-directory", &[]),
-    row(Tally, Method::GET, "/v1/months", &[]),
-    row(Tally, Method::GET, "/v1/months/{month}", &[]),
-    row(Tally, Method::GET, "/v1/months/{month}/payouts", &[]),
-    row(Tally, Method::GET, "/v1/publishers/{channel}", &[]),
-    row(Tally, Method::GET, "/v1/ledger/entries", &[]),
-    row(Tally, Method::GET, "/v1/ledger/head", &[]),
-    row(Tally, Method::GET, "/v1/directory-heads", &[]),
+    row(CHALLENGE_BYPASS, Method::GET, "/v4/key-directory", &[]),
+    row(TALLY, Method::GET, "/v1/months", &[]),
+    row(TALLY, Method::GET, "/v1/months/{month}", &[]),
+    row(TALLY, Method::GET, "/v1/months/{month}/payouts", &[]),
+    row(TALLY, Method::GET, "/v1/publishers/{channel}", &[]),
+    row(TALLY, Method::GET, "/v1/ledger/entries", &[]),
+    row(TALLY, Method::GET, "/v1/ledger/head", &[]),
+    row(TALLY, Method::GET, "/v1/directory-heads", &[]),
 ];
