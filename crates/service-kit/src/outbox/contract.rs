@@ -44,6 +44,7 @@ macro_rules! outbox_contract_cases {
             a_new_generation_keeps_what_was_not_published
             positions_are_consecutive_and_go_to_waiting_rows_once
             positions_are_shuffled
+            unless_rows_are_shuffled_the_lowest_ids_go_first
             published_rows_are_deleted_and_no_others
         }
     };
@@ -75,8 +76,8 @@ async fn values(outbox: &dyn Outbox, from: u64, limit: u32) -> Vec<Vec<u8>> {
 #[expect(missing_docs, reason = "the names are sentences")]
 mod cases {
     use super::{
-        BTreeSet, Claim, Fixture, Holder, Lease, Outbox, OutboxError, Shuffle, lease, values,
-        written,
+        BTreeSet, Claim, Fixture, Holder, Lease, Outbox, OutboxError, Shuffle, lease, value,
+        values, written,
     };
 
     pub async fn a_fresh_outbox_is_empty(fixture: &dyn Fixture) {
@@ -133,6 +134,23 @@ mod cases {
             !order.is_sorted(),
             "neither the order of writing nor that of ids"
         );
+    }
+
+    pub async fn unless_rows_are_shuffled_the_lowest_ids_go_first(fixture: &dyn Fixture) {
+        for n in (0..64).rev() {
+            fixture.write(n).await;
+        }
+        let outbox = fixture.outbox();
+        let lease = lease(&*outbox).await;
+
+        for limit in [20, 20, 24] {
+            let taken = outbox.position_waiting(&lease, limit, Shuffle::Off).await;
+            assert_eq!(taken.expect("answers"), limit);
+        }
+
+        let order = values(&*outbox, 0, 64).await;
+        let expected: Vec<_> = (0..64).map(value).collect();
+        assert_eq!(order, expected);
     }
 
     pub async fn published_rows_are_deleted_and_no_others(fixture: &dyn Fixture) {
