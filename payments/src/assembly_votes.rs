@@ -293,10 +293,11 @@ fn votes_relay(parts: &VotesSideParts<'_>, outbox: Arc<dyn Outbox>) -> (RelayJob
     RelayJob::new("votes-relay", relay)
 }
 
+/// Figures say nothing of a person, and who keeps heads refuses one that comes after a later day's: so they leave in order.
 fn figures_relay(parts: &VotesSideParts<'_>, outbox: Arc<dyn Outbox>) -> (RelayJob, RelayHealth) {
     let minutes = parts.config.publication.figures_interval_minutes;
     let schedule = Schedule::Every(TimeDelta::minutes(minutes.into()));
-    let relay = relay_parts(parts, FIGURES_LINE, outbox, schedule, Shuffle::Random);
+    let relay = relay_parts(parts, FIGURES_LINE, outbox, schedule, Shuffle::Off);
     RelayJob::new("figures-relay", relay)
 }
 

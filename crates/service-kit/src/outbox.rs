@@ -2,7 +2,7 @@
 //!
 //! A row is written in the transaction of the change that it tells of, and has no position then: a
 //! serial number given at insert would be passed over when its transaction commits late. The
-//! [`Relay`] works under a lease. At its time it takes rows without a position, shuffles them, and gives them
+//! [`Relay`] works under a lease. At its time it takes rows without a position, shuffles them (or not: [`Shuffle`]), and gives them
 //! consecutive positions; it publishes positioned rows, in order; and only then deletes them. The log
 //! keeps how far it came (the *watermark*) in the same transaction as the records, so that a relay that
 //! died between any two steps goes on where it stopped, and nothing is lost or comes twice.
@@ -41,7 +41,7 @@ pub use job::{RelayHealth, RelayJob};
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresOutbox;
 pub use relay::{Ran, Relay, RelayError, RelayParts, Stop, compare};
-pub use row::{ROW_ID_BYTES, Row, Stamp, as_it_stands};
+pub use row::{ROW_ID_BYTES, Row, Stamp, as_it_stands, id_of_day};
 pub use schedule::Schedule;
 pub use sqlite::SqliteOutbox;
 
@@ -105,8 +105,8 @@ pub trait Outbox: fmt::Debug + Send + Sync {
         due: u64,
     ) -> Result<(), OutboxError>;
 
-    /// Takes up to `limit` rows without a position, shuffles them, and gives them the next positions;
-    /// checks `lease` in the same transaction. Answers how many there were.
+    /// Takes up to `limit` rows without a position, those with the lowest ids, shuffles them, and gives them the next
+    /// positions; checks `lease` in the same transaction. Answers how many there were.
     async fn position_waiting(
         &self,
         lease: &Lease,
@@ -131,12 +131,12 @@ pub trait Outbox: fmt::Debug + Send + Sync {
     async fn renew_generation(&self, lease: &Lease, watermark: u64) -> Result<(), OutboxError>;
 }
 
-/// How rows are put in order, so that the order of arrival cannot be read from the topic.
+/// How rows are put in order.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Shuffle {
-    /// As they come from the table. A fault, for the tests that must notice it.
+    /// By their ids. For rows that say nothing of a person, and whose readers need them in order: see [`id_of_day`].
     Off,
-    /// Every order is as likely as any other.
+    /// Every order is as likely as any other, so that the order of arrival cannot be read from the topic.
     #[default]
     Random,
 }

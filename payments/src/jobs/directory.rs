@@ -24,7 +24,7 @@ use messages::{
 use service_kit::{
     event_log::EventLog,
     jobs::{Job, Next, next_daily},
-    outbox::Row,
+    outbox::{Row, id_of_day},
 };
 
 pub use heads::{DirectoryHealth, Disagreement};
@@ -139,10 +139,10 @@ impl DirectoryJob {
     /// Signs and stores the head of `day` over `known`, and returns the directory with it.
     async fn sign_head(&self, day: NaiveDate, known: &Directory) -> anyhow::Result<Directory> {
         let head = Head::sign(day, &known.entries, self.keys.present());
+        let hash = H::new("bt/directory-row/1").part(day.to_string().as_bytes());
         let row = Row {
-            id: H::new("bt/directory-row/1")
-                .part(day.to_string().as_bytes())
-                .finish(),
+            // Heads that wait together, as when the log was away, leave by day: a witness takes none after a later one.
+            id: id_of_day(day, hash.finish()),
             topic: self.topic.clone(),
             key: heads::RECORD_KEY.to_vec(),
             value: DirectoryHead::from(&head).encode(),

@@ -18,7 +18,7 @@ use messages::{
 };
 use service_kit::{
     jobs::{Job, Next},
-    outbox::Row,
+    outbox::{Row, id_of_day},
 };
 
 use crate::{
@@ -126,7 +126,8 @@ impl FundsJob {
             let stated = stated.map(|stated| stated.context("the totals contradict each other"));
             let stated = stated.transpose()?;
             let id = self.id("bt/funds/1", day, line.kind);
-            rows.push(self.row(id, &Self::record(id, day, &line, stated.as_ref())?));
+            let record = Self::record(id, day, &line, stated.as_ref())?;
+            rows.push(self.row(id, day, &record));
             statements.extend(stated);
         }
         self.figures.append_funds(day, &statements, &rows).await?;
@@ -174,9 +175,10 @@ impl FundsJob {
         })
     }
 
-    fn row(&self, id: [u8; 32], record: &Funds) -> Row {
+    /// The row of the record of `day` with this `id`: totals of several days that wait together leave by day.
+    fn row(&self, id: [u8; 32], day: NaiveDate, record: &Funds) -> Row {
         Row {
-            id,
+            id: id_of_day(day, id),
             topic: self.topic.clone(),
             key: record.funding_source.as_bytes().to_vec(),
             value: record.encode(),

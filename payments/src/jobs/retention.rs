@@ -56,7 +56,7 @@ impl Job for RetentionJob {
         let unclaimed = day_before(kept.unclaimed_order_days);
         let credentials = day_before(kept.credential_retention_days);
 
-        store.forget_idempotency(now).await?;
+        repeat!(store.forget_idempotency(now, ROWS));
         repeat!(store.forget_unpaid(unpaid, ROWS));
         repeat!(store.write_off_unclaimed(unclaimed, now, ROWS));
         repeat!(store.erase_credentials(credentials, ROWS));

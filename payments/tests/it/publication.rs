@@ -158,6 +158,37 @@ async fn each_day_has_its_head_and_each_quiet_week_its_funds_on_the_topics() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn heads_and_funds_that_waited_together_leave_by_day() {
+    let wish = Wish {
+        settings: vec![("publication.figures_interval_minutes", "12960".to_owned())],
+        ..Wish::default()
+    };
+    let mut house = House::with(wish).await;
+    let at_once = topic(&house, "directory").await.len();
+
+    // The relay looks once in nine days: what came meanwhile leaves together.
+    house.simulation.run_for(TimeDelta::minutes(12_961)).await;
+
+    let heads = topic(&house, "directory").await;
+    let heads = heads
+        .iter()
+        .map(|record| DirectoryHead::decode(&record.value));
+    let days: Vec<_> = heads.map(|head| head.unwrap().day).collect();
+    assert!(days.len() >= at_once + 8, "{days:?} waited together");
+    assert!(days.is_sorted(), "{days:?}");
+    let funds = topic(&house, "funds").await;
+    let funds = funds.iter().map(|record| Funds::decode(&record.value));
+    let funds: Vec<_> = funds.map(Result::unwrap).collect();
+    for source in ["anonymous-card", "user-wallet"] {
+        let own = funds
+            .iter()
+            .filter(|record| record.funding_source == source);
+        let days: Vec<_> = own.map(|record| &*record.day).collect();
+        assert_eq!(days, ["2026-01-04", "2026-01-11"], "{source}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_more_is_signed_than_sold_the_service_is_not_ready_and_records_no_funds() {
     let mut house = House::start().await;
     assert_eq!(house.admin("/readyz").await.status, 200);

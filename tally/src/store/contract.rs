@@ -51,6 +51,7 @@ macro_rules! store_contract_cases {
             heads_are_signed_once_for_what_is_new
             more_votes_than_redemptions_raise_an_alarm
             of_two_readers_of_a_batch_one_counts_it
+            old_events_are_forgotten_a_few_at_a_time
             no_more_votes_are_split_than_were_sold
             of_two_closings_at_once_one_happens
             pages_of_payouts_hold_each_row_once

@@ -190,8 +190,8 @@ pub trait Inbox: Send + Sync {
     async fn rewind(&self, identity: &str, starts: &[(Place, Offset)], now_ms: i64)
     -> Result<bool>;
 
-    /// Forgets events of the months before `month`.
-    async fn forget_events(&self, month: Month) -> Result<u64>;
+    /// Forgets up to `limit` events of the months before `month`.
+    async fn forget_events(&self, month: Month, limit: u32) -> Result<u64>;
 }
 
 /// What decides whether a month can close.

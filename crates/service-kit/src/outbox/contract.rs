@@ -45,6 +45,7 @@ macro_rules! outbox_contract_cases {
             a_slot_is_remembered_with_what_is_due_of_it
             positions_are_consecutive_and_go_to_waiting_rows_once
             positions_are_shuffled
+            unless_rows_are_shuffled_the_lowest_ids_go_first
             published_rows_are_deleted_and_no_others
         }
     };
@@ -76,8 +77,8 @@ async fn values(outbox: &dyn Outbox, from: u64, limit: u32) -> Vec<Vec<u8>> {
 #[expect(missing_docs, reason = "the names are sentences")]
 mod cases {
     use super::{
-        BTreeSet, Claim, Fixture, Holder, Lease, Outbox, OutboxError, Shuffle, lease, values,
-        written,
+        BTreeSet, Claim, Fixture, Holder, Lease, Outbox, OutboxError, Shuffle, lease, value,
+        values, written,
     };
 
     pub async fn a_fresh_outbox_is_empty(fixture: &dyn Fixture) {
@@ -153,6 +154,23 @@ mod cases {
             !order.is_sorted(),
             "neither the order of writing nor that of ids"
         );
+    }
+
+    pub async fn unless_rows_are_shuffled_the_lowest_ids_go_first(fixture: &dyn Fixture) {
+        for n in (0..64).rev() {
+            fixture.write(n).await;
+        }
+        let outbox = fixture.outbox();
+        let lease = lease(&*outbox).await;
+
+        for limit in [20, 20, 24] {
+            let taken = outbox.position_waiting(&lease, limit, Shuffle::Off).await;
+            assert_eq!(taken.expect("answers"), limit);
+        }
+
+        let order = values(&*outbox, 0, 64).await;
+        let expected: Vec<_> = (0..64).map(value).collect();
+        assert_eq!(order, expected);
     }
 
     pub async fn published_rows_are_deleted_and_no_others(fixture: &dyn Fixture) {

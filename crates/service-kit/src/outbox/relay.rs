@@ -43,7 +43,7 @@ pub struct RelayParts {
     pub batch_rows_max: u32,
     /// How long its lease lasts, in real time.
     pub lease_lasts: Duration,
-    /// The order that rows get. Random; the tests have a fault to plant here.
+    /// The order that rows get. Random, wherever a row is somebody's.
     pub shuffle: Shuffle,
     /// Where the tests let it crash.
     pub faults: FaultPoints,

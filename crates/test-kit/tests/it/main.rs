@@ -19,4 +19,5 @@ mod foreign;
 mod proxy;
 #[cfg(feature = "engines")]
 mod servers;
+mod waited;
 mod world;

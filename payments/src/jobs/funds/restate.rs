@@ -47,7 +47,7 @@ impl FundsJob {
         let id = self.id("bt/funds-restatement/1", day, kind);
         let mut record = Self::record(id, day, &line, stated.as_ref())?;
         record.restatement = true;
-        let row = self.row(id, &record);
+        let row = self.row(id, day, &record);
         ensure!(
             self.figures.restate_funds(&total, &row).await?,
             "totals that were restated before are being published: start payments until they are"

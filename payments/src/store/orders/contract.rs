@@ -42,6 +42,7 @@ suite! {
     a_placed_order_is_found_as_it_was
     the_same_idempotency_key_gives_the_same_order
     idempotency_keys_are_bounded_and_forgotten
+    however_keys_go_those_that_end_first_make_room
     the_oldest_unpaid_orders_give_way
     a_transfer_pays_an_order_and_is_counted_once
     parts_add_up_and_what_is_too_much_is_surplus

@@ -55,6 +55,7 @@ pub(crate) const SCHEMA: Schema = Schema {
         include_str!("../../../../migrations/payments-orders/sqlite/0001_orders.sql"),
         include_str!("../../../../migrations/payments-orders/sqlite/0002_directory_and_outbox.sql"),
         include_str!("../../../../migrations/payments-orders/sqlite/0003_slots.sql"),
+        include_str!("../../../../migrations/payments-orders/sqlite/0004_count_of_keys.sql"),
     ],
     postgres: &[
         include_str!("../../../../migrations/payments-orders/postgres/0001_orders.sql"),
@@ -62,6 +63,7 @@ pub(crate) const SCHEMA: Schema = Schema {
             "../../../../migrations/payments-orders/postgres/0002_directory_and_outbox.sql"
         ),
         include_str!("../../../../migrations/payments-orders/postgres/0003_slots.sql"),
+        include_str!("../../../../migrations/payments-orders/postgres/0004_count_of_keys.sql"),
     ],
 };
 
@@ -243,7 +245,8 @@ pub struct Report {
 pub trait Store: fmt::Debug + Send + Sync {
     /// Stores a new order, or gives the one that was placed under the same idempotency key.
     ///
-    /// With more than `unpaid_max` orders without a transfer, the oldest are deleted.
+    /// With more than `unpaid_max` orders without a transfer, the oldest are deleted; with more than `idempotency_max` keys, those that
+    /// end first are forgotten.
     async fn place(
         &self,
         order: &Order,
@@ -342,8 +345,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// transfer.
     async fn forget_closed(&self, before: DateTime<Utc>, limit: u32) -> sqlx::Result<u64>;
 
-    /// Forgets idempotency keys whose time is over.
-    async fn forget_idempotency(&self, now: DateTime<Utc>) -> sqlx::Result<u64>;
+    /// Forgets up to `limit` idempotency keys whose time is over.
+    async fn forget_idempotency(&self, now: DateTime<Utc>, limit: u32) -> sqlx::Result<u64>;
 
     /// Forgets one row of surplus, once an operator has returned it. `false`: there is none.
     async fn settle_surplus(&self, surplus: Uuid) -> sqlx::Result<bool>;

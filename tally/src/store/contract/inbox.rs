@@ -128,8 +128,30 @@ pub async fn an_event_counts_once_and_is_forgotten_in_time(store: &dyn Store) {
 
     let january = "2026-01".parse().expect("is a month");
     let february = "2026-02".parse().expect("is a month");
-    assert_eq!(store.forget_events(january).await.expect("answers"), 0);
-    assert_eq!(store.forget_events(february).await.expect("answers"), 1);
+    let forgotten = store.forget_events(january, 10).await;
+    assert_eq!(forgotten.expect("answers"), 0);
+    let forgotten = store.forget_events(february, 10).await;
+    assert_eq!(forgotten.expect("answers"), 1);
+}
+
+/// Millions at once would take longer than a statement may, and nobody else could write meanwhile.
+pub async fn old_events_are_forgotten_a_few_at_a_time(store: &dyn Store) {
+    begin(store).await;
+    let days = ["2026-01-01", "2026-01-31", "2025-12-31", "2026-02-01"];
+    let votes = || (0..6).zip(days.iter().cycle());
+    let votes = || votes().map(|(event, day)| vote(event, day, "example.com", 4));
+    assert_eq!(count(store, 0, votes().collect()).await.applied, 6);
+
+    let mut forgotten = Vec::new();
+    for _ in 0..4 {
+        let february = "2026-02".parse().expect("is a month");
+        let batch = store.forget_events(february, 2).await;
+        forgotten.push(batch.expect("answers"));
+    }
+
+    assert_eq!(forgotten, [2, 2, 1, 0]);
+    let again = count(store, 6, votes().collect()).await;
+    assert_eq!(again.known, 1, "the one of February");
 }
 
 pub async fn a_refused_record_becomes_a_dead_letter(store: &dyn Store) {

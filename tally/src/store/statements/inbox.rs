@@ -200,12 +200,16 @@ impl Inbox for TableStore {
         Ok(true)
     }
 
-    async fn forget_events(&self, month: Month) -> Result<u64> {
+    async fn forget_events(&self, month: Month, limit: u32) -> Result<u64> {
         let mut tx = self.db.begin().await?;
-        let deleted = sqlx::query("DELETE FROM counted_event WHERE month < $1")
-            .bind(month.to_string())
-            .execute(&mut *tx)
-            .await?;
+        let deleted = sqlx::query(
+            "DELETE FROM counted_event WHERE id IN
+                 (SELECT id FROM counted_event WHERE month < $1 LIMIT $2)",
+        )
+        .bind(month.to_string())
+        .bind(i64::from(limit))
+        .execute(&mut *tx)
+        .await?;
         tx.commit().await?;
         Ok(deleted.rows_affected())
     }

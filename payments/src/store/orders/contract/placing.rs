@@ -76,19 +76,106 @@ pub(in crate::store::orders) async fn idempotency_keys_are_bounded_and_forgotten
 
     assert_eq!(
         store
-            .forget_idempotency(start() + TimeDelta::hours(26))
+            .forget_idempotency(start() + TimeDelta::hours(26), 10)
             .await
             .unwrap(),
         0
     );
-    assert_eq!(
-        store
-            .forget_idempotency(start() + TimeDelta::hours(28))
-            .await
-            .unwrap(),
-        2
-    );
+    for forgotten in [1, 1, 0] {
+        assert_eq!(
+            store
+                .forget_idempotency(start() + TimeDelta::hours(28), 1)
+                .await
+                .unwrap(),
+            forgotten
+        );
+    }
     assert_eq!(place(32, 26).await, Uuid::from_u128(32));
+}
+
+/// The keys of those `orders`, numbered as their keys, that are remembered.
+async fn remembered(store: &dyn Whole, orders: std::ops::RangeInclusive<u8>) -> Vec<u8> {
+    let mut remembered = Vec::new();
+    for n in orders {
+        if store
+            .placed_under(&numbered_key(n))
+            .await
+            .unwrap()
+            .is_some()
+        {
+            remembered.push(n);
+        }
+    }
+    remembered
+}
+
+/// The key number `n`, which is remembered for so many hours.
+fn numbered_key(n: u8) -> Idempotency {
+    let until = start() + TimeDelta::hours(n.into());
+    Idempotency {
+        hash: [0xFF - n; 32],
+        until,
+    }
+}
+
+async fn place_under_key(store: &dyn Whole, n: u8, limits: PlaceLimits) {
+    let mut order = order(n.into());
+    order.kept_from = start() + TimeDelta::hours(n.into());
+    let placed = store.place(&order, Some(numbered_key(n)), limits).await;
+    assert_eq!(placed.unwrap().id, order.id);
+}
+
+pub(in crate::store::orders) async fn however_keys_go_those_that_end_first_make_room(
+    store: Arc<dyn Whole>,
+) {
+    let limits = PlaceLimits {
+        unpaid_max: 4,
+        idempotency_max: 3,
+    };
+    for n in 1..=3 {
+        place_under_key(&*store, n, limits).await;
+    }
+    assert_eq!(remembered(&*store, 1..=3).await, [1, 2, 3]);
+
+    // One goes with its order, which nobody paid: the next one drives none out.
+    let second_hour = start() + TimeDelta::hours(2);
+    assert_eq!(store.forget_unpaid(second_hour, 10).await.unwrap(), 1);
+    place_under_key(&*store, 4, limits).await;
+    assert_eq!(remembered(&*store, 1..=4).await, [2, 3, 4]);
+
+    // One ends, and again nobody is driven out; then somebody is.
+    let end = start() + TimeDelta::hours(3);
+    assert_eq!(store.forget_idempotency(end, 10).await.unwrap(), 1);
+    place_under_key(&*store, 5, limits).await;
+    assert_eq!(remembered(&*store, 1..=5).await, [3, 4, 5]);
+    place_under_key(&*store, 6, limits).await;
+    assert_eq!(remembered(&*store, 1..=6).await, [4, 5, 6]);
+
+    // One makes room, and one more goes with the oldest of too many orders that nobody paid.
+    let fewer = PlaceLimits {
+        unpaid_max: 2,
+        ..limits
+    };
+    place_under_key(&*store, 7, fewer).await;
+    assert_eq!(remembered(&*store, 1..=7).await, [6, 7]);
+    place_under_key(&*store, 8, limits).await;
+    assert_eq!(remembered(&*store, 1..=8).await, [6, 7, 8]);
+    place_under_key(&*store, 9, limits).await;
+    assert_eq!(remembered(&*store, 1..=9).await, [7, 8, 9]);
+
+    // With a lower bound than before, as many go as are too many.
+    let one = PlaceLimits {
+        idempotency_max: 1,
+        ..limits
+    };
+    place_under_key(&*store, 10, one).await;
+    assert_eq!(remembered(&*store, 1..=10).await, [10]);
+    let none = PlaceLimits {
+        idempotency_max: 0,
+        ..limits
+    };
+    place_under_key(&*store, 11, none).await;
+    assert_eq!(remembered(&*store, 1..=11).await, Vec::<u8>::new());
 }
 
 pub(in crate::store::orders) async fn the_oldest_unpaid_orders_give_way(store: Arc<dyn Whole>) {

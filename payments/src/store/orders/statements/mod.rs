@@ -209,8 +209,8 @@ impl Store for TableOrders {
         change!(self, tx => retention::forget_closed(tx, before, limit))
     }
 
-    async fn forget_idempotency(&self, now: DateTime<Utc>) -> sqlx::Result<u64> {
-        change!(self, tx => retention::forget_idempotency(tx, now))
+    async fn forget_idempotency(&self, now: DateTime<Utc>, limit: u32) -> sqlx::Result<u64> {
+        change!(self, tx => retention::forget_idempotency(tx, now, limit))
     }
 
     async fn settle_surplus(&self, surplus: Uuid) -> sqlx::Result<bool> {

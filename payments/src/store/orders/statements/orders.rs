@@ -51,22 +51,36 @@ async fn remember(
     tx: &mut Connection,
     order: Uuid,
     key: &Idempotency,
-    rows_max: u64,
+    keys_max: u64,
 ) -> sqlx::Result<()> {
+    make_room_for_a_key(tx, keys_max).await?;
+    if keys_max == 0 {
+        return Ok(());
+    }
     sqlx::query("INSERT INTO idempotency (hash, order_id, expires_hour) VALUES ($1, $2, $3)")
         .bind(&key.hash[..])
         .bind(order.as_bytes().as_slice())
         // The hour after: a key lives at least as long as promised.
         .bind(rows::hour(key.until) + 1)
-        .execute(&mut *tx)
+        .execute(tx)
         .await?;
-    let rows_max = i64::try_from(rows_max).unwrap_or(i64::MAX);
+    Ok(())
+}
+
+/// Forgets the oldest keys where one more would be too many. The one that is about to come is never one of them.
+async fn make_room_for_a_key(tx: &mut Connection, keys_max: u64) -> sqlx::Result<()> {
+    let remembered: i64 = sqlx::query_scalar("SELECT keys FROM remembered_keys")
+        .fetch_one(&mut *tx)
+        .await?;
+    let too_many = (remembered + 1).saturating_sub_unsigned(keys_max);
+    if too_many <= 0 {
+        return Ok(());
+    }
     sqlx::query(
         "DELETE FROM idempotency WHERE hash IN (
-             SELECT hash FROM idempotency ORDER BY expires_hour DESC, hash
-             LIMIT 9223372036854775807 OFFSET $1)",
+             SELECT hash FROM idempotency ORDER BY expires_hour LIMIT $1)",
     )
-    .bind(rows_max)
+    .bind(too_many)
     .execute(tx)
     .await?;
     Ok(())

@@ -65,10 +65,11 @@ pub(super) async fn forget_closed(
 pub(super) async fn forget_idempotency(
     tx: &mut Connection,
     now: DateTime<Utc>,
+    limit: u32,
 ) -> sqlx::Result<u64> {
     let forget = "DELETE FROM idempotency WHERE hash IN (
          SELECT hash FROM idempotency WHERE expires_hour <= $1 LIMIT $2)";
-    batch(tx, forget, rows::hour(now), u32::MAX).await
+    batch(tx, forget, rows::hour(now), limit).await
 }
 
 /// Changes up to `limit` rows that are older than `age`, and says how many.
