@@ -16,6 +16,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use service_kit::{event_log::Offset, outbox::Row};
 
 use super::{
+    failures::{Failures, Reach},
     known::Known,
     pressure::Pressure,
     reports::report,
@@ -61,17 +62,20 @@ pub enum Unbalanced {
 }
 
 impl Worker {
-    /// Closes the epochs that are over: the partition is read past their end.
+    /// Closes the epochs that are over: the partition is read past their end. One that cannot be closed keeps up no other.
     pub(super) async fn close_epochs(
         &self,
         reading: &mut Reading,
         summary: &mut Summary,
+        failures: &mut Failures,
     ) -> std::result::Result<(), AggregateError> {
         for epoch in self.parts.store.epochs(reading.claimed.slot).await? {
             if !self.is_over(epoch) {
                 break;
             }
-            self.close(reading, epoch, summary).await?;
+            if let Err(error) = self.close(reading, epoch, summary).await {
+                failures.keep(error, reading.partition, Reach::Epoch)?;
+            }
         }
         Ok(())
     }
