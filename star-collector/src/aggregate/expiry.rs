@@ -8,17 +8,19 @@
 //! | closing an epoch to messages | all of it | reads it |
 //! | reading it | all of it | reads it again |
 //! | reporting a page of labels | their rest is counted as reported | reports the others |
-//! | dropping the rows | no rows of the epoch | nothing |
+//! | dropping some of its rows | all labels, or no group | drops the others; without a group, it reads no label |
+//! | dropping the last one | no rows of the epoch | nothing |
 
 use std::hash::{BuildHasher as _, RandomState};
 
 use service_kit::{event_log::Offset, outbox::Row};
 
 use super::{
+    failures::{Failures, Reach},
     known::Known,
     pressure::Pressure,
     reports::report,
-    store::{Claimed, ExpiredLabel, Result, Slot, Store, StoreError, Taken},
+    store::{Claimed, Dropped, ExpiredLabel, Result, Slot, Store, StoreError, Taken},
     summary::Summary,
     worker::{AggregateError, Parts, Reading, Worker},
 };
@@ -26,6 +28,9 @@ use crate::domain::{channel::Channel, group::LabelId};
 
 /// How many labels are read at once.
 const PAGE_ROWS: u32 = 1_000;
+
+/// How many rows are dropped at once: so few that nobody waits long for the writers' lock.
+const DROPPED_ROWS: u32 = 10_000;
 
 /// The counts of an epoch do not add up: the database was changed by something else, or this program is wrong.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -57,17 +62,20 @@ pub enum Unbalanced {
 }
 
 impl Worker {
-    /// Closes the epochs that are over: the partition is read past their end.
+    /// Closes the epochs that are over: the partition is read past their end. One that cannot be closed keeps up no other.
     pub(super) async fn close_epochs(
         &self,
         reading: &mut Reading,
         summary: &mut Summary,
+        failures: &mut Failures,
     ) -> std::result::Result<(), AggregateError> {
         for epoch in self.parts.store.epochs(reading.claimed.slot).await? {
             if !self.is_over(epoch) {
                 break;
             }
-            self.close(reading, epoch, summary).await?;
+            if let Err(error) = self.close(reading, epoch, summary).await {
+                failures.keep(error, reading.partition, Reach::Epoch)?;
+            }
         }
         Ok(())
     }
@@ -93,12 +101,15 @@ impl Worker {
             at: position,
             epoch,
             sampling_level: pressure.level(epoch),
+            is_reported: !store.has_groups(slot, epoch).await?,
         };
         let (mut closing, mut after) = (Closing::default(), None);
         while let Some(last) = ending.read(&mut closing, after).await? {
             after = Some(last);
             self.renew(reading).await?;
         }
+        // If another process has dropped some of them meanwhile, they do not add up, but the lease is gone as well.
+        self.renew(reading).await?;
         closing.check(epoch)?;
         self.parts.faults.at("star-epoch-read")?;
         let mut after = None;
@@ -107,9 +118,7 @@ impl Worker {
             self.parts.faults.at("star-epoch-reported")?;
             self.renew(reading).await?;
         }
-        if store.expire(slot, position, epoch).await? == Taken::Overtaken {
-            return Err(AggregateError::Overtaken);
-        }
+        self.drop_rows(reading, epoch).await?;
         self.parts.faults.at("star-epoch-closed")?;
         reading.known = Known::default();
         summary.epochs_closed += 1;
@@ -118,6 +127,23 @@ impl Worker {
         summary.below_threshold += closing.below_threshold;
         summary.never_opened += pressure.waiting(epoch);
         Ok(())
+    }
+
+    async fn drop_rows(
+        &self,
+        reading: &mut Reading,
+        epoch: u64,
+    ) -> std::result::Result<(), AggregateError> {
+        let store = &self.parts.store;
+        let Claimed { slot, position, .. } = reading.claimed;
+        loop {
+            self.renew(reading).await?;
+            match store.drop_rows(slot, position, epoch, DROPPED_ROWS).await? {
+                Dropped::All => return Ok(()),
+                Dropped::Overtaken => return Err(AggregateError::Overtaken),
+                Dropped::Some => self.parts.faults.at("star-epoch-dropped")?,
+            }
+        }
     }
 }
 
@@ -131,6 +157,8 @@ struct Ending<'a> {
     at: Offset,
     epoch: u64,
     sampling_level: u8,
+    /// Whether all of it is reported, and labels may be gone already.
+    is_reported: bool,
 }
 
 /// What an epoch comes to.
@@ -192,6 +220,9 @@ impl Ending<'_> {
         let Self {
             store, slot, epoch, ..
         } = self;
+        if self.is_reported {
+            return Ok(None);
+        }
         let labels = store.expired(slot, epoch, after, PAGE_ROWS).await?;
         Ok(labels.last().map(|last| last.id).zip(Some(labels)))
     }

@@ -9,6 +9,7 @@
 //! | What is dropped when too much waits? | `pressure` |
 //! | What may a test replace? | [`rules`] |
 //! | What is reported when an epoch is over? | `expiry` |
+//! | What goes on when something fails? | `failures` |
 //! | What is kept? | [`store`] |
 //! | What does it say of itself while it runs again and again? | `serving` |
 //! | Is all there that it needs? | [`doctor`] |
@@ -18,6 +19,7 @@ pub mod assembly;
 pub mod config;
 pub mod doctor;
 mod expiry;
+mod failures;
 mod gathering;
 mod known;
 mod lag;

@@ -10,7 +10,7 @@ use service_kit::event_log::Offset;
 
 use super::{
     rules::Rules,
-    store::{Added, ClosedGroup, Pending, PendingChange, Result, Slot, Store, Taken},
+    store::{Added, Pending, PendingChange, Result, Slot, Store, Taken, WaitingGroup},
 };
 use crate::domain::{
     group::GroupId,
@@ -132,14 +132,15 @@ impl Sweep {
             sampling,
             ..
         } = *pending;
-        let groups = store.closed(slot, epoch, self.after, PAGE_GROUPS).await?;
+        let found = store.closed(slot, epoch, self.after, PAGE_GROUPS).await?;
+        let groups = WaitingGroup::page(&found);
         let Some(last) = groups.last() else {
             store.swept(slot, epoch, sampling.level()).await?;
             return Ok(Swept::All);
         };
         self.after = Some(last.id);
         let dropped = groups.iter().filter(|group| !sampling.keeps(&group.id));
-        let dropped: Vec<ClosedGroup> = dropped.copied().collect();
+        let dropped: Vec<WaitingGroup> = dropped.copied().collect();
         if !dropped.is_empty() {
             if store.drop_closed(slot, at, epoch, &dropped).await? == Taken::Overtaken {
                 return Ok(Swept::Overtaken);

@@ -21,6 +21,7 @@ use super::{
     assembly::{self, LINE},
     config::{self, Config},
     doctor,
+    failures::Reach,
     serving::repeat,
     store, summary,
     worker::{Parts, Worker},
@@ -170,10 +171,19 @@ async fn run(parts: &Parts, json: bool) -> anyhow::Result<()> {
             shown.set_position(position);
         }),
     );
-    let result = worker.run().await;
+    let ran = worker.run().await;
     bar.finish_and_clear();
-    let summary = result?;
-    publish(parts).await?;
+    let published = match &ran {
+        Err(error) if error.reach() == Reach::Run => Ok(()),
+        // What was reported goes out, whatever else failed.
+        Err(_) | Ok(_) => publish(parts).await,
+    };
+    if let (Err(_), Err(error)) = (&ran, &published) {
+        let error = format!("{error:#}");
+        tracing::error!(error, "what was reported could not be published");
+    }
+    let summary = ran?;
+    published?;
     let took = started.elapsed();
     let text = if json {
         summary::json(&summary, memory, took)

@@ -23,6 +23,7 @@ use service_kit::{
 
 use super::{
     expiry::Unbalanced,
+    failures::{Failures, Reach},
     known::Known,
     memory::{MESSAGE_BYTES, MemoryBound},
     pressure::Pressure,
@@ -75,7 +76,7 @@ pub struct Limits {
     pub lag_min: u64,
 }
 
-/// Why a run ended early. The next one goes on where it stopped.
+/// Why a run did not do all that there was to do. The next one goes on where it stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum AggregateError {
     /// A planted crash.
@@ -113,7 +114,7 @@ pub struct Worker {
 
 /// A partition that is read now.
 pub(super) struct Reading {
-    partition: Partition,
+    pub(super) partition: Partition,
     pub(super) claimed: Claimed,
     pub(super) known: Known,
     /// How many messages the next batch has: fewer than it may, behind one that had no room.
@@ -131,7 +132,8 @@ impl Worker {
         }
     }
 
-    /// Reads every partition to its end, and closes the epochs that are over.
+    /// Reads every partition to its end, and closes the epochs that are over. What keeps up one of them is told when the others are
+    /// done.
     pub async fn run(&self) -> Result<Summary, AggregateError> {
         let Parts {
             log,
@@ -148,17 +150,19 @@ impl Worker {
             left_unread: self.too_few(partitions).await?,
             ..Summary::default()
         };
+        let mut failures = Failures::default();
         while summary.left_unread == 0 {
             let level = summary.sampling_level;
             summary.left_to_others = 0;
-            self.go_through(partitions, &mut summary).await?;
+            self.go_through(partitions, &mut summary, &mut failures)
+                .await?;
             // A level that one partition raised is for those, too, that were read before it.
             if summary.sampling_level == level {
                 break;
             }
         }
         summary.pending = store.pending_messages(topic).await?;
-        Ok(summary)
+        failures.first().map(|()| summary)
     }
 
     /// Whether no message of `epoch` comes any more.
@@ -172,31 +176,45 @@ impl Worker {
         &self,
         partitions: u32,
         summary: &mut Summary,
+        failures: &mut Failures,
     ) -> Result<(), AggregateError> {
         for partition in 0..partitions {
             if self.parts.shutdown.has_begun() {
                 break;
             }
-            let renew_at = renew_at(self.parts.lease_lasts);
-            let Some(claimed) = self.claim(partition).await? else {
-                summary.left_to_others += 1;
-                continue;
-            };
-            let mut reading = Reading {
-                partition,
-                claimed,
-                known: Known::default(),
-                batch_messages: self.parts.limits.batch_messages,
-                renew_at,
-            };
-            let read = self.read(&mut reading, summary).await;
-            if !matches!(read, Err(AggregateError::Crashed(_))) {
-                // If this fails, the lease runs out by itself.
-                let _released = self.parts.store.release(&reading.claimed.lease).await;
+            let read = self.read_partition(partition, summary, failures).await;
+            if let Err(error) = read {
+                failures.keep(error, partition, Reach::Partition)?;
             }
-            read?;
         }
         Ok(())
+    }
+
+    /// Reads a partition, unless somebody else does.
+    async fn read_partition(
+        &self,
+        partition: Partition,
+        summary: &mut Summary,
+        failures: &mut Failures,
+    ) -> Result<(), AggregateError> {
+        let renew_at = renew_at(self.parts.lease_lasts);
+        let Some(claimed) = self.claim(partition).await? else {
+            summary.left_to_others += 1;
+            return Ok(());
+        };
+        let mut reading = Reading {
+            partition,
+            claimed,
+            known: Known::default(),
+            batch_messages: self.parts.limits.batch_messages,
+            renew_at,
+        };
+        let read = self.read(&mut reading, summary, failures).await;
+        if !matches!(read, Err(AggregateError::Crashed(_))) {
+            // If this fails, the lease runs out by itself.
+            let _released = self.parts.store.release(&reading.claimed.lease).await;
+        }
+        read
     }
 
     async fn claim(&self, partition: Partition) -> Result<Option<Claimed>, AggregateError> {
@@ -209,6 +227,7 @@ impl Worker {
         &self,
         reading: &mut Reading,
         summary: &mut Summary,
+        failures: &mut Failures,
     ) -> Result<(), AggregateError> {
         let Parts { log, channel, .. } = &self.parts;
         let mut consumer = self.consumer(reading).await?;
@@ -217,7 +236,7 @@ impl Worker {
         while !self.parts.shutdown.has_begun() {
             let started = Instant::now();
             let Some((to, records)) = self.batch(consumer.as_mut(), reading).await? else {
-                return self.close_epochs(reading, summary).await;
+                return self.close_epochs(reading, summary, failures).await;
             };
             summary.times.reading += started.elapsed();
             self.parts.faults.at("star-batch-read")?;

@@ -9,14 +9,18 @@ macro_rules! star_store_contract_cases {
             a_batch_that_was_overtaken_stores_nothing
             a_group_is_changed_by_a_later_batch
             a_partition_is_read_by_one_process_at_a_time
+            an_epoch_is_dropped_page_by_page_its_groups_first
+            an_epoch_without_messages_that_wait_is_one_until_its_last_row_is_gone
             an_expired_epoch_leaves_nothing_and_its_reports_stay
             another_log_is_noticed
             an_epoch_that_another_process_has_expired_is_reported_once
+            epochs_beside_the_one_that_is_dropped_stay
             the_rest_of_a_label_is_reported_once
             the_oldest_epoch_of_a_topic_is_told
             an_epoch_is_closed_to_messages_before_its_rows_are_gone
             counts_of_a_label_add_up
             dead_letters_are_kept_up_to_their_number_for_each_reason
+            groups_for_which_much_waits_are_dropped_one_by_one
             groups_that_are_not_open_are_dropped_whole
             messages_wait_in_the_order_they_came_until_they_are_dropped
             what_waits_of_an_epoch_is_added_up_in_each_partition
@@ -39,8 +43,8 @@ mod cases {
 
     use crate::{
         aggregate::store::{
-            Added, Changes, Claimed, Counts, DeadLetter, GroupChange, KeptGroup, LabelChange,
-            PendingChange, Rejection, Slot, Span, Store, Taken,
+            Added, Changes, Claimed, Counts, DeadLetter, Dropped, GroupChange, KeptGroup,
+            LabelChange, PendingChange, Rejection, Slot, Span, Store, Taken,
         },
         domain::{
             group::{GroupId, LabelId, SeenId},
@@ -184,8 +188,8 @@ mod cases {
 
         assert_eq!(taken.expect("answers"), Taken::Overtaken);
         assert_eq!(kept(store, slot).await, (0, 0, 0, 0, 0));
-        let expired = store.expire(slot, 6, EPOCH).await;
-        assert_eq!(expired.expect("answers"), Taken::Overtaken);
+        let dropped = store.drop_rows(slot, 6, EPOCH, 9).await;
+        assert_eq!(dropped.expect("answers"), Dropped::Overtaken);
         assert_eq!(kept(store, slot).await, (0, 0, 0, 0, 0));
     }
 

@@ -21,7 +21,7 @@ mod pending;
 mod postgres;
 mod sqlite;
 
-pub use pending::{Added, ClosedGroup, Pending, PendingChange};
+pub use pending::{Added, Dropped, Pending, PendingChange, WaitingGroup};
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
@@ -304,7 +304,7 @@ pub trait Store: fmt::Debug + Send + Sync {
         epoch: u64,
         after: Option<GroupId>,
         limit: u32,
-    ) -> Result<Vec<ClosedGroup>>;
+    ) -> Result<Vec<WaitingGroup>>;
 
     /// Drops groups that are not open with all that waits for them, if the position of the partition is still `at`.
     async fn drop_closed(
@@ -312,7 +312,7 @@ pub trait Store: fmt::Debug + Send + Sync {
         slot: Slot,
         at: Offset,
         epoch: u64,
-        groups: &[ClosedGroup],
+        groups: &[WaitingGroup],
     ) -> Result<Taken>;
 
     /// Raises the level of an epoch's sampling, before groups are dropped by it.
@@ -347,9 +347,13 @@ pub trait Store: fmt::Debug + Send + Sync {
         reports: &[OutboxRow],
     ) -> Result<Taken>;
 
-    /// Drops all rows of an epoch, if the position of the partition is still `at` and nobody else has done so meanwhile, which
-    /// moves no position.
-    async fn expire(&self, slot: Slot, at: Offset, epoch: u64) -> Result<Taken>;
+    /// Whether a partition has groups of an epoch. They go first: of one that has none, all was reported before.
+    async fn has_groups(&self, slot: Slot, epoch: u64) -> Result<bool>;
+
+    /// Drops so many rows of an epoch at most, and what waits for them, if the position of the partition is still `at`: the
+    /// groups, then what was counted, then the labels, and at the end what makes it one of [`Self::epochs`]. Of several
+    /// processes that do so, one drops the last.
+    async fn drop_rows(&self, slot: Slot, at: Offset, epoch: u64, limit: u32) -> Result<Dropped>;
 
     /// How many dead letters of a partition are kept, by reason.
     async fn dead_letters(&self, slot: Slot) -> Result<Vec<(String, u64)>>;

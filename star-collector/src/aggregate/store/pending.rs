@@ -40,13 +40,42 @@ pub struct PendingChange {
     pub added: Added,
 }
 
-/// A group that is not open, and what waits for it.
+/// A group, and what waits for it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct ClosedGroup {
+pub struct WaitingGroup {
     /// Which one.
     pub id: GroupId,
     /// How many messages.
     pub messages: u64,
     /// How many bytes they have.
     pub bytes: u64,
+}
+
+impl WaitingGroup {
+    /// How many bytes of messages are dropped in one transaction, if it drops more than one group: no statement is cancelled,
+    /// and nobody waits long for the writers' lock.
+    const DROPPED_BYTES_MAX: u64 = 32 << 20;
+
+    /// So many of the first groups as are dropped in one transaction.
+    pub fn page(groups: &[Self]) -> &[Self] {
+        let mut bytes = 0;
+        let fitting = groups.iter().enumerate().take_while(|(i, group)| {
+            bytes += group.bytes;
+            *i == 0 || bytes <= Self::DROPPED_BYTES_MAX
+        });
+        let (page, _later) = groups.split_at(fitting.count());
+        page
+    }
+}
+
+/// What became of rows that were to be dropped.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use]
+pub enum Dropped {
+    /// The last ones are dropped.
+    All,
+    /// Somebody else has moved the position meanwhile, or dropped the last ones. Nothing is dropped.
+    Overtaken,
+    /// Some are dropped. Others may be left.
+    Some,
 }

@@ -1,8 +1,10 @@
 //! When a run reads, when an epoch is closed, and what comes too late.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use chrono::TimeDelta;
 use service_kit::fault::{Crashed, FaultPoints};
-use star_collector::aggregate::store::Rejection;
+use star_collector::aggregate::store::{Rejection, Slot};
 
 use super::scene::{EPOCH, LAYERS, Scene, reports};
 
@@ -153,4 +155,51 @@ async fn what_comes_when_an_epoch_is_reported_in_part_is_late_and_its_counts_add
     assert_eq!(summary.tally.rejected.get(&Rejection::Late), Some(&4));
     assert_eq!((summary.epochs_closed, summary.never_opened), (1, 5));
     assert_eq!(scene.reports().await, reports([(&["q|yes"], 5)]));
+}
+
+/// Faults that crash behind a page of dropped rows, when so many were dropped before.
+fn dies_behind_page(page: usize) -> FaultPoints {
+    let passed = AtomicUsize::new(0);
+    FaultPoints::planned(move |name| {
+        let here = name == "star-epoch-dropped" && passed.fetch_add(1, Ordering::Relaxed) == page;
+        if here { Err(Crashed(name)) } else { Ok(()) }
+    })
+}
+
+/// Closes an epoch by a run that dies behind a page of its rows, changes what is left, and closes it by another run.
+async fn closed_by_two(page: usize, change: Option<&'static str>) {
+    let mut scene = Scene::start().await;
+    let mut messages = scene.messages(LINUX, 7);
+    messages.extend(scene.messages(["q|yes", "platform|mac", "country|de"], 2));
+    scene.send(&messages).await;
+    scene.run().await;
+    let crashed = scene.try_run(EPOCH + 3, dies_behind_page(page)).await;
+    crashed.unwrap_err();
+    tokio::time::sleep(std::time::Duration::from_millis(350)).await;
+    let of_either = async || {
+        let [first, second] = [1, 2].map(|slot| scene.store.epochs(Slot(slot)));
+        [first.await.unwrap(), second.await.unwrap()].concat()
+    };
+    assert_eq!(of_either().await, [EPOCH], "{page}");
+    if let Some(change) = change {
+        scene.sql(change).await;
+    }
+
+    let summary = scene.run_in(EPOCH + 3).await;
+
+    assert_eq!((summary.epochs_closed, summary.never_opened), (1, 2));
+    assert_eq!(of_either().await, [0_u64; 0], "{page}");
+    let expected = reports([(&LINUX, 7), (&["q|yes"], 2)]);
+    assert_eq!(scene.reports().await, expected, "{page}");
+}
+
+#[tokio::test]
+async fn whoever_dies_while_an_epoch_is_dropped_leaves_its_other_rows_to_the_next() {
+    // Groups, what was counted, labels: each is one page.
+    for page in 0..3 {
+        closed_by_two(page, None).await;
+    }
+    // Of more labels, one page would be gone.
+    let some = "DELETE FROM star_label WHERE path LIKE '%country%'";
+    closed_by_two(1, Some(some)).await;
 }

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod exactness;
+mod failures;
 mod flood;
 mod lateness;
 mod process;

@@ -9,6 +9,7 @@ use clock::Clock;
 use rand::{SeedableRng as _, rngs::StdRng};
 use serde_json::Value;
 use service_kit::event_log::{self, Access, NewRecord, TopicSettings};
+use sqlx::{Connection as _, SqliteConnection};
 use star_collector::{
     aggregate::{Config, memory::MEMORY_BYTES_MIN},
     domain::wire::Message,
@@ -149,6 +150,45 @@ async fn a_table_says_how_much_memory_there_was_and_how_much_there_may_be() {
     assert!(output.status.success(), "{output:?}");
     assert!(table.contains("MiB of at most 1.00 GiB"), "{table}");
     assert!(table.contains("opened to the last layer"), "{table}");
+}
+
+/// Changes the database behind the aggregator's back.
+async fn sql(folder: &Path, statement: &'static str) {
+    let url = format!("sqlite:{}", folder.join("aggregate.db").display());
+    let mut connection = SqliteConnection::connect(&url).await.unwrap();
+    let changed = sqlx::raw_sql(statement).execute(&mut connection).await;
+    changed.unwrap();
+    connection.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_run_that_fails_on_an_old_epoch_publishes_what_it_reported_and_says_why_it_failed() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path();
+    json(&run(folder, &["--json"]));
+    sql(
+        folder,
+        r#"INSERT INTO star_group (id, slot, epoch, waiting, waiting_bytes, tried)
+           VALUES (randomblob(16), 1, 1, 0, 0, 0);
+           INSERT INTO star_label (id, slot, epoch, threshold, path, opened, deeper, reported)
+           VALUES (randomblob(16), 1, 1, 50, '["q|a","platform|b"]', 60, 0, 0)"#,
+    )
+    .await;
+    append(folder, agreeing(K)).await;
+
+    let failed = run(folder, &["--json"]);
+
+    assert!(!failed.status.success(), "{failed:?}");
+    assert!(
+        said(&failed).contains("epoch 1 does not close"),
+        "{failed:?}"
+    );
+    let url = format!("embedded:{}", folder.join("log.db").display());
+    let log = event_log::open(&url, &Access::default()).await.unwrap();
+    let mut consumer = log.consumer("p3a-star-out", vec![(0, 0)]).await.unwrap();
+    let batch = consumer.next().await.unwrap().unwrap();
+    let published: Value = serde_json::from_slice(&batch.records[0].value).unwrap();
+    assert_eq!((batch.records.len(), &published["total"]), (1, &K.into()));
 }
 
 /// Groups that nearly open, of messages nearly as large as may be.

@@ -7,7 +7,7 @@ use super::cases::{
     EPOCH, TOPIC, changes, claim, claimed, group, kept, pending, sampling, span, stored,
 };
 use crate::{
-    aggregate::store::{Changes, ClosedGroup, Pending, Slot, Store, Taken},
+    aggregate::store::{Changes, Dropped, Pending, Slot, Store, Taken, WaitingGroup},
     domain::group::GroupId,
 };
 
@@ -20,7 +20,7 @@ pub async fn groups_that_are_not_open_are_dropped_whole(store: &dyn Store) {
     open.kept.secret = Some(vec![1]);
     changes.groups.push(open);
     stored(store, span(slot, 0, 7), &changes).await;
-    let closed = |number| ClosedGroup {
+    let closed = |number| WaitingGroup {
         id: GroupId([number; 16]),
         messages: 1,
         bytes: 7,
@@ -83,8 +83,8 @@ pub async fn what_waits_of_an_epoch_is_added_up_in_each_partition(store: &dyn St
     let found = store.pending(other).await.expect("answers");
     assert_eq!(found, [expected(slot, sampling(1, 2), 2, 70), second]);
     assert_eq!(store.epochs(slot).await.expect("answers"), [EPOCH]);
-    let expired = store.expire(slot, 2, EPOCH).await;
-    assert_eq!(expired.expect("answers"), Taken::Stored);
+    let dropped = store.drop_rows(slot, 2, EPOCH, 9).await;
+    assert_eq!(dropped.expect("answers"), Dropped::All);
     assert_eq!(store.pending(slot).await.expect("answers"), [second]);
 }
 

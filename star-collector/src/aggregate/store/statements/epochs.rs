@@ -4,13 +4,15 @@ use service_kit::{event_log::Offset, outbox::Row as OutboxRow};
 use sqlx::Row as _;
 
 use super::{
-    Connection, Database, batches,
+    Connection, Database, EngineRow, batches,
     batches::{names, rows},
-    count, counts, insert_all, int, name,
+    count, counts, insert_all, int, name, pending,
 };
 use crate::{
-    aggregate::store::{ExpiredLabel, Result, Slot, Span, StoreError, Taken},
-    domain::group::LabelId,
+    aggregate::store::{
+        Dropped, ExpiredLabel, Result, Slot, Span, StoreError, Taken, WaitingGroup,
+    },
+    domain::{group::LabelId, sampling::KEY_BYTES},
 };
 
 /// Counts as reported what the labels of 16 bytes in `$1` have left.
@@ -19,25 +21,62 @@ const REPORT_REST: &str = "
     UPDATE star_label SET reported = opened - deeper
     WHERE reported < opened - deeper AND id IN (SELECT substr($1, 16 * i + 1, 16) FROM n)";
 
-/// Drops the rows of an epoch of a partition. One that has none was dropped by another process.
-const DROP_EPOCH: [&str; 5] = [
-    "DELETE FROM star_waiting WHERE group_id IN
-         (SELECT id FROM star_group WHERE slot = $1 AND epoch = $2)",
-    "DELETE FROM star_label WHERE slot = $1 AND epoch = $2",
-    "DELETE FROM star_seen WHERE slot = $1 AND epoch = $2",
-    "DELETE FROM star_group WHERE slot = $1 AND epoch = $2",
-    "DELETE FROM star_pending WHERE slot = $1 AND epoch = $2",
-];
+/// The epochs that a partition has rows of, without going through all their groups.
+const EPOCHS: &str = "
+    WITH RECURSIVE of_groups (epoch) AS (
+        SELECT MIN(epoch) FROM star_group WHERE slot = $1
+        UNION ALL
+        SELECT (SELECT MIN(epoch) FROM star_group WHERE slot = $1 AND epoch > of_groups.epoch)
+        FROM of_groups WHERE of_groups.epoch IS NOT NULL)
+    SELECT epoch FROM of_groups WHERE epoch IS NOT NULL
+    UNION SELECT epoch FROM star_pending WHERE slot = $1 ORDER BY epoch";
+
+/// An epoch whose messages all opened at once has no such row: it gets one, which is the last to go.
+const MARK: &str = "
+    INSERT INTO star_pending (slot, epoch, key, level, swept, bytes, messages)
+    VALUES ($1, $2, $3, 0, 0, 0, 0) ON CONFLICT (slot, epoch) DO NOTHING";
+
+/// Some groups of an epoch. As a range and in its order, since PostgreSQL would else go through the table from its beginning, past
+/// all that was dropped before.
+const SOME_GROUPS: &str = "
+    SELECT id, waiting, waiting_bytes FROM star_group
+    WHERE (slot, epoch) >= ($1, $2) AND (slot, epoch) <= ($1, $2) ORDER BY slot, epoch LIMIT $3";
+
+/// Some of the messages of an epoch that were counted.
+const SOME_SEEN: &str =
+    "SELECT id FROM star_seen WHERE slot = $1 AND epoch = $2 ORDER BY id LIMIT $3";
+
+/// Drops the marks of 16 bytes in `$1`.
+const DROP_SEEN: &str = "
+    WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $2)
+    DELETE FROM star_seen
+    WHERE slot = $3 AND epoch = $4 AND id IN (SELECT substr($1, 16 * i + 1, 16) FROM n)";
+
+/// Some labels of an epoch.
+const SOME_LABELS: &str =
+    "SELECT id FROM star_label WHERE slot = $1 AND epoch = $2 ORDER BY id LIMIT $3";
+
+/// Drops the labels of 16 bytes in `$1`.
+const DROP_LABELS: &str = "
+    WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $2)
+    DELETE FROM star_label WHERE id IN (SELECT substr($1, 16 * i + 1, 16) FROM n)";
 
 pub(super) async fn epochs(db: &Database, slot: Slot) -> Result<Vec<u64>> {
-    let found = sqlx::query(
-        "SELECT epoch FROM star_group WHERE slot = $1
-         UNION SELECT epoch FROM star_pending WHERE slot = $1 ORDER BY epoch",
-    )
-    .bind(slot.0)
-    .fetch_all(db.readers())
-    .await?;
+    let found = sqlx::query(EPOCHS)
+        .bind(slot.0)
+        .fetch_all(db.readers())
+        .await?;
     found.iter().map(|row| count(row, "epoch")).collect()
+}
+
+pub(super) async fn has_groups(db: &Database, slot: Slot, epoch: u64) -> Result<bool> {
+    let found = sqlx::query(SOME_GROUPS)
+        .bind(slot.0)
+        .bind(int(epoch)?)
+        .bind(1_i64)
+        .fetch_optional(db.readers())
+        .await?;
+    Ok(found.is_some())
 }
 
 pub(super) async fn expired(
@@ -110,25 +149,112 @@ pub(super) async fn report_rest(
     Ok(Taken::Stored)
 }
 
-pub(super) async fn expire(db: &Database, slot: Slot, at: Offset, epoch: u64) -> Result<Taken> {
+pub(super) async fn drop_rows(
+    db: &Database,
+    (slot, at): (Slot, Offset),
+    epoch: u64,
+    limit: u32,
+) -> Result<Dropped> {
     let mut tx = db.begin().await?;
     if !is_at(&mut tx, slot, at).await? {
-        return Ok(Taken::Overtaken);
+        return Ok(Dropped::Overtaken);
     }
-    let mut rows = 0;
-    for statement in DROP_EPOCH {
-        let dropped = sqlx::query(statement)
-            .bind(slot.0)
-            .bind(int(epoch)?)
-            .execute(&mut *tx)
-            .await?;
-        rows += dropped.rows_affected();
-    }
-    if rows == 0 {
-        return Ok(Taken::Overtaken);
-    }
+    let page = Page {
+        slot: slot.0,
+        epoch: int(epoch)?,
+        limit: limit.into(),
+    };
+    let dropped = if page.drop_groups(&mut tx).await?
+        || page.drop_seen(&mut tx).await?
+        || page.drop_labels(&mut tx).await?
+    {
+        Dropped::Some
+    } else if page.drop_mark(&mut tx).await? {
+        Dropped::All
+    } else {
+        return Ok(Dropped::Overtaken);
+    };
     tx.commit().await?;
-    Ok(Taken::Stored)
+    Ok(dropped)
+}
+
+/// Rows of an epoch of a partition that are dropped together: of one table, and so many at most.
+#[derive(Clone, Copy)]
+struct Page {
+    slot: i64,
+    epoch: i64,
+    limit: i64,
+}
+
+impl Page {
+    /// Drops groups with what waits for them. `false`: there are none.
+    async fn drop_groups(self, conn: &mut Connection) -> Result<bool> {
+        let found = self.some(conn, SOME_GROUPS).await?;
+        let groups = found.iter().map(pending::group);
+        let groups: Vec<WaitingGroup> = groups.collect::<Result<_>>()?;
+        let groups = WaitingGroup::page(&groups);
+        if groups.is_empty() {
+            return Ok(false);
+        }
+        sqlx::query(MARK)
+            .bind(self.slot)
+            .bind(self.epoch)
+            .bind(vec![0_u8; KEY_BYTES])
+            .execute(&mut *conn)
+            .await?;
+        pending::drop_groups(conn, groups).await?;
+        Ok(true)
+    }
+
+    /// Drops marks of messages that were counted. `false`: there are none.
+    async fn drop_seen(self, conn: &mut Connection) -> Result<bool> {
+        let ids = self.names(conn, SOME_SEEN).await?;
+        let rows = rows(&ids);
+        if rows > 0 {
+            sqlx::query(DROP_SEEN)
+                .bind(ids)
+                .bind(rows)
+                .bind(self.slot)
+                .bind(self.epoch)
+                .execute(conn)
+                .await?;
+        }
+        Ok(rows > 0)
+    }
+
+    /// Drops labels. `false`: there are none.
+    async fn drop_labels(self, conn: &mut Connection) -> Result<bool> {
+        let ids = self.names(conn, SOME_LABELS).await?;
+        let is_some = !ids.is_empty();
+        batches::by_names(conn, DROP_LABELS, ids).await?;
+        Ok(is_some)
+    }
+
+    /// Drops the last row. `false`: another process did.
+    async fn drop_mark(self, conn: &mut Connection) -> Result<bool> {
+        let dropped = sqlx::query("DELETE FROM star_pending WHERE slot = $1 AND epoch = $2")
+            .bind(self.slot)
+            .bind(self.epoch)
+            .execute(conn)
+            .await?;
+        Ok(dropped.rows_affected() == 1)
+    }
+
+    async fn names(self, conn: &mut Connection, statement: &'static str) -> Result<Vec<u8>> {
+        let found = self.some(conn, statement).await?;
+        let found: Result<Vec<_>> = found.iter().map(name).collect();
+        Ok(names(found?.into_iter()))
+    }
+
+    async fn some(self, conn: &mut Connection, statement: &'static str) -> Result<Vec<EngineRow>> {
+        let found = sqlx::query(statement)
+            .bind(self.slot)
+            .bind(self.epoch)
+            .bind(self.limit)
+            .fetch_all(conn)
+            .await?;
+        Ok(found)
+    }
 }
 
 /// Whether the position of a partition is still `at`. Until the transaction ends, nobody moves it.

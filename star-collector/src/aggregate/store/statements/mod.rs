@@ -17,8 +17,8 @@ use super::{
 };
 use crate::{
     aggregate::store::{
-        Changes, Claimed, ClosedGroup, Counts, ExpiredLabel, KeptGroup, Pending, Result, Slot,
-        Span, Store, StoreError, Taken,
+        Changes, Claimed, Counts, Dropped, ExpiredLabel, KeptGroup, Pending, Result, Slot, Span,
+        Store, StoreError, Taken, WaitingGroup,
     },
     domain::group::{GroupId, LabelId, NAME_BYTES, SeenId},
 };
@@ -210,7 +210,7 @@ impl Store for TableStore {
         epoch: u64,
         after: Option<GroupId>,
         limit: u32,
-    ) -> Result<Vec<ClosedGroup>> {
+    ) -> Result<Vec<WaitingGroup>> {
         pending::closed(&self.db, slot, epoch, after, limit).await
     }
 
@@ -219,7 +219,7 @@ impl Store for TableStore {
         slot: Slot,
         at: Offset,
         epoch: u64,
-        groups: &[ClosedGroup],
+        groups: &[WaitingGroup],
     ) -> Result<Taken> {
         pending::drop_closed(&self.db, slot, at, epoch, groups).await
     }
@@ -260,8 +260,12 @@ impl Store for TableStore {
         epochs::report_rest(&self.db, (slot, at), labels, reports).await
     }
 
-    async fn expire(&self, slot: Slot, at: Offset, epoch: u64) -> Result<Taken> {
-        epochs::expire(&self.db, slot, at, epoch).await
+    async fn has_groups(&self, slot: Slot, epoch: u64) -> Result<bool> {
+        epochs::has_groups(&self.db, slot, epoch).await
+    }
+
+    async fn drop_rows(&self, slot: Slot, at: Offset, epoch: u64, limit: u32) -> Result<Dropped> {
+        epochs::drop_rows(&self.db, (slot, at), epoch, limit).await
     }
 
     async fn dead_letters(&self, slot: Slot) -> Result<Vec<(String, u64)>> {

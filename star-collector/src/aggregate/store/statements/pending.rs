@@ -6,7 +6,7 @@ use super::{
     Connection, Database, EngineRow, batches, batches::names, count, epochs::is_at, int, name,
 };
 use crate::{
-    aggregate::store::{ClosedGroup, Pending, PendingChange, Result, Slot, StoreError, Taken},
+    aggregate::store::{Pending, PendingChange, Result, Slot, StoreError, Taken, WaitingGroup},
     domain::{group::GroupId, sampling::Sampling},
 };
 use sqlx::Row as _;
@@ -67,8 +67,11 @@ pub(super) async fn messages(db: &Database, topic: &str) -> Result<u64> {
 
 pub(super) async fn oldest_epoch(db: &Database, topic: &str) -> Result<Option<u64>> {
     let row = sqlx::query(
-        "SELECT MIN(epoch) AS epoch FROM star_group
-         WHERE slot IN (SELECT id FROM star_slot WHERE topic = $1)",
+        "SELECT MIN(oldest) AS epoch FROM (
+             SELECT (SELECT MIN(epoch) FROM star_group WHERE slot = star_slot.id) AS oldest
+             FROM star_slot WHERE topic = $1
+             UNION SELECT MIN(epoch) FROM star_pending
+             WHERE slot IN (SELECT id FROM star_slot WHERE topic = $1)) AS of_slots",
     )
     .bind(topic)
     .fetch_one(db.readers())
@@ -111,7 +114,7 @@ pub(super) async fn closed(
     epoch: u64,
     after: Option<GroupId>,
     limit: u32,
-) -> Result<Vec<ClosedGroup>> {
+) -> Result<Vec<WaitingGroup>> {
     let found = sqlx::query(
         "SELECT id, waiting, waiting_bytes FROM star_group
          WHERE slot = $1 AND epoch = $2 AND secret IS NULL AND id > $3 ORDER BY id LIMIT $4",
@@ -122,14 +125,15 @@ pub(super) async fn closed(
     .bind(i64::from(limit))
     .fetch_all(db.readers())
     .await?;
-    let groups = found.iter().map(|row| {
-        Ok(ClosedGroup {
-            id: GroupId(name(row)?),
-            messages: count(row, "waiting")?,
-            bytes: count(row, "waiting_bytes")?,
-        })
-    });
-    groups.collect()
+    found.iter().map(group).collect()
+}
+
+pub(super) fn group(row: &EngineRow) -> Result<WaitingGroup> {
+    Ok(WaitingGroup {
+        id: GroupId(name(row)?),
+        messages: count(row, "waiting")?,
+        bytes: count(row, "waiting_bytes")?,
+    })
 }
 
 pub(super) async fn drop_closed(
@@ -137,15 +141,13 @@ pub(super) async fn drop_closed(
     slot: Slot,
     at: Offset,
     epoch: u64,
-    groups: &[ClosedGroup],
+    groups: &[WaitingGroup],
 ) -> Result<Taken> {
     let mut tx = db.begin().await?;
     if !is_at(&mut tx, slot, at).await? {
         return Ok(Taken::Overtaken);
     }
-    let ids = names(groups.iter().map(|group| group.id.0));
-    batches::by_names(&mut tx, batches::DROP_WAITING, ids.clone()).await?;
-    batches::by_names(&mut tx, DROP_GROUPS, ids).await?;
+    drop_groups(&mut tx, groups).await?;
     let bytes: u64 = groups.iter().map(|group| group.bytes).sum();
     let messages: u64 = groups.iter().map(|group| group.messages).sum();
     sqlx::query(
@@ -160,6 +162,13 @@ pub(super) async fn drop_closed(
     .await?;
     tx.commit().await?;
     Ok(Taken::Stored)
+}
+
+/// Drops groups with all that waits for them.
+pub(super) async fn drop_groups(conn: &mut Connection, groups: &[WaitingGroup]) -> Result<()> {
+    let ids = names(groups.iter().map(|group| group.id.0));
+    batches::by_names(conn, batches::DROP_WAITING, ids.clone()).await?;
+    batches::by_names(conn, DROP_GROUPS, ids).await
 }
 
 /// Raises the level of an epoch's sampling.

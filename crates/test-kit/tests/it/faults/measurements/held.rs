@@ -17,11 +17,12 @@ use super::{FIRST_EPOCH, Stage, after, default_lane, during, records};
 const MESSAGES: usize = 1_500;
 
 /// What somebody is held in the middle of: what it holds then, and what it says when it wakes up.
-const POINTS: [(&str, &str); 5] = [
+const POINTS: [(&str, &str); 6] = [
     ("star-batch-read", "another process has taken"),
     ("star-batch-opened", "another process has taken"),
     ("star-epoch-read", "another process has taken"),
     ("star-epoch-reported", "another process has taken"),
+    ("star-epoch-dropped", "another process has taken"),
     ("relay-rows-loaded", "another p"),
 ];
 

@@ -20,7 +20,7 @@ use crate::faults::{
 };
 
 /// How many kills there are at least: the points of one round, and one more; `./test long` asks for more.
-const KILLS: u64 = 16;
+const KILLS: u64 = 18;
 
 /// How many messages come in the half of a round whose kills are at points, to all partitions.
 const MESSAGES: usize = 4_500;
@@ -52,9 +52,10 @@ const POINTS: [&str; 10] = [
 ];
 
 /// What is between the steps of the end of an epoch, and of publishing its last reports.
-const POINTS_AT_THE_END: [&str; 6] = [
+const POINTS_AT_THE_END: [&str; 7] = [
     "star-epoch-read",
     "star-epoch-reported",
+    "star-epoch-dropped",
     "star-epoch-closed",
     "relay-positioned",
     "relay-published",
