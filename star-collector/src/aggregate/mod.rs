@@ -3,13 +3,14 @@
 //! | Question | Module |
 //! |---|---|
 //! | How does a run go through partitions, batches and epochs? | [`worker`] |
-//! | What becomes of the messages of one batch? | [`round`] |
+//! | What becomes of the messages of one batch? | `round` |
 //! | Which groups open, and what may trying that cost? | [`recovery`] |
 //! | How much memory does a run take? | [`memory`] |
 //! | What is dropped when too much waits? | `pressure` |
 //! | What may a test replace? | [`rules`] |
 //! | What is reported when an epoch is over? | `expiry` |
 //! | What is kept? | [`store`] |
+//! | What is counted of what it does? | [`tally`], [`summary`] |
 //! | What does it say of itself while it runs again and again? | `serving` |
 //! | Is all there that it needs? | [`doctor`] |
 //! | What can be set? | [`config`] |
@@ -27,12 +28,13 @@ mod pressure;
 mod program;
 pub mod recovery;
 mod reports;
-pub mod round;
+mod round;
 pub mod rules;
 mod serving;
 pub mod store;
 pub mod summary;
 mod sweeping;
+pub mod tally;
 pub mod worker;
 
 pub use config::Config;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     memory::{self, MemoryBound},
-    round::Tally,
+    tally::Tally,
     worker::Limits,
 };
 

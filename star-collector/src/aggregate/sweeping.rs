@@ -8,9 +8,9 @@
 use super::{
     known::Known,
     pressure::{Pressure, Sweep, Swept},
-    round::Tally,
     store::{Pending, Rejection},
     summary::Summary,
+    tally::Tally,
     worker::{AggregateError, Parts, Reading, Worker},
 };
 

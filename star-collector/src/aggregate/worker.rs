@@ -26,10 +26,11 @@ use super::{
     known::Known,
     memory::{MESSAGE_BYTES, MemoryBound},
     pressure::Pressure,
-    round::{GivenUp, Round, Tally},
+    round::{GivenUp, Round},
     rules::Rules,
     store::{Claimed, Span, Store, StoreError, Taken},
     summary::Summary,
+    tally::Tally,
 };
 use crate::domain::channel::Channel;
 
