@@ -13,8 +13,14 @@ pub struct Tally {
     pub opened: u64,
     /// Messages whose last layer was opened.
     pub complete: u64,
-    /// Messages that were reported.
+    /// Messages that were reported with all their layers.
     pub reported: u64,
+    /// Messages that were reported with their outer layers only.
+    pub partial: u64,
+    /// Opened messages of closed epochs with a text that too few others have.
+    pub below_threshold: u64,
+    /// Messages of closed epochs, whole or below a layer, that too few others agreed with: nobody ever read them.
+    pub never_opened: u64,
     /// What was not counted, by reason.
     pub rejected: BTreeMap<Rejection, u64>,
     /// What decoding groups with forged shares cost at most, in multiplications.
@@ -28,13 +34,16 @@ impl Tally {
         }
     }
 
-    /// Adds it to the metrics of a channel.
+    /// Adds it to the metrics of a channel. docs/operations.md names them.
     pub(super) fn publish(&self, channel: &str) {
         let counts = [
             ("consumed", self.consumed),
             ("opened", self.opened),
             ("complete", self.complete),
             ("reported", self.reported),
+            ("partial", self.partial),
+            ("below_threshold", self.below_threshold),
+            ("never_opened", self.never_opened),
         ];
         let rejected = self
             .rejected
@@ -49,11 +58,14 @@ impl Tally {
     }
 
     /// Adds another one.
-    pub fn add(&mut self, other: &Self) {
+    pub(super) fn add(&mut self, other: &Self) {
         self.consumed += other.consumed;
         self.opened += other.opened;
         self.complete += other.complete;
         self.reported += other.reported;
+        self.partial += other.partial;
+        self.below_threshold += other.below_threshold;
+        self.never_opened += other.never_opened;
         self.decoding += other.decoding;
         for (reason, count) in &other.rejected {
             *self.rejected.entry(*reason).or_default() += count;

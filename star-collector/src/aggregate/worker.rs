@@ -158,7 +158,7 @@ impl Worker {
                 break;
             }
         }
-        summary.pending = store.pending_messages(topic).await?;
+        summary.leave_pending(store.pending_messages(topic).await?, &channel.name);
         Ok(summary)
     }
 
@@ -325,8 +325,7 @@ impl Worker {
                     decoding,
                     ..Tally::default()
                 };
-                spent.publish(&channel.name);
-                summary.tally.add(&spent);
+                summary.count(&spent, &channel.name);
                 return Ok(false);
             }
             Err(GivenUp::Store(error)) => return Err(error.into()),
@@ -340,8 +339,7 @@ impl Worker {
         self.parts.faults.at("star-batch-stored")?;
         reading.claimed.position = to;
         reading.known.settle(limits.memory.remembered());
-        tally.publish(&channel.name);
-        summary.tally.add(&tally);
+        summary.count(&tally, &channel.name);
         self.sweep(reading, summary).await?;
         Ok(true)
     }

@@ -210,7 +210,7 @@ async fn an_altered_ciphertext_changes_no_total_of_the_others() {
     assert_eq!(rejected(&summary, Rejection::Unreadable), 1);
     let closed = scene.run_in(EPOCH + 3).await;
 
-    assert_eq!(closed.below_threshold, 1);
+    assert_eq!(closed.tally.below_threshold, 1);
     assert_eq!(scene.reports().await, reports([(&LINUX, 7)]));
 }
 
