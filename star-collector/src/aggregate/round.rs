@@ -205,7 +205,7 @@ impl<'a> Round<'a> {
         let of_share = message.outer.share.sealed.threshold;
         let threshold = (self.rules.threshold)(self.channel, header, of_share);
         let threshold = threshold.ok_or(Rejection::Threshold)?;
-        let group = GroupId::outer(channel, epoch, &message.outer);
+        let group = (self.rules.group)(&channel.0, epoch, &message.outer);
         let came = Came {
             group,
             epoch,
