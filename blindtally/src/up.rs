@@ -88,6 +88,6 @@ fn tell(summary: &Summary) {
     let tally = &summary.tally;
     println!(
         "measurements: {} read, {} opened, {} reported in full, {} in part",
-        tally.consumed, tally.opened, tally.reported, summary.partial
+        tally.consumed, tally.opened, tally.reported, tally.partial
     );
 }

@@ -26,3 +26,13 @@ fn median(mut ratios: Vec<f64>) -> (f64, f64, f64) {
         at(ratios.len().saturating_sub(1)),
     )
 }
+
+/// A line of JSON must have members with these names.
+#[cfg(test)]
+fn assert_names(line: &str, promised: &[&str]) {
+    let read: serde_json::Value = serde_json::from_str(line).unwrap();
+    for name in promised {
+        assert!(read.get(name).is_some(), "{name} in {line}");
+    }
+    assert!(!line.contains('\n'));
+}

@@ -22,6 +22,7 @@ use super::{
     reports::report,
     store::{Claimed, Dropped, ExpiredLabel, Result, Slot, Store, StoreError, Taken},
     summary::Summary,
+    tally::Tally,
     worker::{AggregateError, Parts, Reading, Worker},
 };
 use crate::domain::{channel::Channel, group::LabelId};
@@ -122,10 +123,14 @@ impl Worker {
         self.parts.faults.at("star-epoch-closed")?;
         reading.known = Known::default();
         summary.epochs_closed += 1;
-        summary.tally.reported += closing.full;
-        summary.partial += closing.partial;
-        summary.below_threshold += closing.below_threshold;
-        summary.never_opened += pressure.waiting(epoch);
+        let closed = Tally {
+            reported: closing.full,
+            partial: closing.partial,
+            below_threshold: closing.below_threshold,
+            never_opened: pressure.waiting(epoch),
+            ..Tally::default()
+        };
+        summary.count(&closed, &channel.name);
         Ok(())
     }
 

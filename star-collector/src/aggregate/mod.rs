@@ -3,7 +3,7 @@
 //! | Question | Module |
 //! |---|---|
 //! | How does a run go through partitions, batches and epochs? | [`worker`] |
-//! | What becomes of the messages of one batch? | [`round`] |
+//! | What becomes of the messages of one batch? | `round` |
 //! | Which groups open, and what may trying that cost? | [`recovery`] |
 //! | How much memory does a run take? | [`memory`] |
 //! | What is dropped when too much waits? | `pressure` |
@@ -11,6 +11,7 @@
 //! | What is reported when an epoch is over? | `expiry` |
 //! | What goes on when something fails? | `failures` |
 //! | What is kept? | [`store`] |
+//! | What is counted of what it does? | [`tally`], [`summary`] |
 //! | What does it say of itself while it runs again and again? | `serving` |
 //! | Is all there that it needs? | [`doctor`] |
 //! | What can be set? | [`config`] |
@@ -29,12 +30,13 @@ mod pressure;
 mod program;
 pub mod recovery;
 mod reports;
-pub mod round;
+mod round;
 pub mod rules;
 mod serving;
 pub mod store;
 pub mod summary;
 mod sweeping;
+pub mod tally;
 pub mod worker;
 
 pub use config::Config;

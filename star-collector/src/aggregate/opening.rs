@@ -161,7 +161,7 @@ impl Round<'_> {
         if layer.share.sealed.threshold != place.threshold {
             return Err(Rejection::Inner);
         }
-        let group = GroupId::inner(&label, place.epoch, &layer);
+        let group = (self.rules.group)(&label.0, place.epoch, &layer);
         if below.add(group, body) {
             self.meet(group, place.epoch, place.threshold, Some(label));
         }
@@ -197,7 +197,7 @@ impl Round<'_> {
     /// The label of a text in a group.
     fn label(&mut self, open: &mut Open, place: Place, text: &str) -> LabelId {
         let known = open.labels.get(text).copied();
-        let id = known.unwrap_or_else(|| LabelId::of(&place.id, text));
+        let id = known.unwrap_or_else(|| (self.rules.label)(&place.id, text));
         if known.is_none() {
             open.labels.insert(text.to_owned(), id);
         }

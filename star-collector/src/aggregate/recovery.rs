@@ -23,6 +23,9 @@ use crate::domain::{
 /// proportion to its messages, whoever sends them and whatever becomes of other groups.
 const GROWTH: u64 = 8;
 
+/// What that costs at most for each message that came since, in multiplications as [`decoding::cost`] counts.
+pub const WORK_OF_MESSAGE_MAX: u64 = 20_000;
+
 /// What trying groups that have grown by less may cost a batch, in multiplications: one honest share can be all that a group
 /// lacks. As [`decoding::cost`] counts, and the last group that is tried may go beyond it.
 pub const WORK_MAX: u64 = 16 << 20;
@@ -61,7 +64,7 @@ impl Round<'_> {
             let total = waiting.messages + count(&came);
             if total < threshold.into() || total <= waiting.tried {
                 self.keep(*id, waiting, came);
-            } else if (total - waiting.tried) * GROWTH >= waiting.tried {
+            } else if has_grown(total, waiting.tried) {
                 *bodies = self.try_to_open(*id, came).await?;
             } else {
                 let cost = cost(total, threshold);
@@ -243,6 +246,11 @@ impl Round<'_> {
     }
 }
 
+/// Whether a group of so many messages is tried again that failed when it had fewer.
+fn has_grown(messages: u64, tried: u64) -> bool {
+    (messages - tried) * GROWTH >= messages
+}
+
 /// What trying a group of so many messages costs at most, in multiplications.
 fn cost(messages: u64, threshold: u32) -> u64 {
     let all = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
@@ -255,4 +263,23 @@ fn count(bodies: &[Body]) -> u64 {
 
 fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_messages_that_a_group_has_grown_by_pay_for_trying_it_whatever_its_threshold() {
+        for k in 2..=1_000 {
+            // Never, or with so many messages.
+            let tried = (k..4 * k).step_by(usize::try_from(k).unwrap().div_ceil(16));
+            for tried in tried.chain([0]) {
+                let grown = (tried.max(k - 1) + 1..8 * k).find(|all| has_grown(*all, tried));
+                let all = grown.unwrap();
+                let of_each = cost(all, k.try_into().unwrap()).div_ceil(all - tried);
+                assert!(of_each <= WORK_OF_MESSAGE_MAX, "{of_each} at {all} of {k}");
+            }
+        }
+    }
 }

@@ -19,6 +19,7 @@ use super::{
     reports::report,
     rules::Rules,
     store::{Added, Changes, Counts, DeadLetter, Rejection, Result, Store, StoreError},
+    tally::Tally,
     worker::Limits,
 };
 use crate::domain::{
@@ -47,63 +48,6 @@ pub(super) enum GivenUp {
 impl From<StoreError> for GivenUp {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
-    }
-}
-
-/// How many messages went which way.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Tally {
-    /// Messages that were read.
-    pub consumed: u64,
-    /// Messages whose outer layer was opened.
-    pub opened: u64,
-    /// Messages whose last layer was opened.
-    pub complete: u64,
-    /// Messages that were reported.
-    pub reported: u64,
-    /// What was not counted, by reason.
-    pub rejected: BTreeMap<Rejection, u64>,
-    /// What decoding groups with forged shares cost at most, in multiplications.
-    pub decoding: u64,
-}
-
-impl Tally {
-    pub(super) fn reject(&mut self, reason: Rejection, count: u64) {
-        if count > 0 {
-            *self.rejected.entry(reason).or_default() += count;
-        }
-    }
-
-    /// Adds it to the metrics of a channel.
-    pub(super) fn publish(&self, channel: &str) {
-        let counts = [
-            ("consumed", self.consumed),
-            ("opened", self.opened),
-            ("complete", self.complete),
-            ("reported", self.reported),
-        ];
-        let rejected = self
-            .rejected
-            .iter()
-            .map(|(reason, count)| (reason.name(), *count));
-        for (what, count) in counts.into_iter().chain(rejected) {
-            metrics::counter!("blindtally_star_messages_total", "channel" => channel.to_owned(), "what" => what)
-                .increment(count);
-        }
-        metrics::counter!("blindtally_star_decoding_total", "channel" => channel.to_owned())
-            .increment(self.decoding);
-    }
-
-    /// Adds another one.
-    pub fn add(&mut self, other: &Self) {
-        self.consumed += other.consumed;
-        self.opened += other.opened;
-        self.complete += other.complete;
-        self.reported += other.reported;
-        self.decoding += other.decoding;
-        for (reason, count) in &other.rejected {
-            *self.rejected.entry(*reason).or_default() += count;
-        }
     }
 }
 
@@ -261,7 +205,7 @@ impl<'a> Round<'a> {
         let of_share = message.outer.share.sealed.threshold;
         let threshold = (self.rules.threshold)(self.channel, header, of_share);
         let threshold = threshold.ok_or(Rejection::Threshold)?;
-        let group = GroupId::outer(channel, epoch, &message.outer);
+        let group = (self.rules.group)(&channel.0, epoch, &message.outer);
         let came = Came {
             group,
             epoch,

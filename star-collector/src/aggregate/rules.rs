@@ -5,9 +5,10 @@
 use super::recovery::WORK_MAX;
 use crate::domain::{
     channel::Channel,
+    group::{GroupId, LabelId, NAME_BYTES},
     sampling::{Waiting, level_for},
     secret::{Recovered, Secret},
-    wire::{Point, Sealed},
+    wire::{Layer, Point, Sealed},
 };
 
 /// What an aggregator believes.
@@ -21,6 +22,10 @@ pub struct Rules {
     pub work: u64,
     /// The threshold of a message, by its header and by its open share. `None`: it is refused.
     pub threshold: fn(&Channel, Option<u32>, u32) -> Option<u32>,
+    /// The group of a layer: below the channel or the label with this name, in this epoch.
+    pub group: fn(&[u8; NAME_BYTES], u64, &Layer<'_>) -> GroupId,
+    /// The label of a text among the opened messages of a group.
+    pub label: fn(&GroupId, &str) -> LabelId,
     /// At which level groups go on waiting, from this one on, when so many bytes may wait.
     pub level: fn(&[Waiting], u8, u64) -> u8,
 }
@@ -35,6 +40,8 @@ impl Default for Rules {
                 let threshold = channel.threshold(header);
                 threshold.filter(|threshold| *threshold == share)
             },
+            group: GroupId::below,
+            label: LabelId::of,
             level: level_for,
         }
     }

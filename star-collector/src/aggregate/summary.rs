@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     memory::{self, MemoryBound},
-    round::Tally,
+    tally::Tally,
     worker::Limits,
 };
 
@@ -19,12 +19,6 @@ pub struct Summary {
     pub tally: Tally,
     /// Epochs that were closed.
     pub epochs_closed: u64,
-    /// Messages that were reported with their outer layers only.
-    pub partial: u64,
-    /// Opened messages with a text that too few others have.
-    pub below_threshold: u64,
-    /// Messages of closed epochs, whole or below a layer, that too few others agreed with: nobody ever read them.
-    pub never_opened: u64,
     /// Messages that wait for others that agree.
     pub pending: u64,
     /// Messages that were not read, since they are fewer than `limits.lag_min`.
@@ -46,6 +40,22 @@ pub struct Times {
     pub opening: Duration,
     /// Storing.
     pub storing: Duration,
+}
+
+impl Summary {
+    /// Counts what became of messages of a channel: here, and in its metrics.
+    pub(super) fn count(&mut self, tally: &Tally, channel: &str) {
+        tally.publish(channel);
+        self.tally.add(tally);
+    }
+
+    /// Says how many messages of a channel wait when all is read: here, and in its metrics.
+    pub(super) fn leave_pending(&mut self, messages: u64, channel: &str) {
+        self.pending = messages;
+        let shown = u32::try_from(messages).unwrap_or(u32::MAX);
+        metrics::gauge!("blindtally_star_pending_messages", "channel" => channel.to_owned())
+            .set(shown);
+    }
 }
 
 /// What a run says before it begins.
@@ -135,8 +145,11 @@ fn counts(summary: &Summary) -> [(&'static str, u64); 9] {
         ("opened", summary.tally.opened),
         ("opened to the last layer", summary.tally.complete),
         ("reported in full", summary.tally.reported),
-        ("reported in part", summary.partial),
-        ("below the threshold by label", summary.below_threshold),
-        ("never opened", summary.never_opened),
+        ("reported in part", summary.tally.partial),
+        (
+            "below the threshold by label",
+            summary.tally.below_threshold,
+        ),
+        ("never opened", summary.tally.never_opened),
     ]
 }

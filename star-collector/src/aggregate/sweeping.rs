@@ -8,9 +8,9 @@
 use super::{
     known::Known,
     pressure::{Pressure, Sweep, Swept},
-    round::Tally,
     store::{Pending, Rejection},
     summary::Summary,
+    tally::Tally,
     worker::{AggregateError, Parts, Reading, Worker},
 };
 
@@ -40,8 +40,7 @@ impl Worker {
                 let mut tally = Tally::default();
                 let dropped = self.sweep_epoch(reading, &pending).await?;
                 tally.reject(Rejection::Sampled, dropped);
-                tally.publish(name);
-                summary.tally.add(&tally);
+                summary.count(&tally, name);
             }
             // It remembers groups that are not there any more.
             reading.known = Known::default();

@@ -27,10 +27,11 @@ use super::{
     known::Known,
     memory::{MESSAGE_BYTES, MemoryBound},
     pressure::Pressure,
-    round::{GivenUp, Round, Tally},
+    round::{GivenUp, Round},
     rules::Rules,
     store::{Claimed, Span, Store, StoreError, Taken},
     summary::Summary,
+    tally::Tally,
 };
 use crate::domain::channel::Channel;
 
@@ -161,7 +162,7 @@ impl Worker {
                 break;
             }
         }
-        summary.pending = store.pending_messages(topic).await?;
+        summary.leave_pending(store.pending_messages(topic).await?, &channel.name);
         failures.first().map(|()| summary)
     }
 
@@ -343,8 +344,7 @@ impl Worker {
                     decoding,
                     ..Tally::default()
                 };
-                spent.publish(&channel.name);
-                summary.tally.add(&spent);
+                summary.count(&spent, &channel.name);
                 return Ok(false);
             }
             Err(GivenUp::Store(error)) => return Err(error.into()),
@@ -358,8 +358,7 @@ impl Worker {
         self.parts.faults.at("star-batch-stored")?;
         reading.claimed.position = to;
         reading.known.settle(limits.memory.remembered());
-        tally.publish(&channel.name);
-        summary.tally.add(&tally);
+        summary.count(&tally, &channel.name);
         self.sweep(reading, summary).await?;
         Ok(true)
     }

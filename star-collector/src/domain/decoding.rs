@@ -199,18 +199,3 @@ impl Polynomial {
         self.0.first().copied().unwrap_or_default()
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_message_in_eight_pays_for_decoding_its_group_whatever_its_threshold() {
-        for k in 2..=1_000_usize {
-            for points in (k + 2..4 * k).step_by(k.div_ceil(16)) {
-                let of_each = cost(points, k) * 8 / u64::try_from(points).unwrap();
-                assert!(of_each <= 20_000, "{of_each} at {points} of {k}");
-            }
-        }
-    }
-}

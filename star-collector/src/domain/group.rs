@@ -62,17 +62,10 @@ impl ChannelId {
 }
 
 impl GroupId {
-    /// The group of an open layer: (channel, epoch, tag, threshold, C, D, J).
-    pub fn outer(channel: &ChannelId, epoch: u64, layer: &Layer<'_>) -> Self {
-        Self::below(&channel.0, epoch, layer)
-    }
-
-    /// The group of a layer that was found in messages with this label.
-    pub fn inner(label: &LabelId, epoch: u64, layer: &Layer<'_>) -> Self {
-        Self::below(&label.0, epoch, layer)
-    }
-
-    fn below(parent: &[u8; NAME_BYTES], epoch: u64, layer: &Layer<'_>) -> Self {
+    /// The group of a layer: (channel or label, epoch, tag, threshold, C, D, J).
+    ///
+    /// `parent` is the name of the channel for an open layer, and for one that was found in messages the name of their label.
+    pub fn below(parent: &[u8; NAME_BYTES], epoch: u64, layer: &Layer<'_>) -> Self {
         let sealed = &layer.share.sealed;
         Self(name(&[
             b"group",

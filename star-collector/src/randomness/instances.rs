@@ -67,9 +67,9 @@ impl OpenKey {
         &self.public_key
     }
 
-    /// Evaluates points in the epoch. Some milliseconds of arithmetic for many points: for a pool.
-    pub fn evaluate(&self, points: &CheckedPoints) -> Result<Vec<Fixed<32>>, Error> {
-        let evaluated = self.key.evaluate(points, self.epoch);
+    /// Evaluates points in an epoch that is not punctured. Some milliseconds of arithmetic for many points: for a pool.
+    pub fn evaluate(&self, points: &CheckedPoints, epoch: u8) -> Result<Vec<Fixed<32>>, Error> {
+        let evaluated = self.key.evaluate(points, epoch);
         evaluated.map_err(|domain::Punctured| Error::WrongEpoch)
     }
 }

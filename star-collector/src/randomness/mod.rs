@@ -16,6 +16,7 @@
 //! | What is kept, and how is it sealed? | [`store`], [`domain`], [`rewrap`] |
 //! | What does it do by itself? | [`jobs`] |
 //! | What is sent and answered? | [`messages::star`], [`error`] |
+//! | What may a test replace? | [`rules`] |
 //! | Is all there that it needs? | [`doctor`] |
 //!
 //! # What this module must never do
@@ -36,6 +37,7 @@ pub mod jobs;
 mod program;
 pub mod rewrap;
 mod routes;
+pub mod rules;
 mod state;
 pub mod store;
 
@@ -54,12 +56,18 @@ pub use state::{AppState, Shared};
 
 use instances::Instances;
 use jobs::PunctureJob;
+use rules::Rules;
 
 /// Opens the database and the keys, punctures what is over, and builds the service.
 ///
 /// An instance whose key does not open, or is of another schedule, is an error: a service that could not evaluate is
 /// better not started.
 pub async fn build(config: Config, clock: Clock) -> anyhow::Result<Service> {
+    build_with(config, clock, Rules::default()).await
+}
+
+/// The same with other rules.
+pub async fn build_with(config: Config, clock: Clock, rules: Rules) -> anyhow::Result<Service> {
     let schedules = config.schedules()?;
     let sealer = rewrap::sealer(&config.keys)?;
     let store = store::open(config.database.url.expose_secret()).await?;
@@ -73,6 +81,7 @@ pub async fn build(config: Config, clock: Clock) -> anyhow::Result<Service> {
         instances: Arc::clone(&instances),
         pool: Pool::for_this_machine(config.crypto)?,
         limits: config.limits,
+        rules,
     });
     let checked = Arc::clone(&store);
     let keys = Arc::clone(&instances);

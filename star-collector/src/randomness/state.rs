@@ -4,7 +4,7 @@ use std::{ops::Deref, sync::Arc};
 
 use service_kit::crypto::Pool;
 
-use super::{config::Limits, instances::Instances};
+use super::{config::Limits, instances::Instances, rules::Rules};
 
 /// What handlers share. Clones share it.
 #[derive(Clone, Debug)]
@@ -16,6 +16,7 @@ pub struct Shared {
     pub(super) instances: Arc<Instances>,
     pub(super) pool: Pool,
     pub(super) limits: Limits,
+    pub(super) rules: Rules,
 }
 
 impl From<Shared> for AppState {

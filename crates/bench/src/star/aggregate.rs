@@ -227,3 +227,38 @@ pub async fn run_aggregator(settings: &Path) -> anyhow::Result<()> {
     serde_json::to_writer(std::io::stdout().lock(), &ran)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::assert_names, *};
+
+    #[test]
+    fn the_json_line_has_the_names_that_are_promised() {
+        let plan = Plan {
+            messages: 3_000,
+            rounds: 5,
+            engines: EngineSet::Embedded,
+            kept: None,
+            json: true,
+        };
+        let measured = Measured {
+            ratio: (1.0, 0.9, 1.1),
+            ours_us: 19.0,
+            floor_us: 20.0,
+            per_second: 50_000.0,
+            peak_rss_bytes: 1 << 28,
+            complete: 2_000,
+        };
+
+        let json = line(&plan, plan.messages, &measured);
+
+        let promised = [
+            "bench",
+            "messages",
+            "cpu_per_message_over_floor",
+            "messages_per_second",
+            "peak_rss_bytes",
+        ];
+        assert_names(&json, &promised);
+    }
+}

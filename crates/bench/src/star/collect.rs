@@ -230,3 +230,34 @@ async fn kept(dir: &Path) -> anyhow::Result<usize> {
 fn count(number: usize) -> f64 {
     f64::from(u32::try_from(number).unwrap_or(u32::MAX))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::assert_names, *};
+
+    #[test]
+    fn the_json_line_has_the_names_that_are_promised() {
+        let figures = Figures {
+            connections: 32,
+            pause: Duration::from_millis(2),
+            ours: vec![90.0],
+            bare: vec![50.0],
+            waiting: vec![60.0],
+            parser: vec![10.0],
+            per_second: vec![9_000.0],
+        };
+
+        let json = figures.to_json();
+
+        let promised = [
+            "bench",
+            "connections",
+            "messages",
+            "cpu_per_message_over_floor",
+            "messages_per_second",
+        ];
+        assert_names(&json, &promised);
+        let read: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(read["cpu_per_message_over_floor"], 1.5);
+    }
+}

@@ -17,7 +17,11 @@ use star_collector::{
     factory::{Factory, parts::outer},
 };
 
-use super::{Totals, lies::Lie, name_of};
+use super::{
+    Totals,
+    lies::{Fate, Lie},
+    name_of,
+};
 
 /// How many values the layers have, the outermost first; further layers have as many as the last.
 const VALUES: [u32; 4] = [24, 5, 60, 9];
@@ -120,11 +124,10 @@ impl Crowd {
 
     /// What one more client sends that measured this, and lies in a layer, counted from the outermost.
     pub fn lying(&mut self, measured: &Measured, layer: usize, lie: Lie) -> Sent {
-        // It counts as far as it is believed. One that tells another text is believed, alone.
-        let believed = if lie.refused_as(layer).is_some() {
-            layer
-        } else {
-            0
+        let believed = match lie.fate(layer) {
+            // It was opened below the layers above, which so have nothing left of it to report.
+            Fate::Alone => 0,
+            Fate::Apart | Fate::Refused(_) => layer,
         };
         self.send(measured, believed, |number, bytes| {
             if number == layer {

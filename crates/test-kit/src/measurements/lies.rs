@@ -9,6 +9,12 @@ pub enum Lie {
     AnotherPoint,
     /// The ciphertext opens to a text that is no measurement.
     NoText,
+    /// The share's sealed coins (D) are not the group's.
+    OtherCoins,
+    /// The share's MAC (J) is not the group's.
+    OtherMac,
+    /// The share's sealed message (C) is not the group's.
+    OtherMessage,
     /// The ciphertext opens to another measurement.
     OtherText,
     /// The share says that it opens alone.
@@ -17,17 +23,34 @@ pub enum Lie {
     XOutsideTheField,
     /// The share's point is the secret.
     XOfZero,
+    /// The share's point has a y that the field does not have: it stands for one that it has.
+    YOutsideTheField,
+}
+
+/// What becomes of a message from the layer of a lie on. Above it, it counts.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Fate {
+    /// It is believed, and far too few others tell the same.
+    Alone,
+    /// It waits for others of a group that never opens, however many come to it.
+    Apart,
+    /// It is refused.
+    Refused(Rejection),
 }
 
 impl Lie {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 10] = [
         Self::AnotherPoint,
         Self::NoText,
+        Self::OtherCoins,
+        Self::OtherMac,
+        Self::OtherMessage,
         Self::OtherText,
         Self::ThresholdOfOne,
         Self::XOutsideTheField,
         Self::XOfZero,
+        Self::YOutsideTheField,
     ];
 
     /// Alters a layer, before it is encrypted.
@@ -37,45 +60,55 @@ impl Lie {
     /// If it is no layer.
     pub fn tell(self, layer: &mut [u8]) {
         let part = match self {
-            Self::AnotherPoint => Part::Y,
+            Self::AnotherPoint | Self::YOutsideTheField => Part::Y,
             Self::NoText | Self::OtherText => Part::Ciphertext,
+            Self::OtherCoins => Part::SealedCoins,
+            Self::OtherMac => Part::Mac,
+            Self::OtherMessage => Part::SealedMessage,
             Self::ThresholdOfOne => Part::Threshold,
             Self::XOutsideTheField | Self::XOfZero => Part::X,
         };
         let part = part.of(layer).expect("a layer has its parts");
         match self {
-            Self::AnotherPoint => flip(part, 0),
+            Self::AnotherPoint | Self::OtherCoins | Self::OtherMac | Self::OtherMessage => {
+                flip(part, 0);
+            }
             // In the length of the text, which the plaintext begins with.
             Self::NoText => flip(part, 3),
             // In the third byte of the text.
             Self::OtherText => flip(part, 6),
             Self::ThresholdOfOne => part.copy_from_slice(&1_u32.to_le_bytes()),
-            // The factory's x have 128 bits: 2^128 more is p or more.
-            Self::XOutsideTheField => flip(part, 16),
+            // Nearly all elements are below 2^128: with 2^128 more they are p or more.
+            Self::XOutsideTheField | Self::YOutsideTheField => flip(part, 16),
             Self::XOfZero => part.fill(0),
         }
     }
 
     /// Whether a message with the lie in its open layer is seen through without opening anything, and by collect.
     pub fn is_seen_from_outside(self) -> bool {
-        match self {
-            Self::AnotherPoint | Self::NoText | Self::OtherText => false,
-            Self::ThresholdOfOne | Self::XOutsideTheField | Self::XOfZero => true,
-        }
+        matches!(
+            self.fate(0),
+            Fate::Refused(Rejection::Malformed | Rejection::Threshold)
+        )
     }
 
-    /// Why the aggregator does not count it in a layer, counted from the outermost. `None`: it does, and far too few others
-    /// tell the same.
-    pub fn refused_as(self, layer: usize) -> Option<Rejection> {
-        Some(match self {
-            Self::OtherText => return None,
+    /// What becomes of it in a layer, counted from the outermost.
+    pub fn fate(self, layer: usize) -> Fate {
+        Fate::Refused(match self {
+            Self::OtherText => return Fate::Alone,
+            Self::OtherCoins | Self::OtherMac | Self::OtherMessage => return Fate::Apart,
             Self::AnotherPoint => Rejection::Forged,
             Self::NoText => Rejection::Unreadable,
-            Self::ThresholdOfOne | Self::XOutsideTheField | Self::XOfZero if layer > 0 => {
+            Self::ThresholdOfOne
+            | Self::XOutsideTheField
+            | Self::XOfZero
+            | Self::YOutsideTheField
+                if layer > 0 =>
+            {
                 Rejection::Inner
             }
             Self::ThresholdOfOne => Rejection::Threshold,
-            Self::XOutsideTheField | Self::XOfZero => Rejection::Malformed,
+            Self::XOutsideTheField | Self::XOfZero | Self::YOutsideTheField => Rejection::Malformed,
         })
     }
 }

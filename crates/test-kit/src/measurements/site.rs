@@ -29,8 +29,8 @@ use crate::{
 /// The channel whose topics an operator's cluster has from the start.
 pub const DEFAULT_CHANNEL: &str = "typical";
 
-/// How many partitions its topics have there.
-const PARTITIONS: u32 = 8;
+/// How many partitions topics have there.
+pub const PARTITIONS: u32 = 8;
 
 /// Whoever is killed while it reads a partition or publishes holds up its successor for so long.
 pub const LEASE_SECONDS: u64 = 2;

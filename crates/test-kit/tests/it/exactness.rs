@@ -5,6 +5,7 @@
 mod closed;
 mod forged;
 mod lies;
+mod metrics;
 mod replayed;
 
 use std::collections::BTreeMap;

@@ -148,6 +148,23 @@ fn two_forged_shares_whose_errors_cancel_out_open_the_group_and_are_found() {
     assert_eq!(on, [false, false, true, true, true]);
 }
 
+/// So [`Share::read`] refuses an x of 0, and one of p or more, which stands for another.
+#[test]
+fn t13_control_honest_points_of_which_one_is_at_0_or_two_at_one_x_give_no_secret() {
+    let bytes = shares(&messages(5, 5));
+    let shares = read(&bytes);
+    let sealed = &shares[0].sealed;
+    let honest = points(&shares);
+    let secret = recover(sealed, &honest).unwrap();
+
+    for point in [secret.point(Element::ZERO), honest[0]] {
+        let mut believed = honest.clone();
+        believed[4] = point;
+        assert!(secret.have(&believed).into_iter().all(|is_on| is_on));
+        assert_eq!(recover(sealed, &believed), None);
+    }
+}
+
 #[test]
 fn a_stored_secret_is_taken_up_again() {
     let bytes = shares(&messages(20, 20));

@@ -34,21 +34,33 @@ impl Points {
         Ok(Self(points))
     }
 
-    /// Checks each point (threat T14): the identity is the same under every key, and would tell whoever unblinds it
-    /// nothing but that the service takes anything.
+    /// Checks each point (threat T14).
     pub fn check(self) -> Result<CheckedPoints, InvalidPoint> {
+        self.check_by(is_evaluable)
+    }
+
+    /// The same with another rule.
+    pub fn check_by(
+        self,
+        is_evaluable: fn(&[u8; 32]) -> bool,
+    ) -> Result<CheckedPoints, InvalidPoint> {
         let check = |(index, point): (usize, Fixed<32>)| {
-            let decoded = CompressedRistretto(point.0).decompress();
-            match decoded {
-                Some(decoded) if decoded != RistrettoPoint::identity() => {
-                    Ok(Point::from(point.0.as_slice()))
-                }
-                Some(_) | None => Err(InvalidPoint { index }),
+            if is_evaluable(&point.0) {
+                Ok(Point::from(point.0.as_slice()))
+            } else {
+                Err(InvalidPoint { index })
             }
         };
         let points = self.0.into_iter().enumerate().map(check);
         Ok(CheckedPoints(points.collect::<Result<_, _>>()?))
     }
+}
+
+/// Whether bytes are the canonical encoding of a point other than the identity, which is the same under every key, and would
+/// tell whoever unblinds it nothing but that the service takes anything.
+pub fn is_evaluable(point: &[u8; 32]) -> bool {
+    let decoded = CompressedRistretto(*point).decompress();
+    decoded.is_some_and(|decoded| decoded != RistrettoPoint::identity())
 }
 
 /// Shows the number and never a point: it would link this request to others.
@@ -60,7 +72,7 @@ impl fmt::Debug for Points {
     }
 }
 
-/// Points that may be evaluated. [`Points::check`] is the only way to make them: the library never sees others.
+/// Points that may be evaluated. Checking [`Points`] is the only way to make them: the library never sees others.
 pub struct CheckedPoints(Vec<Point>);
 
 impl CheckedPoints {

@@ -55,11 +55,9 @@ async fn evaluate(
     units.charge(request.points.len())?;
     let points = Points::new(request.points, state.limits.points_max)?;
     let key = state.instances.find(name)?.current().await?;
-    let epoch = key.epoch();
-    if request.epoch.is_some_and(|wanted| wanted != epoch) {
-        return Err(Error::WrongEpoch);
-    }
-    let evaluate = move || key.evaluate(&points.check()?);
+    let rules = state.rules;
+    let epoch = (rules.epoch)(request.epoch, key.epoch()).ok_or(Error::WrongEpoch)?;
+    let evaluate = move || key.evaluate(&points.check_by(rules.point)?, epoch);
     let points = state.pool.run(evaluate).await??;
     all_is_well();
     Ok(Json(RandomnessResponse { points, epoch }))

@@ -64,7 +64,7 @@ async fn at_the_end_of_the_epoch_the_outer_layers_of_the_rest_are_reported() {
 
     let summary = scene.run_in(EPOCH + 3).await;
 
-    assert_eq!(summary.partial, 5);
+    assert_eq!(summary.tally.partial, 5);
     let expected = reports([(&LINUX, 6), (&LINUX[..2], 3), (&LINUX[..1], 2)]);
     assert_eq!(scene.reports().await, expected);
 }

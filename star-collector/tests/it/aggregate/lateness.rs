@@ -153,7 +153,7 @@ async fn what_comes_when_an_epoch_is_reported_in_part_is_late_and_its_counts_add
     let summary = scene.run_in(EPOCH + 3).await;
 
     assert_eq!(summary.tally.rejected.get(&Rejection::Late), Some(&4));
-    assert_eq!((summary.epochs_closed, summary.never_opened), (1, 5));
+    assert_eq!((summary.epochs_closed, summary.tally.never_opened), (1, 5));
     assert_eq!(scene.reports().await, reports([(&["q|yes"], 5)]));
 }
 

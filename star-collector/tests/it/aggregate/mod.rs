@@ -1,5 +1,6 @@
 //! The aggregator on a real log and database, against what clients really sent.
 
+mod apart;
 mod bounds;
 mod exactness;
 mod failures;

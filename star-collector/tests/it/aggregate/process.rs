@@ -1,6 +1,7 @@
 //! The real program: its flags, what it prints, and how much memory it takes.
 
 use std::{
+    collections::BTreeMap,
     path::Path,
     process::{Command, Output},
 };
@@ -13,7 +14,7 @@ use sqlx::{Connection as _, SqliteConnection};
 use star_collector::{
     aggregate::{Config, memory::MEMORY_BYTES_MIN},
     domain::wire::Message,
-    factory::Factory,
+    factory::{Factory, parts::Part},
 };
 
 const TOPIC: &str = "p3a-star-enc";
@@ -139,17 +140,62 @@ async fn the_short_flags_say_which_channel_and_how_much_is_read_at_once() {
     assert!((1 << 20..1 << 30).contains(&peak), "{peak}");
 }
 
+/// The rows of a table: what, and how many messages.
+fn rows(table: &str) -> BTreeMap<&str, u64> {
+    let rows = table.lines().filter_map(|line| {
+        let (what, count) = line.trim().rsplit_once(' ')?;
+        Some((what.trim(), count.parse().ok()?))
+    });
+    rows.collect()
+}
+
 #[tokio::test]
-async fn a_table_says_how_much_memory_there_was_and_how_much_there_may_be() {
+async fn a_table_says_what_became_of_messages_where_the_time_went_and_how_much_memory_there_was() {
     let dir = tempfile::tempdir().unwrap();
-    append(dir.path(), agreeing(K)).await;
+    let mut messages = agreeing(K + 3);
+    messages.extend_from_within(..2);
+    let (mut factory, mut random) = (factory(), StdRng::seed_from_u64(8));
+    // Too few agree: on the second layer, and on both.
+    for texts in [["q|yes", "platform|mac"], ["q|no", "platform|linux"]] {
+        messages.extend((0..4).map(|_| factory.message(&texts, &mut random)));
+    }
+    let mut forged = factory.message(&["q|yes", "platform|linux"], &mut random);
+    Part::Y.of_message(&mut forged).unwrap()[0] ^= 1;
+    messages.push(forged);
+    append(dir.path(), messages).await;
 
     let output = run(dir.path(), &[]);
 
-    let table = String::from_utf8_lossy(&output.stdout);
+    let shown = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{output:?}");
-    assert!(table.contains("MiB of at most 1.00 GiB"), "{table}");
-    assert!(table.contains("opened to the last layer"), "{table}");
+    let (table, rest) = shown.split_once("\nepochs closed: 0, ").unwrap();
+    let (_, rest) = rest.split_once('\n').unwrap();
+    let (times, memory) = rest.split_once("; peak memory ").unwrap();
+    let expected = [
+        ("consumed", 64),
+        ("left unread", 0),
+        ("pending", 8),
+        ("opened", 57),
+        ("opened to the last layer", 53),
+        ("reported in full", 53),
+        ("reported in part", 0),
+        ("below the threshold by label", 0),
+        ("never opened", 0),
+        ("rejected: duplicate", 2),
+        ("rejected: forged", 1),
+    ];
+    assert_eq!(rows(table), expected.into(), "{shown}");
+    let seconds = |text| {
+        let (stage, time) = str::strip_suffix(text, " s")?.rsplit_once(' ')?;
+        time.parse::<f64>().is_ok().then_some(stage)
+    };
+    let stages: Vec<_> = times.split(", ").filter_map(seconds).collect();
+    assert_eq!(
+        stages,
+        ["reading", "opening", "storing", "in all"],
+        "{shown}"
+    );
+    assert!(memory.ends_with(" MiB of at most 1.00 GiB\n"), "{shown}");
 }
 
 /// Changes the database behind the aggregator's back.

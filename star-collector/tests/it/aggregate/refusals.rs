@@ -5,6 +5,7 @@ use star_collector::{
     aggregate::{store::Rejection, summary::Summary},
     domain::{
         field::Element,
+        group::LabelId,
         wire::{LENGTH_BYTES, Message},
     },
     factory::{Factory, parts::Part},
@@ -196,22 +197,41 @@ async fn a_header_gives_a_message_another_threshold_of_the_channels_range() {
     assert_eq!(scene.reports().await, reports([(&LINUX, 7)]));
 }
 
-#[tokio::test]
-async fn an_altered_ciphertext_changes_no_total_of_the_others() {
-    let mut scene = Scene::start().await;
+/// Nine messages, of which the first has another text under a right share, and the second none.
+async fn send_altered(scene: &mut Scene) {
     let mut messages = scene.messages(LINUX, 9);
-    // The third byte of the text: `q|yes` becomes another text with a right share.
+    // The third byte of the text: `q|yes` becomes `q|xes`.
     Part::Ciphertext.of_message(&mut messages[0]).unwrap()[4 + 2] ^= 1;
     // The last byte of the text's length: no measurement at all.
     Part::Ciphertext.of_message(&mut messages[1]).unwrap()[3] ^= 1;
     scene.send(&messages).await;
+}
+
+#[tokio::test]
+async fn an_altered_ciphertext_changes_no_total_of_the_others() {
+    let mut scene = Scene::start().await;
+    send_altered(&mut scene).await;
 
     let summary = scene.run().await;
     assert_eq!(rejected(&summary, Rejection::Unreadable), 1);
     let closed = scene.run_in(EPOCH + 3).await;
 
-    assert_eq!(closed.below_threshold, 1);
+    assert_eq!(closed.tally.below_threshold, 1);
     assert_eq!(scene.reports().await, reports([(&LINUX, 7)]));
+}
+
+#[tokio::test]
+async fn t13_control_an_aggregator_that_counts_groups_and_not_texts_reports_the_altered_one_for_all()
+ {
+    let mut scene = Scene::planted(|rules| rules.label = |group, _| LabelId::of(group, "")).await;
+    send_altered(&mut scene).await;
+
+    scene.run().await;
+    let closed = scene.run_in(EPOCH + 3).await;
+
+    assert_eq!(closed.tally.below_threshold, 0);
+    let altered = ["q|xes", "platform|linux", "country|none"];
+    assert_eq!(scene.reports().await, reports([(&altered, 8)]));
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ use service_kit::{
     secret::SecretFile,
     tls::{self, ClientTls, ServerTls},
 };
-use star_collector::randomness::{Config, build};
+use star_collector::randomness::{Config, build_with, rules::Rules};
 
 use super::pki::server_and_client;
 
@@ -93,6 +93,7 @@ impl Place {
 pub(crate) struct App {
     pub(crate) place: Arc<Place>,
     change: Change,
+    rules: Rules,
     clock: Clock,
     simulation: Simulation,
     running: Option<Running>,
@@ -108,6 +109,14 @@ impl App {
     /// A service alone, with other settings.
     pub(crate) async fn with(change: impl Fn(&mut Config) + Send + Sync + 'static) -> Self {
         let mut app = Self::stopped(Place::new(), START, change);
+        app.run().await.unwrap();
+        app
+    }
+
+    /// A service alone with a fault in its rules.
+    pub(crate) async fn planted(plant: impl FnOnce(&mut Rules)) -> Self {
+        let mut app = Self::stopped(Place::new(), START, |_| {});
+        plant(&mut app.rules);
         app.run().await.unwrap();
         app
     }
@@ -130,6 +139,7 @@ impl App {
         Self {
             place,
             change: Arc::new(change),
+            rules: Rules::default(),
             clock,
             simulation,
             running: None,
@@ -139,7 +149,7 @@ impl App {
 
     /// Starts it.
     pub(crate) async fn run(&mut self) -> anyhow::Result<()> {
-        let service = build(self.config(), self.clock.clone()).await?;
+        let service = build_with(self.config(), self.clock.clone(), self.rules).await?;
         self.running = Some(service.start().await?);
         Ok(())
     }
@@ -236,15 +246,25 @@ pub(crate) async fn ok<T: DeserializeOwned>(answer: Response) -> T {
     serde_json::from_str(&body).unwrap()
 }
 
-/// The problem that an answer is, with the fields that it names.
+/// The problem that an answer must be, with the fields that it names.
 pub(crate) async fn problem(answer: Response, slug: Slug) -> Vec<String> {
+    let (found, fields) = refusal(answer).await.expect("it is refused");
+    assert_eq!(found, slug, "{fields:?}");
+    fields
+}
+
+/// The problem that an answer is, with the fields that it names. `None`: it is none.
+pub(crate) async fn refusal(answer: Response) -> Option<(Slug, Vec<String>)> {
     let (status, headers) = (answer.status(), answer.headers().clone());
+    if status == StatusCode::OK {
+        return None;
+    }
     let body = answer.text().await.unwrap();
     let problem: Problem = serde_json::from_str(&body).expect(&body);
-    assert_eq!(problem.slug(), Some(slug), "{body}");
+    let slug = problem.slug().expect(&body);
     assert_eq!(status.as_u16(), slug.status());
     let kind = headers.get("content-type").unwrap();
     assert_eq!(kind, "application/problem+json");
     let fields = problem.invalid.into_iter();
-    fields.map(|invalid| invalid.field).collect()
+    Some((slug, fields.map(|invalid| invalid.field).collect()))
 }

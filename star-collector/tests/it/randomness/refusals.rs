@@ -1,9 +1,9 @@
 //! Each rule of a request, broken once (threat T14).
 
-use messages::{encoding::Fixed, problem::Slug};
+use messages::{encoding::Fixed, problem::Slug, star::RandomnessResponse};
 use serde_json::{Value, json};
 
-use super::app::{App, ok, points, problem};
+use super::app::{App, ok, points, problem, refusal};
 
 /// The points of a body, and where the refusal points.
 fn bodies() -> Vec<(Value, Slug, &'static str)> {
@@ -77,19 +77,62 @@ fn bodies() -> Vec<(Value, Slug, &'static str)> {
     ]
 }
 
+/// The bodies that are not refused as their rules say.
+async fn not_refused(app: &App) -> Vec<Value> {
+    let mut not_refused = Vec::new();
+    for (body, slug, field) in bodies() {
+        let expected = Some((slug, vec![field.to_owned()]));
+        for path in ["/randomness", "/instances/main/randomness"] {
+            if refusal(app.post(path, &body).await).await != expected {
+                not_refused.push(body.clone());
+            }
+        }
+    }
+    not_refused
+}
+
 #[tokio::test]
 async fn t14_each_rule_of_a_request_refuses_what_breaks_it() {
     let app = App::start().await;
 
-    for path in ["/randomness", "/instances/main/randomness"] {
-        for (body, slug, field) in bodies() {
-            let fields = problem(app.post(path, &body).await, slug).await;
-            assert_eq!(fields, [field], "{path} {body}");
-        }
-    }
+    assert_eq!(not_refused(&app).await, Vec::<Value>::new());
 
     // The same service still takes what breaks none.
     assert_eq!(app.evaluated(&points(2)).await.epoch, 3);
+}
+
+#[tokio::test]
+async fn t14_control_a_service_that_looks_at_no_point_evaluates_the_identity() {
+    let app = App::planted(|rules| rules.point = |_| true).await;
+    let identity = [Fixed([0; 32])];
+
+    // What is no point at all, the library does not take either: another refusal.
+    let of_points = bodies().into_iter();
+    let of_points = of_points.filter(|(_, slug, _)| *slug == Slug::InvalidPoint);
+    let expected = of_points.flat_map(|(body, ..)| [body.clone(), body]);
+    let expected: Vec<Value> = expected.collect();
+    assert_eq!(not_refused(&app).await, expected);
+    assert_eq!(app.evaluated(&identity).await.points, identity);
+}
+
+#[tokio::test]
+async fn t14_control_a_service_that_believes_a_requests_epoch_evaluates_the_next_one() {
+    let believed = |wanted: Option<u8>, current| Some(wanted.unwrap_or(current));
+    let mut app = App::planted(|rules| rules.epoch = believed).await;
+
+    let next = json!({ "points": points(2), "epoch": 4 });
+    assert_eq!(not_refused(&app).await, [next.clone(), next]);
+    let early: RandomnessResponse = ok(app.evaluate_in(4).await).await;
+    app.live_until_hour(1).await;
+    assert_eq!(early.points, app.evaluated(&points(2)).await.points);
+}
+
+#[tokio::test]
+async fn t14_control_a_service_with_a_larger_limit_evaluates_1025_points() {
+    let app = App::with(|config| config.limits.points_max = 2_000).await;
+
+    let many = json!({ "points": points(1_025) });
+    assert_eq!(not_refused(&app).await, [many.clone(), many]);
 }
 
 #[tokio::test]

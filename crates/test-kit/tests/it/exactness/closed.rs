@@ -46,9 +46,13 @@ async fn what_fewer_than_the_threshold_measured_is_in_no_stored_byte_until_one_m
     // Each would be the one that is missing, if it were believed.
     for lie in [
         Lie::AnotherPoint,
+        Lie::OtherCoins,
+        Lie::OtherMac,
+        Lie::OtherMessage,
         Lie::ThresholdOfOne,
         Lie::XOutsideTheField,
         Lie::XOfZero,
+        Lie::YOutsideTheField,
     ] {
         for (measured, layer) in [(&outer, 0), (&inner, 1)] {
             sent.push(scene.crowd.lying(measured, layer, lie));

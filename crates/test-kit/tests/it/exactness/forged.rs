@@ -1,10 +1,18 @@
 //! Groups in which every tenth, fifth or third point is forged.
 
 use rand::seq::SliceRandom as _;
-use star_collector::aggregate::store::Rejection;
+use serde_json::Value;
+use star_collector::{
+    aggregate::{
+        recovery::{WORK_MAX, WORK_OF_MESSAGE_MAX},
+        store::Rejection,
+    },
+    factory::parts::Part,
+};
 use test_kit::measurements::{
-    crowd::{Measured, Sent},
+    crowd::{Crowd, Measured, Sent},
     lies::Lie,
+    site::PARTITIONS,
 };
 
 use super::{FIRST_EPOCH, K, LAYERS, LONG_AGO, Scene, measured, terms};
@@ -14,6 +22,9 @@ const FORGED_OF_100: [usize; 4] = [0, 10, 20, 30];
 
 /// Thresholds, and how many shares come to each outer group.
 const GROUPS: [(u32, usize); 3] = [(5, 60), (20, 120), (50, 300)];
+
+/// How many groups of forged shares have one outer tag, and their threshold.
+const FLOOD: (u8, u32) = (100, 64);
 
 /// They come in so many parts, each of which is read before the next one comes.
 const PARTS: usize = 3;
@@ -44,6 +55,16 @@ fn group(
     (sent, forged)
 }
 
+/// What decoding came to in a run, which must be no more than decision 14 says: for so many shares of groups that failed, and
+/// so many batches.
+fn work(did: &Value, shares: usize, batches: u32) -> u64 {
+    let spent = did["decoding_multiplications"].as_u64().unwrap();
+    let of_shares = u64::try_from(shares).unwrap() * WORK_OF_MESSAGE_MAX;
+    let bound = of_shares + u64::from(batches) * WORK_MAX;
+    assert!(spent <= bound, "{spent} are more than {bound}");
+    spent
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn with_up_to_three_in_ten_shares_of_each_group_forged_the_honest_are_counted_exactly() {
     let mut terms = terms(LONG_AGO);
@@ -61,20 +82,72 @@ async fn with_up_to_three_in_ten_shares_of_each_group_forged_the_honest_are_coun
                 )
             };
             let (of_group, forged_there) = group(&mut scene, &measured, size, forged_of_100);
-            sent.extend(of_group);
+            sent.extend(of_group.into_iter().map(|one| (one, forged_there > 0)));
             forged += forged_there;
         }
     }
     sent.shuffle(&mut scene.random);
 
+    let mut decoded = 0;
     for part in sent.chunks(sent.len().div_ceil(PARTS)) {
-        scene.append_in(FIRST_EPOCH, part).await;
-        scene.run_in(FIRST_EPOCH).await;
+        let (part, are_in_doubt): (Vec<Sent>, Vec<bool>) = part.iter().cloned().unzip();
+        scene.append_in(FIRST_EPOCH, &part).await;
+        let did = scene.run_in(FIRST_EPOCH).await;
+        let in_doubt = are_in_doubt.into_iter().filter(|in_doubt| *in_doubt);
+        // Each has a share in every layer, and each partition one batch in a run.
+        decoded += work(&did, in_doubt.count() * LAYERS, PARTITIONS);
     }
     let closed = scene.close(FIRST_EPOCH).await;
 
-    println!("{forged} of {} messages were forged", sent.len());
+    println!(
+        "{forged} of {} messages were forged, decoding took {decoded} multiplications",
+        sent.len()
+    );
+    assert!(decoded > 0);
+    assert_eq!(work(&closed, 0, 0), 0);
     scene.assert_exact().await;
     scene.assert_rejected([(Rejection::Forged, forged)]);
     assert_eq!(closed["below_the_threshold_by_label"], 0);
+}
+
+/// These messages once for each group of the flood, with a MAC of its own.
+fn flood(messages: &[Sent]) -> Vec<Sent> {
+    let groups = (1..=FLOOD.0).flat_map(|group| messages.iter().map(move |sent| (group, sent)));
+    let sent = groups.map(|(group, sent)| {
+        let mut sent = sent.clone();
+        Part::Mac.of_message(&mut sent.message).unwrap()[0] ^= group;
+        sent
+    });
+    sent.collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forged_groups_that_get_one_share_more_each_cost_a_batch_no_more_than_it_may() {
+    let (groups, threshold) = FLOOD;
+    let mut terms = terms(LONG_AGO);
+    terms.set("channel.threshold_max", threshold);
+    let mut scene = Scene::with(&terms).await;
+    let flooded = Measured {
+        threshold: Some(threshold),
+        ..measured(FIRST_EPOCH, "flooded")
+    };
+    // Nothing of these may be reported, so that nobody asks what they measured.
+    let mut others = Crowd::new(&scene.lane.channel, 1);
+    let shares: Vec<Sent> = (0..threshold).map(|_| others.honest(&flooded)).collect();
+    let sent = flood(&shares);
+    scene.append_in(FIRST_EPOCH, &sent).await;
+    let did = scene.run_in(FIRST_EPOCH).await;
+    // All of one outer tag are in one partition, and so in one batch.
+    work(&did, sent.len(), 1);
+
+    let mut sent = flood(&[others.honest(&flooded)]);
+    sent.extend(scene.honest(&flooded, threshold as usize + 6));
+    scene.append_in(FIRST_EPOCH, &sent).await;
+    let did = scene.run_in(FIRST_EPOCH).await;
+
+    // Were each of them tried for its share, that would be half as much again.
+    assert!(work(&did, groups.into(), 1) > WORK_MAX / 2);
+    scene.close(FIRST_EPOCH).await;
+    scene.assert_exact().await;
+    scene.assert_rejected([]);
 }

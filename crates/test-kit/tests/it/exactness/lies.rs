@@ -5,7 +5,11 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use reqwest::{Client, StatusCode};
 use star_collector::aggregate::store::Rejection;
-use test_kit::measurements::{crowd::Sent, lies::Lie, site::DEFAULT_CHANNEL};
+use test_kit::measurements::{
+    crowd::Sent,
+    lies::{Fate, Lie},
+    site::DEFAULT_CHANNEL,
+};
 use tokio::task::JoinSet;
 
 use super::{FIRST_EPOCH, K, LAYERS, Scene, measured};
@@ -16,6 +20,9 @@ const HONEST: usize = 3 * K;
 
 /// So many tell each lie: fewer than open anything.
 const LYING: usize = K - 2;
+
+/// So many tell each lie that makes a group of its own: as many as open one.
+const APART: usize = K;
 
 /// How long an answer may take.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
@@ -41,7 +48,7 @@ async fn whatever_a_client_lies_about_in_whichever_layer_changes_no_total_of_the
     let mut scene = Scene::with(&terms(&begun_before_now())).await;
     let (mut collect, collector) = scene.site.collector(&scene.lane, 0).await.unwrap();
     let (mut honest, mut lying, mut seen) = (Vec::new(), Vec::new(), Vec::new());
-    let mut expected = BTreeMap::new();
+    let (mut expected, mut alone, mut waiting) = (BTreeMap::new(), 0, 0);
     for lie in Lie::ALL {
         for layer in 0..LAYERS {
             let measured = measured(FIRST_EPOCH, &format!("{lie:?}{layer}"));
@@ -50,11 +57,19 @@ async fn whatever_a_client_lies_about_in_whichever_layer_changes_no_total_of_the
             } else {
                 &mut lying
             };
-            of_lie.extend((0..LYING).map(|_| scene.crowd.lying(&measured, layer, lie)));
-            honest.extend(scene.honest(&measured, HONEST));
-            if let Some(reason) = lie.refused_as(layer) {
-                *expected.entry(reason).or_default() += LYING;
+            let fate = lie.fate(layer);
+            let clients = if fate == Fate::Apart { APART } else { LYING };
+            match fate {
+                Fate::Alone => alone += clients,
+                Fate::Apart => waiting += clients,
+                Fate::Refused(reason) => *expected.entry(reason).or_default() += clients,
             }
+            // Below another text, too few are in a group.
+            if fate == Fate::Alone && layer + 1 < LAYERS {
+                waiting += clients;
+            }
+            of_lie.extend((0..clients).map(|_| scene.crowd.lying(&measured, layer, lie)));
+            honest.extend(scene.honest(&measured, HONEST));
         }
     }
 
@@ -77,7 +92,7 @@ async fn whatever_a_client_lies_about_in_whichever_layer_changes_no_total_of_the
     assert_eq!(of_honest, [(StatusCode::NO_CONTENT, honest.len())].into());
     scene.assert_exact().await;
     scene.assert_rejected(expected);
-    // In each layer some tell another text, and too few the same.
-    assert_eq!(closed["below_the_threshold_by_label"], LAYERS * LYING);
+    assert_eq!(closed["below_the_threshold_by_label"], alone);
+    assert_eq!(closed["never_opened"], waiting);
     assert!(collect.stop("TERM").await.unwrap().success());
 }
