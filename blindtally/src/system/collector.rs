@@ -14,7 +14,12 @@ use client::{
     transport::{PinnedHttps, Transport},
 };
 use clock::Clock;
-use service_kit::{Running, Service, config::Sources, event_log, fault::FaultPoints};
+use service_kit::{
+    Running, Service,
+    config::Sources,
+    event_log::{self, EventLog},
+    fault::FaultPoints,
+};
 use star_collector::{Deps, aggregate, collect, randomness};
 use url::Url;
 
@@ -161,6 +166,11 @@ impl Collector {
     pub async fn published(dir: &Path) -> anyhow::Result<Vec<serde_json::Value>> {
         let url = event_log_in(dir);
         let log = event_log::open(&url, &event_log::Access::default()).await?;
+        Self::published_to(&*log).await
+    }
+
+    /// All that was ever published to `log`.
+    pub async fn published_to(log: &dyn EventLog) -> anyhow::Result<Vec<serde_json::Value>> {
         let partitions = log.partitions(OUTPUT_TOPIC).await?;
         let from = (0..partitions).map(|partition| (partition, 0)).collect();
         let mut consumer = log.consumer(OUTPUT_TOPIC, from).await?;

@@ -102,6 +102,18 @@ impl Engines {
         &self.star_aggregate_database
     }
 
+    /// All databases, those of votes and those of measurements.
+    pub fn all_databases(&self) -> [&Database; 6] {
+        [
+            &self.challenge_bypass_database,
+            &self.orders_database,
+            &self.star_aggregate_database,
+            &self.star_randomness_database,
+            &self.tally_database,
+            &self.votes_database,
+        ]
+    }
+
     /// The databases of votes, by the names that their files have in a system without engines.
     pub fn databases(&self) -> [(&'static str, &Database); 4] {
         [

@@ -12,10 +12,131 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::up::{interrupt, start};
+use super::up::{start, stop};
 
 /// The first purchase waits for tally, and tally for the first head: a minute, on a quiet machine.
 const DONE_WITHIN: Duration = Duration::from_mins(4);
+
+/// The tokens of votes that payments has taken.
+pub(crate) const TOKENS_COUNTED: &str =
+    "SELECT CAST(COALESCE(SUM(tokens_counted), 0) AS BIGINT) FROM key_count";
+
+/// The steps that were printed, and the folder that they are done in.
+pub(crate) struct Steps<'a> {
+    folder: &'a Path,
+    exports: String,
+    order: String,
+    pay: String,
+    tell: String,
+    wallet: String,
+    measure: String,
+}
+
+impl<'a> Steps<'a> {
+    pub(crate) async fn of(printed: &str, folder: &'a Path) -> Self {
+        let curl = Command::new("curl").arg("--version").output().await;
+        assert!(
+            curl.is_ok(),
+            "the steps are curl's: install curl to test them"
+        );
+        let [exports, order, pay, tell, wallet, measure] =
+            <[String; 6]>::try_from(blocks(printed)).unwrap();
+        Self {
+            folder,
+            exports,
+            order,
+            pay,
+            tell,
+            wallet,
+            measure,
+        }
+    }
+
+    /// Runs commands in one shell; gives what they wrote to stdout.
+    async fn shell(&self, commands: &str) -> String {
+        let running = Command::new("sh")
+            .args(["-e", "-c", &format!("{}{commands}", self.exports)])
+            .current_dir(self.folder)
+            .kill_on_drop(true)
+            .output();
+        let output = timeout(DONE_WITHIN, running).await.unwrap().unwrap();
+        let (said, complained) = (output.stdout, output.stderr);
+        assert!(
+            output.status.success(),
+            "{commands}\n{}\n{}",
+            String::from_utf8_lossy(&said),
+            String::from_utf8_lossy(&complained)
+        );
+        String::from_utf8(said).unwrap()
+    }
+
+    /// Orders four votes and pays for them. The words that read the order.
+    pub(crate) async fn pay(&self) -> String {
+        let ordered = answers(&self.shell(&self.order).await).remove(0);
+        let pay = self
+            .pay
+            .replace("TRANSFER-REFERENCE", text(&ordered, "transferReference"));
+        let paid = answers(&self.shell(&pay).await);
+        let tell = self
+            .tell
+            .replace("ORDER-ID", text(&ordered, "id"))
+            .replace("CAPABILITY", text(&ordered, "capability"))
+            .replace("TRANSFER-ID", text(paid.last().unwrap(), "id"));
+        let told = answers(&self.shell(&tell).await).remove(0);
+        assert_eq!(text(&told, "status"), "completed");
+        let read = tell.replace("/transactions/uphold", "");
+        read.split(" -d ").next().unwrap().to_owned()
+    }
+
+    /// Whether the order is paid that these words read.
+    pub(crate) async fn is_paid(&self, read: &str) -> bool {
+        let order = answers(&self.shell(read).await).remove(0);
+        text(&order, "status") == "paid"
+    }
+
+    /// Buys four votes with the wallet, and casts them.
+    pub(crate) async fn vote(&self) {
+        let said = self.shell(&self.wallet).await;
+        assert!(said.contains("used") && said.contains("counted"), "{said}");
+    }
+
+    /// Four more, in a crowd that nobody waits for, because the user says so. Tokens by outcome, of all votes.
+    pub(crate) async fn vote_again(&self) -> BTreeMap<String, u64> {
+        let program = env!("CARGO_BIN_EXE_blindtally");
+        let more = format!(
+            "'{program}' wallet buy --quantity 4 --account me >/dev/null
+             '{program}' wallet vote --json --crowd 1000 --vote-anyway 1 --for example.org=2",
+        );
+        tokens_by_outcome(&self.shell(&more).await)
+    }
+
+    /// Has three clients of a country measure, for so many times with this one, and waits until that is published.
+    pub(crate) async fn measure(
+        &self,
+        country: &str,
+        times: usize,
+        published: impl AsyncFn() -> Vec<Value>,
+    ) {
+        let measure = self
+            .measure
+            .replace("country=none", &format!("country={country}"));
+        let said = self.shell(&measure).await;
+        let taken = format!("taken: {times}\n");
+        assert_eq!(said.matches(&taken).count(), 3, "{said}");
+        let looking = async {
+            loop {
+                let mut all = published().await.into_iter();
+                if let Some(ours) = all.find(|one| text(one, "country") == country) {
+                    return ours;
+                }
+                sleep(Duration::from_millis(200)).await;
+            }
+        };
+        let ours = timeout(DONE_WITHIN, looking).await.unwrap();
+        assert_eq!(text(&ours, "platform"), "linux");
+        assert_eq!(ours["total"], 3);
+    }
+}
 
 /// The indented blocks of what was printed: what is to be pasted into a shell.
 fn blocks(printed: &str) -> Vec<String> {
@@ -33,24 +154,6 @@ fn blocks(printed: &str) -> Vec<String> {
     blocks
 }
 
-/// Runs commands in one shell, in a folder of their own; gives what they wrote to stdout.
-async fn shell(folder: &Path, commands: &str) -> String {
-    let running = Command::new("sh")
-        .args(["-e", "-c", commands])
-        .current_dir(folder)
-        .kill_on_drop(true)
-        .output();
-    let output = timeout(DONE_WITHIN, running).await.unwrap().unwrap();
-    let (said, complained) = (output.stdout, output.stderr);
-    assert!(
-        output.status.success(),
-        "{commands}\n{}\n{}",
-        String::from_utf8_lossy(&said),
-        String::from_utf8_lossy(&complained)
-    );
-    String::from_utf8(said).unwrap()
-}
-
 /// The JSON answers that were written one after another.
 fn answers(said: &str) -> Vec<Value> {
     let values = serde_json::Deserializer::from_str(said).into_iter::<Value>();
@@ -61,29 +164,6 @@ fn text<'a>(answer: &'a Value, member: &str) -> &'a str {
     answer[member]
         .as_str()
         .unwrap_or_else(|| panic!("{member} of {answer}"))
-}
-
-/// The tokens of votes that payments has taken.
-async fn tokens_counted(layout: &Layout) -> i64 {
-    let url = format!("sqlite://{}", layout.file("payments-votes.db").display());
-    let mut votes = sqlx::SqliteConnection::connect(&url).await.unwrap();
-    sqlx::query_scalar("SELECT COALESCE(SUM(tokens_counted), 0) FROM key_count")
-        .fetch_one(&mut votes)
-        .await
-        .unwrap()
-}
-
-/// The first measurement that was published.
-async fn published(dir: &Path) -> Value {
-    let looking = async {
-        loop {
-            if let Some(first) = Collector::published(dir).await.unwrap().pop() {
-                return first;
-            }
-            sleep(Duration::from_millis(200)).await;
-        }
-    };
-    timeout(DONE_WITHIN, looking).await.unwrap()
 }
 
 /// What `status --json` says of the votes: tokens by outcome.
@@ -102,60 +182,35 @@ fn tokens_by_outcome(status: &str) -> BTreeMap<String, u64> {
 
 #[tokio::test]
 async fn the_printed_steps_pay_an_order_and_cast_votes() {
-    let curl = Command::new("curl").arg("--version").output().await;
-    assert!(
-        curl.is_ok(),
-        "the steps are curl's: install curl to test them"
-    );
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("its data");
-    let (child, printed) = start(&data).await;
+    let (child, printed) = start(&data, None).await;
     let layout = Layout::open(&data, Profile::up()).unwrap();
     assert!(
         printed.contains("key notice 0, key window 0, anonymity set 0"),
         "{printed}"
     );
-    let [exports, order, pay, tell, wallet, measure] =
-        <[String; 6]>::try_from(blocks(&printed)).unwrap();
-    let shell = async |commands: &str| shell(dir.path(), &format!("{exports}{commands}")).await;
+    let steps = Steps::of(&printed, dir.path()).await;
 
-    let ordered = answers(&shell(&order).await).remove(0);
-    let pay = pay.replace("TRANSFER-REFERENCE", text(&ordered, "transferReference"));
-    let paid = answers(&shell(&pay).await);
-    let tell = tell
-        .replace("ORDER-ID", text(&ordered, "id"))
-        .replace("CAPABILITY", text(&ordered, "capability"))
-        .replace("TRANSFER-ID", text(paid.last().unwrap(), "id"));
-    let told = answers(&shell(&tell).await).remove(0);
-    assert_eq!(text(&told, "status"), "completed");
-    // The same words read the order: it is paid.
-    let read = tell.replace("/transactions/uphold", "");
-    let read = read.split(" -d ").next().unwrap();
-    let order = answers(&shell(read).await).remove(0);
-    assert_eq!(text(&order, "status"), "paid");
-
-    let said = shell(&wallet).await;
-    assert!(said.contains("used") && said.contains("counted"), "{said}");
+    let read = steps.pay().await;
+    assert!(steps.is_paid(&read).await);
+    steps.vote().await;
     assert_eq!(tokens_counted(&layout).await, 4);
-
-    // A crowd that nobody waits for, because the user says so.
-    let program = env!("CARGO_BIN_EXE_blindtally");
-    let more = format!(
-        "'{program}' wallet buy --quantity 4 --account me >/dev/null
-         '{program}' wallet vote --json --crowd 1000 --vote-anyway 1 --for example.org=2",
-    );
-    let status = shell(&more).await;
-    assert_eq!(
-        tokens_by_outcome(&status),
-        BTreeMap::from([("counted".to_owned(), 8)])
-    );
+    let outcomes = steps.vote_again().await;
+    assert_eq!(outcomes, BTreeMap::from([("counted".to_owned(), 8)]));
     assert_eq!(tokens_counted(&layout).await, 8);
 
-    let said = shell(&measure).await;
-    assert_eq!(said.matches("taken: 1").count(), 3, "{said}");
-    let published = published(&data.join("star-collector")).await;
-    assert_eq!(text(&published, "country"), "none");
-    assert_eq!(text(&published, "platform"), "linux");
-    assert_eq!(published["total"], 3);
-    interrupt(child).await;
+    let of_collector = data.join("star-collector");
+    let published = async || Collector::published(&of_collector).await.unwrap();
+    steps.measure("none", 1, published).await;
+    stop(child, "INT").await;
+}
+
+async fn tokens_counted(layout: &Layout) -> i64 {
+    let url = format!("sqlite://{}", layout.file("payments-votes.db").display());
+    let mut votes = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    sqlx::query_scalar(TOKENS_COUNTED)
+        .fetch_one(&mut votes)
+        .await
+        .unwrap()
 }

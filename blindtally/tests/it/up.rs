@@ -1,5 +1,8 @@
 //! `blindtally up` as a real process: stopped by ctrl-c, and started again with nothing lost.
 
+#[cfg(feature = "engines")]
+mod engines;
+
 use std::{path::Path, process::Stdio, time::Duration};
 
 use blindtally::system::{Layout, Profile, ServiceName, settlement};
@@ -15,11 +18,14 @@ use tokio::{
 /// Starting makes keys and databases, on a machine that is busy with other tests.
 const STARTED_WITHIN: Duration = Duration::from_mins(1);
 
-/// Starts it; gives what it printed, too.
-pub(crate) async fn start(data: &Path) -> (Child, String) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_blindtally"))
-        .args(["up", "--data"])
-        .arg(data)
+/// Starts it, on files or on the engines of a description; gives what it printed, too.
+pub(crate) async fn start(data: &Path, engines: Option<&Path>) -> (Child, String) {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_blindtally"));
+    program.args(["up", "--data"]).arg(data);
+    if let Some(description) = engines {
+        program.arg("--engines").arg(description);
+    }
+    let mut child = program
         .stdout(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
@@ -40,11 +46,11 @@ pub(crate) async fn start(data: &Path) -> (Child, String) {
     (child, printed)
 }
 
-/// Ctrl-C.
-pub(crate) async fn interrupt(mut child: Child) {
+/// Ctrl-C is `INT`; `TERM` is what a supervisor sends.
+pub(crate) async fn stop(mut child: Child, signal: &str) {
     let id = child.id().unwrap().to_string();
     let sent = Command::new("kill")
-        .args(["-s", "INT", &id])
+        .args(["-s", signal, &id])
         .status()
         .await
         .unwrap();
@@ -88,7 +94,7 @@ async fn read(layout: &Layout, order: &Order, capability: &str) -> Order {
 async fn ctrl_c_stops_it_and_a_new_start_finds_the_order_and_the_money() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
-    let (first, _) = start(&data).await;
+    let (first, _) = start(&data, None).await;
     let layout = Layout::open(&data, Profile::up()).unwrap();
     let sku = layout.sku_token(FundingSource::UserWallet).unwrap();
     let (payments, custodian) = (ServiceName::Payments, ServiceName::SandboxCustodian);
@@ -103,8 +109,8 @@ async fn ctrl_c_stops_it_and_a_new_start_finds_the_order_and_the_money() {
         "destination": settlement::UPHOLD, "message": order.transfer_reference,
     });
     let transfer = post(&layout, custodian, "/sandbox/transfers", &transfer).await;
-    interrupt(first).await;
-    let (second, _) = start(&data).await;
+    stop(first, "INT").await;
+    let (second, _) = start(&data, None).await;
 
     let capability = order.capability.as_deref().unwrap();
     assert_eq!(read(&layout, &order, capability).await.id, order.id);
@@ -127,5 +133,5 @@ async fn ctrl_c_stops_it_and_a_new_start_finds_the_order_and_the_money() {
     );
     let paid = read(&layout, &order, capability).await;
     assert_eq!(paid.status, messages::payments::OrderStatus::Paid);
-    interrupt(second).await;
+    stop(second, "INT").await;
 }

@@ -87,7 +87,7 @@ enum Outbox {
     /// Begin a new life of the outbox: mandatory after the database or the event log was restored.
     ///
     /// Know before: a database that was set back reads again what it had read since the backup, and reports it again. What
-    /// was published since then of epochs that are still open stands on the topic twice. Stop all aggregators first.
+    /// was published since then stands on the topic twice. Stop all aggregators first.
     NewGeneration,
 }
 

@@ -27,27 +27,42 @@ pub fn url(cluster: &str, name: &str, role: &str) -> String {
     )
 }
 
-/// A schema of its own in the database `name` of a cluster: migrated by the owner's role, and
-/// the URL with which the service's role sees it and nothing else.
-pub async fn fresh(cluster: &str, name: &str, migrator: &Migrator) -> String {
+/// A schema of a test's own, without tables: the URLs with which its two roles see it and nothing else.
+#[derive(Clone, Debug)]
+pub struct Apart {
+    /// What the schema is called.
+    pub schema: String,
+    /// As the role that owns what is made there.
+    pub owner: String,
+    /// As the role of the service.
+    pub service: String,
+}
+
+/// A schema of its own in the database `name` of a cluster.
+pub async fn apart(cluster: &str, name: &str) -> Apart {
     let schema = format!("test_{}", Uuid::new_v4().simple());
-    make_schema(cluster, name, &schema).await;
+    make_schema_as(&url(cluster, name, &owner_of(name)), name, &schema).await;
     let within = |role: &str| {
         let url = url(cluster, name, role);
         format!("{url}&options[search_path]={schema}")
     };
-    migrate(&within(&owner_of(name)), migrator)
+    Apart {
+        owner: within(&owner_of(name)),
+        service: within(name),
+        schema,
+    }
+}
+
+/// [`apart`], migrated by the owner's role: the URL of the service's.
+pub async fn fresh(cluster: &str, name: &str, migrator: &Migrator) -> String {
+    let apart = apart(cluster, name).await;
+    migrate(&apart.owner, migrator)
         .await
         .expect("the owner migrates");
-    within(name)
+    apart.service
 }
 
-/// Makes a schema in the database `name` of a cluster, in which the service's role may use what the owner's makes.
-pub async fn make_schema(cluster: &str, name: &str, schema: &str) {
-    make_schema_as(&url(cluster, name, &owner_of(name)), name, schema).await;
-}
-
-/// The same in the database that the owner's `url` leads to.
+/// Makes a schema in the database `name`, to which the owner's `url` leads: the service's role may use what the owner's makes there.
 pub async fn make_schema_as(url: &str, name: &str, schema: &str) {
     let mut owner = PgConnection::connect(url)
         .await

@@ -101,8 +101,7 @@ pub fn certificates(folder: &Path, days: i32) {
 }
 
 fn script(name: &str) -> Command {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/engines");
-    Command::new(folder.join(name))
+    Command::new(super::script(name))
 }
 
 fn run(command: &mut Command) {

@@ -120,8 +120,7 @@ pub async fn super_user(cluster: Engine, database: &str) -> anyhow::Result<PgCon
 
 /// Runs a script of deploy/engines.
 pub(super) async fn script(name: &str, arguments: &[&OsStr]) -> anyhow::Result<()> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/engines");
-    let mut script = Command::new(folder.join(name));
+    let mut script = Command::new(engines::script(name));
     let ended = script.args(arguments).status().await;
     let ended = ended.with_context(|| format!("deploy/engines/{name} cannot be started"))?;
     ensure!(ended.success(), "deploy/engines/{name} failed");

@@ -1,30 +1,21 @@
-//! Where star-collector's parts keep what they store, files or engines, and how they are started there.
+//! Where star-collector's parts keep what they store, files or engines; [`running`] starts them there.
+
+mod running;
 
 use std::{
     collections::BTreeMap,
-    net::SocketAddr,
     path::{Path, PathBuf},
-    process::Stdio,
     sync::Arc,
-    time::Duration,
 };
 
-use anyhow::{Context as _, ensure};
-use blindtally::system::{Engines, Layout, Listen, Profile, ServiceName, Settings};
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use blindtally::system::{Engines, Settings};
+use chrono::TimeDelta;
 use secrecy::ExposeSecret as _;
-use serde_json::Value;
 use service_kit::event_log::{self, BATCH_RECORDS_MAX, EventLog, NewRecord, TopicSettings};
 use star_collector::{aggregate, collect, domain::channel::Channel};
-use tokio::process::{Child, Command};
 
 use super::Reports;
-use crate::{
-    database::Database,
-    engines,
-    process::{Process, Program},
-    programs, stored, stores,
-};
+use crate::{backups::Place, database::Database, engines, programs, stored, stores};
 
 /// The channel whose topics an operator's cluster has from the start.
 pub const DEFAULT_CHANNEL: &str = "typical";
@@ -34,9 +25,6 @@ pub const PARTITIONS: u32 = 8;
 
 /// Whoever is killed while it reads a partition or publishes holds up its successor for so long.
 pub const LEASE_SECONDS: u64 = 2;
-
-/// How soon a partition is looked at again that somebody else reads.
-const AGAIN_AFTER: Duration = Duration::from_millis(300);
 
 /// A database, a log, and the programs.
 #[derive(Debug)]
@@ -195,6 +183,27 @@ impl Site {
         }
     }
 
+    /// Keeps a copy of the aggregator's database, while no aggregator runs.
+    pub async fn back_up(&self) -> anyhow::Result<()> {
+        self.place().back_up(&self.copy()).await
+    }
+
+    /// Puts the copy in the place of the aggregator's database, while no aggregator runs.
+    pub async fn restore(&self) -> anyhow::Result<()> {
+        self.place().restore(&self.copy()).await
+    }
+
+    fn place(&self) -> Place<'_> {
+        match &self.engines {
+            None => Place::File(self.database_file()),
+            Some(engines) => Place::Engine(engines.star_aggregate_database()),
+        }
+    }
+
+    fn copy(&self) -> PathBuf {
+        self.dir.join("star-aggregate.copy")
+    }
+
     /// Opens the event log as somebody.
     pub async fn log(&self, principal: &str) -> anyhow::Result<Arc<dyn EventLog>> {
         let log = match &self.engines {
@@ -244,110 +253,6 @@ impl Site {
             Some(engines) => engines::segments_of(engines)?,
         });
         Ok(kept)
-    }
-
-    /// Starts a run at a time, which may be hurt. It prints what it did as JSON.
-    pub fn start_run(
-        &self,
-        lane: &Lane,
-        calendar: DateTime<Utc>,
-        hurt: Option<Hurt>,
-    ) -> anyhow::Result<Child> {
-        let (point, times, signal) = hurt.map_or(("none", 0, "KILL"), |hurt| {
-            (hurt.point, hurt.times, hurt.signal)
-        });
-        Command::new(self.programs.join("hurt"))
-            .args([point, &times.to_string(), signal, "aggregate"])
-            .arg(calendar.to_rfc3339_opts(SecondsFormat::Secs, true))
-            .arg("--config")
-            .arg(&lane.aggregate)
-            .arg("--json")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .context("the aggregator cannot be started")
-    }
-
-    /// Runs at a time, to a good end. What it did.
-    pub async fn run(&self, lane: &Lane, calendar: DateTime<Utc>) -> anyhow::Result<Value> {
-        let run = self.start_run(lane, calendar, None)?;
-        let ended = run.wait_with_output().await?;
-        let said = String::from_utf8_lossy(&ended.stderr);
-        ensure!(ended.status.success(), "a run failed: {said}");
-        Ok(serde_json::from_slice(&ended.stdout)?)
-    }
-
-    /// Runs at a time until one has gone through all partitions: what others read when they were killed is free only when
-    /// their leases are over. How many messages that took.
-    pub async fn finish(&self, lane: &Lane, calendar: DateTime<Utc>) -> anyhow::Result<u64> {
-        let mut consumed = 0;
-        loop {
-            let did = self.run(lane, calendar).await?;
-            let count = |what: &str| did.get(what).and_then(Value::as_u64).context("a count");
-            consumed += count("consumed")?;
-            if count("left_to_others")? == 0 {
-                return Ok(consumed);
-            }
-            tokio::time::sleep(AGAIN_AFTER).await;
-        }
-    }
-
-    /// Starts the aggregator as operators do, which runs again each second, on the machine's own calendar.
-    pub async fn aggregator(&self, lane: &Lane, copy: usize) -> anyhow::Result<Process> {
-        let listen = self.listen(&format!("{}-{copy}", lane.channel.name))?;
-        let program = Program {
-            name: "star-collector aggregate",
-            path: self.programs.join("star-collector"),
-            arguments: vec![
-                "aggregate".into(),
-                "--config".into(),
-                lane.aggregate.clone().into(),
-                "--every".into(),
-                "1s".into(),
-                "--admin-listen".into(),
-                listen.admin.to_string().into(),
-            ],
-            environment: Vec::new(),
-            admin: listen.admin,
-            log: self
-                .dir
-                .join(format!("aggregate-{}-{copy}.log", lane.channel.name)),
-        };
-        Process::start(program).await
-    }
-
-    /// Starts collect for a channel, and says where clients reach it.
-    pub async fn collector(
-        &self,
-        lane: &Lane,
-        copy: usize,
-    ) -> anyhow::Result<(Process, SocketAddr)> {
-        let listen = self.listen(&format!("collect-{copy}"))?;
-        let program = Program {
-            name: "star-collector collect",
-            path: self.programs.join("star-collector"),
-            arguments: vec![
-                "collect".into(),
-                "--config".into(),
-                lane.collect.clone().into(),
-                "--http-listen".into(),
-                listen.api.to_string().into(),
-                "--http-admin-listen".into(),
-                listen.admin.to_string().into(),
-            ],
-            environment: Vec::new(),
-            admin: listen.admin,
-            log: self.dir.join(format!("collect-{copy}.log")),
-        };
-        Ok((Process::start(program).await?, listen.api))
-    }
-
-    /// Ports that a system of its own would have.
-    fn listen(&self, name: &str) -> anyhow::Result<Listen> {
-        let layout = Layout::open(&self.dir.join(name), Profile::default())?;
-        Ok(layout.listen(ServiceName::Tally))
     }
 }
 

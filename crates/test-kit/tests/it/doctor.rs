@@ -2,7 +2,7 @@
 
 #[cfg(feature = "engines")]
 mod engines;
-mod measurements;
+pub(crate) mod measurements;
 mod running;
 
 use std::{fs, path::Path};

@@ -187,7 +187,7 @@ async fn closed_by_two(page: usize, change: Option<&'static str>) {
 
     let summary = scene.run_in(EPOCH + 3).await;
 
-    assert_eq!((summary.epochs_closed, summary.never_opened), (1, 2));
+    assert_eq!((summary.epochs_closed, summary.tally.never_opened), (1, 2));
     assert_eq!(of_either().await, [0_u64; 0], "{page}");
     let expected = reports([(&LINUX, 7), (&["q|yes"], 2)]);
     assert_eq!(scene.reports().await, expected, "{page}");

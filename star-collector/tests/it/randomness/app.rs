@@ -21,7 +21,7 @@ use service_kit::{
 };
 use star_collector::randomness::{Config, build_with, rules::Rules};
 
-use super::pki::server_and_client;
+use super::{keys::Keys, pki::server_and_client};
 
 /// When every test begins: half an hour into the first of its epochs, which last for an hour.
 pub(crate) const START: &str = "2026-01-01T10:30:00Z";
@@ -29,21 +29,36 @@ pub(crate) const START: &str = "2026-01-01T10:30:00Z";
 /// How a test changes the settings.
 type Change = Arc<dyn Fn(&mut Config) + Send + Sync>;
 
-/// What replicas share: a folder with the store and the key file.
+/// What replicas share: the store, and a folder with the key file.
 pub(crate) struct Place {
     folder: tempfile::TempDir,
+    pub(crate) keys: Keys,
     server: ServerTls,
     client: ClientTls,
 }
 
 impl Place {
-    pub(crate) fn new() -> Arc<Self> {
+    pub(crate) async fn new() -> Arc<Self> {
         let folder = tempfile::tempdir().unwrap();
+        let keys = Keys::new(folder.path()).await;
+        Self::with(folder, keys)
+    }
+
+    /// With a file for a store, also where other tests are on engines.
+    pub(crate) fn on_files() -> Arc<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = Keys::in_file(folder.path());
+        Self::with(folder, keys)
+    }
+
+    /// With this store.
+    pub(crate) fn with(folder: tempfile::TempDir, keys: Keys) -> Arc<Self> {
         let (server, client) = server_and_client(folder.path());
-        let key = SecretFile::new(folder.path().join("sealing.key"));
-        key.create_key().unwrap();
+        let sealing = SecretFile::new(folder.path().join("sealing.key"));
+        sealing.create_key().unwrap();
         Arc::new(Self {
             folder,
+            keys,
             server,
             client,
         })
@@ -51,10 +66,6 @@ impl Place {
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
-    }
-
-    pub(crate) fn database_url(&self) -> String {
-        format!("sqlite:{}", self.path("keys.db").display())
     }
 
     /// Epochs 3 to 6, an hour each, since 10 o'clock.
@@ -65,7 +76,7 @@ impl Place {
             .set("first_epoch", "3")
             .set("last_epoch", "6")
             .set("epoch_base_time", "2026-01-01T10:00:00Z")
-            .set("database.url", self.database_url())
+            .set("database.url", self.keys.url())
             .set(
                 "keys.sealing_key_file",
                 self.path("sealing.key").to_string_lossy(),
@@ -77,15 +88,6 @@ impl Place {
             .unwrap();
         config.http.tls = self.server.clone();
         config
-    }
-
-    /// Runs one SQL statement on the database behind the service's back.
-    pub(crate) async fn sql(&self, statement: &'static str) {
-        let pool = sqlx::SqlitePool::connect(&self.database_url())
-            .await
-            .unwrap();
-        sqlx::query(statement).execute(&pool).await.unwrap();
-        pool.close().await;
     }
 }
 
@@ -108,7 +110,7 @@ impl App {
 
     /// A service alone, with other settings.
     pub(crate) async fn with(change: impl Fn(&mut Config) + Send + Sync + 'static) -> Self {
-        let mut app = Self::stopped(Place::new(), START, change);
+        let mut app = Self::stopped(Place::new().await, START, change);
         app.run().await.unwrap();
         app
     }

@@ -1,9 +1,6 @@
 //! Epochs end, and what is over is punctured (threat T14).
 
-use std::sync::Arc;
-
 use messages::problem::Slug;
-use sqlx::Row as _;
 use star_collector::randomness::{
     domain::{self, EpochKey, Points, Position, StoredState},
     rewrap, store,
@@ -12,8 +9,8 @@ use star_collector::randomness::{
 use super::app::{App, Place, START, points, problem};
 
 /// What is stored of the default instance.
-async fn stored(app: &App) -> StoredState {
-    let store = store::open(&app.place.database_url()).await.unwrap();
+pub(crate) async fn stored(app: &App) -> StoredState {
+    let store = store::open(&app.place.keys.url()).await.unwrap();
     let state = store.state(&"main".parse().unwrap()).await.unwrap();
     store.close().await;
     state.unwrap()
@@ -55,19 +52,16 @@ async fn t14_control_with_the_older_state_put_back_an_epoch_that_is_over_is_eval
     let mut app = App::start().await;
     let points = points(2);
     let first = app.evaluated(&points).await;
-    let place = Arc::clone(&app.place);
-    place
-        .sql("CREATE TABLE older AS SELECT * FROM epoch_keys")
-        .await;
+    let older = stored(&app).await;
     app.live_until_hour(1).await;
     problem(app.evaluate_in(3).await, Slug::WrongEpoch).await;
     app.stop().await;
 
-    place.sql("DROP TRIGGER epoch_keys_go_forward").await;
-    place.sql("DELETE FROM epoch_keys").await;
-    place
-        .sql("INSERT INTO epoch_keys SELECT * FROM older")
-        .await;
+    let keys = &app.place.keys;
+    keys.run("DELETE FROM epoch_keys").await.unwrap();
+    let store = store::open(&keys.url()).await.unwrap();
+    assert!(store.create(&older).await.unwrap());
+    store.close().await;
     app.wake_at(START);
     app.run().await.unwrap();
 
@@ -90,29 +84,6 @@ async fn t14_what_is_over_is_punctured_when_it_ends_though_nobody_asks() {
     assert_ne!(before.facts.id, after.facts.id);
     assert_ne!(before.data_key, after.data_key);
     assert_ne!(before.state, after.state);
-}
-
-#[tokio::test]
-async fn the_older_state_is_in_no_file_once_it_is_replaced() {
-    let mut app = App::start().await;
-    let before = stored(&app).await;
-    let holds = |app: &App, bytes: &[u8]| {
-        ["keys.db", "keys.db-wal"].iter().any(|name| {
-            let file = std::fs::read(app.place.path(name)).unwrap_or_default();
-            file.windows(bytes.len()).any(|window| window == bytes)
-        })
-    };
-    assert!(holds(&app, &before.data_key) && holds(&app, &before.state[..48]));
-
-    app.live_until_hour(1).await;
-
-    let after = stored(&app).await;
-    assert!(
-        holds(&app, &after.data_key),
-        "the search finds what is there"
-    );
-    assert!(!holds(&app, &before.data_key));
-    assert!(!holds(&app, &before.state[..48]));
 }
 
 #[tokio::test]
@@ -153,7 +124,7 @@ async fn t14_what_passed_while_the_service_was_down_is_punctured_before_it_serve
 
 #[tokio::test]
 async fn the_first_key_begins_in_the_epoch_that_the_calendar_shows() {
-    let mut app = App::stopped(Place::new(), "2026-01-01T12:00:00Z", |_| {});
+    let mut app = App::stopped(Place::new().await, "2026-01-01T12:00:00Z", |_| {});
     app.run().await.unwrap();
 
     assert_eq!(app.info().await.current_epoch, 5);
@@ -192,7 +163,7 @@ async fn a_key_is_renewed_where_the_number_wraps() {
         (config.first_epoch, config.last_epoch) = (0, 255);
         config.epoch_duration = "1m,1d".to_owned();
     };
-    let mut app = App::stopped(Place::new(), "2026-01-01T14:15:00Z", change);
+    let mut app = App::stopped(Place::new().await, "2026-01-01T14:15:00Z", change);
     app.run().await.unwrap();
     let old = app.info().await;
     assert_eq!(old.current_epoch, 255);
@@ -207,7 +178,7 @@ async fn a_key_is_renewed_where_the_number_wraps() {
 
 #[tokio::test]
 async fn before_the_base_time_the_service_does_not_start() {
-    let mut app = App::stopped(Place::new(), "2026-01-01T09:59:59Z", |_| {});
+    let mut app = App::stopped(Place::new().await, "2026-01-01T09:59:59Z", |_| {});
 
     let error = format!("{:#}", app.run().await.unwrap_err());
 
@@ -217,7 +188,7 @@ async fn before_the_base_time_the_service_does_not_start() {
 /// The numbers of punctured epochs would mean others.
 #[tokio::test]
 async fn with_another_schedule_the_service_does_not_start_and_changes_nothing() {
-    let place = Place::new();
+    let place = Place::new().await;
     let app = App::replica(&place, START).await;
     let before = stored(&app).await;
     let changes: [fn(&mut star_collector::randomness::Config); 4] = [
@@ -242,18 +213,9 @@ async fn t14_the_database_itself_does_not_go_back() {
     let mut app = App::start().await;
     app.live_until_hour(1).await;
 
-    let pool = sqlx::SqlitePool::connect(&app.place.database_url())
-        .await
-        .unwrap();
-    let back = sqlx::query("UPDATE epoch_keys SET position = 0")
-        .execute(&pool)
-        .await;
+    let back = app.place.keys.run("UPDATE epoch_keys SET position = 0");
 
-    assert!(back.unwrap_err().to_string().contains("never goes back"));
-    let row = sqlx::query("SELECT position FROM epoch_keys WHERE instance = 'main'")
-        .fetch_one(&pool)
-        .await
-        .unwrap();
-    assert_eq!(row.get::<i64, _>(0), 1);
-    pool.close().await;
+    let refused = back.await.unwrap_err().to_string();
+    assert!(refused.contains("never goes back"), "{refused}");
+    assert_eq!(stored(&app).await.facts.position, Position(1));
 }

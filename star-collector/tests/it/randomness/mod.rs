@@ -2,7 +2,10 @@
 
 mod app;
 mod clients;
+mod doctor;
 mod epochs;
+mod files;
+mod keys;
 mod pki;
 mod refusals;
 mod replicas;

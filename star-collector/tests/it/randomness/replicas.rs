@@ -21,7 +21,7 @@ async fn agree(one: &App, other: &App) {
 
 #[tokio::test]
 async fn two_replicas_agree_over_epochs_and_renewals() {
-    let place = Place::new();
+    let place = Place::new().await;
     let mut one = App::replica(&place, START).await;
     let mut other = App::replica(&place, START).await;
     agree(&one, &other).await;
@@ -41,7 +41,7 @@ async fn two_replicas_agree_over_epochs_and_renewals() {
 
 #[tokio::test]
 async fn replicas_that_start_on_an_empty_store_at_once_agree_on_one_key() {
-    let place = Place::new();
+    let place = Place::new().await;
     let mut apps: Vec<App> = (0..4)
         .map(|_| App::stopped(place.clone(), START, |_| {}))
         .collect();
@@ -56,7 +56,7 @@ async fn replicas_that_start_on_an_empty_store_at_once_agree_on_one_key() {
 
 #[tokio::test]
 async fn replicas_that_meet_the_end_of_a_key_at_once_agree_on_the_next() {
-    let place = Place::new();
+    let place = Place::new().await;
     let mut apps = Vec::new();
     for _ in 0..3 {
         apps.push(App::replica(&place, START).await);
@@ -73,7 +73,7 @@ async fn replicas_that_meet_the_end_of_a_key_at_once_agree_on_the_next() {
 /// Its own clock says that the epoch goes on. It has the key in memory, and its job has not run since.
 #[tokio::test]
 async fn t14_a_replica_whose_clock_lags_evaluates_no_epoch_that_another_has_punctured() {
-    let place = Place::new();
+    let place = Place::new().await;
     let lagging = App::replica(&place, START).await;
     let mut right = App::replica(&place, START).await;
     assert_eq!(lagging.evaluated(&points(1)).await.epoch, 3);
@@ -96,7 +96,7 @@ async fn t14_a_replica_whose_clock_lags_evaluates_no_epoch_that_another_has_punc
 /// As clocks do that are kept right.
 #[tokio::test]
 async fn a_clock_that_lags_by_less_than_a_minute_goes_along() {
-    let place = Place::new();
+    let place = Place::new().await;
     let mut lagging = App::replica(&place, START).await;
     let mut right = App::replica(&place, START).await;
     lagging.live_until("2026-01-01T10:59:30Z").await;
@@ -114,7 +114,7 @@ async fn a_clock_that_lags_by_less_than_a_minute_goes_along() {
 
 #[tokio::test]
 async fn a_replica_that_lags_serves_again_when_its_clock_is_right() {
-    let place = Place::new();
+    let place = Place::new().await;
     let mut lagging = App::replica(&place, START).await;
     let mut right = App::replica(&place, START).await;
     right.live_until_hour(2).await;
@@ -128,7 +128,7 @@ async fn a_replica_that_lags_serves_again_when_its_clock_is_right() {
 /// As after a renewal by another one: the number of the epoch alone would say that nothing changed.
 #[tokio::test]
 async fn a_replica_notices_that_another_has_renewed_the_key() {
-    let place = Place::new();
+    let place = Place::new().await;
     let mut one = App::replica(&place, START).await;
     let mut other = App::replica(&place, START).await;
     let before = one.info().await;

@@ -4,24 +4,33 @@ use secrecy::ExposeSecret as _;
 use service_kit::secret::SecretFile;
 use star_collector::randomness::{domain, rewrap, store};
 
-use super::app::{App, points};
+use super::{
+    app::{App, points},
+    keys::Keys,
+};
 
 /// Each is something that whoever may write to the database could want.
 #[tokio::test]
 async fn a_sealed_key_that_was_moved_or_altered_does_not_open() {
-    for statement in [
-        "UPDATE epoch_keys SET position = position + 1",
-        "UPDATE epoch_keys SET state_id = randomblob(16)",
-        "UPDATE epoch_keys SET data_key = randomblob(80)",
-        "UPDATE epoch_keys SET state = randomblob(9000)",
-        "UPDATE epoch_keys SET state = x''",
-        "UPDATE epoch_keys SET data_key = (SELECT max(data_key) FROM epoch_keys),
-             state = (SELECT max(state) FROM epoch_keys)",
-    ] {
+    let changes: [fn(&Keys) -> String; 6] = [
+        |_| "position = position + 1".to_owned(),
+        |keys| format!("state_id = {}", keys.literal(16)),
+        |keys| format!("data_key = {}", keys.literal(80)),
+        |keys| format!("state = {}", keys.literal(9_000)),
+        |keys| format!("state = {}", keys.literal(0)),
+        |_| {
+            "data_key = (SELECT data_key FROM epoch_keys WHERE instance = 'other'),
+             state = (SELECT state FROM epoch_keys WHERE instance = 'other')"
+                .to_owned()
+        },
+    ];
+    for change in changes {
         let mut app = App::start().await;
         app.stop().await;
-        app.place.sql(statement).await;
-        // In the epoch that the first statement claims to be in.
+        let keys = &app.place.keys;
+        let statement = format!("UPDATE epoch_keys SET {}", change(keys));
+        keys.run(&statement).await.unwrap();
+        // In the epoch that the first change claims to be in.
         app.wake_at("2026-01-01T11:10:00Z");
 
         let error = app.run().await.unwrap_err();
@@ -46,7 +55,7 @@ async fn without_its_key_encryption_key_the_service_does_not_start() {
 
 /// Every part of the key, also of the key tree, and the data key: 16 bytes of them are never there by chance.
 #[tokio::test]
-async fn nothing_of_a_key_is_in_the_files() {
+async fn nothing_of_a_key_is_in_what_is_stored() {
     let mut app = App::start().await;
     app.evaluated(&points(4)).await;
     app.live_until_hour(1).await;
@@ -61,14 +70,8 @@ async fn nothing_of_a_key_is_in_the_files() {
     store.close().await;
     app.stop().await;
 
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(app.place.path("")).unwrap() {
-        let path = entry.unwrap().path();
-        if path.to_string_lossy().contains("keys.db") {
-            files.extend(std::fs::read(&path).unwrap());
-        }
-    }
-    let holds = |bytes: &[u8]| files.windows(bytes.len()).any(|window| window == bytes);
+    let kept = app.place.keys.stored().await;
+    let holds = |bytes: &[u8]| kept.windows(bytes.len()).any(|window| window == bytes);
     assert!(holds(&stored.state[..48]), "the search finds what is there");
     assert!(!holds(&sealing[..16]));
     let public_key = key.public_key();

@@ -2,14 +2,12 @@
 
 use std::{process::Command, time::Duration};
 
-use clock::Clock;
 use messages::star::RandomnessRequest;
 use reqwest::StatusCode;
 use serde_json::Value;
 use service_kit::tls;
-use star_collector::randomness::doctor;
 
-use super::app::{App, START, ok, points};
+use super::app::{App, ok, points};
 
 #[tokio::test]
 async fn the_description_is_served_and_has_every_route() {
@@ -62,31 +60,6 @@ fn debug_of_a_request_shows_no_point() {
         "{shown}"
     );
     assert!(shown.contains("Fixed<32>(..)"), "{shown}");
-}
-
-#[tokio::test]
-async fn the_doctor_finds_a_running_service_right_and_a_lost_key_wrong() {
-    let app = App::start().await;
-    let (clock, _simulation) = Clock::simulated(START.parse().unwrap());
-
-    let report = doctor::examine(&app.config(), &Clock::system()).await;
-    assert!(report.findings().iter().all(|one| one.right), "{report:?}");
-    let says = |report: &service_kit::doctor::Report, what: &str| {
-        let found = report.findings().iter().find(|one| one.what == what);
-        found.map(|one| (one.right, one.says.clone())).unwrap()
-    };
-    let report = doctor::examine(&app.config(), &clock).await;
-    let (right, epochs) = says(&report, "schedule");
-    assert!(right);
-    assert_eq!(epochs, "main is in epoch 3, other is in epoch 3");
-
-    let mut config = app.config();
-    let file = service_kit::secret::SecretFile::new(app.place.path("new.key"));
-    file.create_key().unwrap();
-    config.keys.sealing_key_file = file;
-    let report = doctor::examine(&config, &clock).await;
-    let (right, why) = says(&report, "keys");
-    assert!(!right && why.contains("older_sealing_key_files"), "{why}");
 }
 
 /// The part's own settings are its flags, and its own commands its commands.

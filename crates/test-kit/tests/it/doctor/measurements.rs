@@ -151,7 +151,7 @@ async fn a_running_aggregator_is_ready_until_a_run_fails_and_again_when_one_succ
 }
 
 /// What `/readyz` says, once it is as it should be.
-pub(super) async fn until(
+pub(crate) async fn until(
     process: &test_kit::process::Process,
     is_so: impl Fn(&str) -> bool,
 ) -> String {
@@ -159,7 +159,10 @@ pub(super) async fn until(
     let url = format!("http://{}/readyz", process.admin());
     let mut said = String::new();
     for _try in 0..600 {
-        said = client.get(&url).send().await.unwrap().text().await.unwrap();
+        // One that has just been started does not listen yet.
+        if let Ok(answer) = client.get(&url).send().await {
+            said = answer.text().await.unwrap();
+        }
         if is_so(&said) {
             return said;
         }

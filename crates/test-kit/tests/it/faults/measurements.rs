@@ -5,6 +5,7 @@ mod exact;
 mod held;
 mod killed;
 mod pipeline;
+mod restored;
 
 use std::path::Path;
 

@@ -73,26 +73,21 @@ async fn a_server_of_another_authority_is_told() {
 
 #[tokio::test]
 async fn missing_tables_and_newer_ones_are_told_at_the_start_and_while_it_runs() {
-    let schema = format!("test_{}", uuid::Uuid::new_v4().simple());
-    testing::make_schema("main", "tally", &schema).await;
-    let within = |role: &str| {
-        let url = testing::url("main", "tally", role);
-        format!("{url}&options[search_path]={schema}")
-    };
-    let none = refused(&within("tally")).await.to_string();
+    let apart = testing::apart("main", "tally").await;
+    let none = refused(&apart.service).await.to_string();
     assert!(
         none.contains("no tables") && none.contains("`migrate`"),
         "{none}"
     );
 
-    super::migrate(&within("tally_owner"), &super::migrator())
+    super::migrate(&apart.owner, &super::migrator())
         .await
         .unwrap();
-    let db = Postgres::open(&within("tally"), &super::migrator())
+    let db = Postgres::open(&apart.service, &super::migrator())
         .await
         .unwrap();
     db.check().await.unwrap();
-    let mut owner = PgConnection::connect(&within("tally_owner")).await.unwrap();
+    let mut owner = PgConnection::connect(&apart.owner).await.unwrap();
     for (change, is_wrong) in [
         (
             "INSERT INTO _sqlx_migrations SELECT 2, description, now(), success, checksum, 0 FROM _sqlx_migrations",
