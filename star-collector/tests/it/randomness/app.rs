@@ -117,7 +117,7 @@ impl App {
 
     /// A service alone with a fault in its rules.
     pub(crate) async fn planted(plant: impl FnOnce(&mut Rules)) -> Self {
-        let mut app = Self::stopped(Place::new(), START, |_| {});
+        let mut app = Self::stopped(Place::new().await, START, |_| {});
         plant(&mut app.rules);
         app.run().await.unwrap();
         app
