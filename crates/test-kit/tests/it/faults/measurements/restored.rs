@@ -12,7 +12,7 @@ use super::{FIRST_EPOCH, Stage, after, begun_before_now, during, has_partial, re
 use crate::doctor::measurements::until;
 
 /// How many messages come before the backup, between it and the restore, and after it.
-const MESSAGES: usize = 1_500;
+const MESSAGES: usize = 3_000;
 
 /// A site whose database knows nothing of what was read and published since its backup.
 struct Restored {
@@ -70,6 +70,7 @@ impl Restored {
     /// What was published between the backup and the restore.
     fn between(&self) -> Totals {
         let [at_backup, at_restore] = &self.published;
+        assert!(!at_backup.totals.is_empty());
         let between = without(&at_restore.totals, &at_backup.totals);
         assert!(has_partial(&between), "epochs were closed meanwhile");
         between
