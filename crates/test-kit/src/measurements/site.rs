@@ -1,4 +1,4 @@
-//! Where star-collector's parts keep what they store, files or engines; [`running`] starts them there.
+//! Where star-collector's parts keep what they store, files or engines; `running` starts them there.
 
 mod running;
 
