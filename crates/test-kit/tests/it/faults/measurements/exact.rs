@@ -6,8 +6,8 @@ use test_kit::measurements::crowd::Crowd;
 
 use super::{FIRST_EPOCH, LONG_AGO, Stage, after, default_lane, during, messages, records, terms};
 
-/// How many messages there are; `./test long` asks for 100,000.
-const MESSAGES: usize = 12_000;
+/// How many messages there are; `./test long` asks for more.
+const MESSAGES: usize = 100_000;
 
 /// They come in so many parts, each in an epoch of its own, and are read after each.
 const PARTS: u64 = 4;

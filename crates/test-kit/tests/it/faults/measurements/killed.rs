@@ -19,8 +19,8 @@ use crate::faults::{
     scene::{asked, random},
 };
 
-/// How many kills there are at least: the points of one round, and one more; `./test long` asks for more.
-const KILLS: u64 = 18;
+/// How many kills there are at least: two rounds; `./test long` asks for more.
+const KILLS: u64 = 40;
 
 /// How many messages come in the half of a round whose kills are at points, to all partitions.
 const MESSAGES: usize = 4_500;
