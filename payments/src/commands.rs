@@ -111,8 +111,10 @@ pub async fn restate(
         signed_fits: Rules::default().signed_fits,
         health: FundsHealth::default(),
     };
-    let stated = job.restate(kind, votes_sold).await?;
+    let stated = job.restate(kind, votes_sold).await;
+    // Also when it failed: whoever tries again need not wait for the end of the lease.
     outbox.release_lease(&lease).await?;
+    let stated = stated?;
     println!(
         "{} at {}: {} votes were sold for {} {}. Start payments, which publishes this; then see `tally funds list`.",
         stated.source, stated.value, stated.votes_sold, stated.received, stated.currency

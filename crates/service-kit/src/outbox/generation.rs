@@ -28,6 +28,18 @@ pub async fn new_generation(
     name: &str,
 ) -> anyhow::Result<u64> {
     let lease = lease_alone(outbox).await?;
+    let begun = begin(outbox, log, name, &lease).await;
+    // Also when it failed: whoever tries again need not wait for the end of the lease.
+    outbox.release_lease(&lease).await?;
+    begun
+}
+
+async fn begin(
+    outbox: &dyn Outbox,
+    log: &dyn EventLog,
+    name: &str,
+    lease: &Lease,
+) -> anyhow::Result<u64> {
     let generation = outbox.state().await?.generation;
     let id = PublisherId {
         name: name.to_owned(),
@@ -39,8 +51,7 @@ pub async fn new_generation(
         .context("the old publisher cannot be shut out")?;
     // A log that never heard of it has nothing that could be dropped here.
     let published = old.position().await?.unwrap_or(0);
-    outbox.renew_generation(&lease, published).await?;
-    outbox.release_lease(&lease).await?;
+    outbox.renew_generation(lease, published).await?;
     Ok(published)
 }
 
