@@ -11,10 +11,10 @@ use service_kit::{
     lease,
     outbox::postgres::{SLOTS, TABLES},
 };
-use sqlx::{AssertSqlSafe, Row as _};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
 use tokio::process::Command;
 
-use super::{PostgresVotes, SCRIPTS};
+use super::{LONG_WORK, PostgresVotes, SCRIPTS};
 use crate::{
     store::votes::{Store as _, contract},
     votes::VoteRules,
@@ -22,9 +22,16 @@ use crate::{
 
 /// A store in a schema of its own, which stays.
 pub(super) async fn store() -> ((), PostgresVotes) {
+    let (_, store) = store_at().await;
+    ((), store)
+}
+
+/// The same, and where it is.
+async fn store_at() -> (String, PostgresVotes) {
     let url = testing::fresh("votes", "payments_votes", &migrator(SCRIPTS)).await;
     let store = PostgresVotes::open(&url, "test.payment.vote".to_owned(), VoteRules::default());
-    ((), store.await.unwrap())
+    let store = store.await.unwrap();
+    (url, store)
 }
 
 #[tokio::test]
@@ -111,25 +118,36 @@ async fn votes_that_come_while_the_tables_are_written_anew_are_kept_and_tell_not
 
 #[tokio::test]
 async fn the_writing_anew_of_a_process_that_died_is_ended_so_that_another_one_can_do_it() {
-    let ((), store) = store().await;
-    let _writing = store.db().begin().await.unwrap();
-    let settling = tokio::spawn({
-        let store = store.clone();
-        async move { store.settle().await }
+    let (url, store) = store_at().await;
+    let mut process = PgConnection::connect(&url).await.unwrap();
+    for statement in ["BEGIN"].into_iter().chain(LONG_WORK) {
+        sqlx::query(statement).execute(&mut process).await.unwrap();
+    }
+    // As `settle_votes` would, which also holds the lock of all that write in this database for a while.
+    let work = "SELECT pg_advisory_xact_lock('vote'::regclass::oid::bigint), pg_sleep(60)";
+    let working = tokio::spawn(async move {
+        sqlx::query(work).execute(&mut process).await.unwrap();
     });
-    waits_for_a_lock(&store, "settle_votes", "advisory").await;
+    is_done_by_somebody(&store, true).await;
 
-    settling.abort();
+    // Its connection ends with it.
+    working.abort();
 
-    let deadline = Instant::now() + Duration::from_secs(30);
+    is_done_by_somebody(&store, false).await;
+}
+
+/// Waits until somebody writes the tables anew, or nobody does any more.
+async fn is_done_by_somebody(store: &PostgresVotes, expected: bool) {
+    let deadline = Instant::now() + Duration::from_secs(40);
     let is_free = "SELECT pg_try_advisory_xact_lock('vote'::regclass::oid::bigint)";
     loop {
-        let asked = sqlx::query_scalar::<_, bool>(is_free);
-        if asked.fetch_one(store.db().readers()).await.unwrap() {
-            break;
+        let is_free = sqlx::query_scalar(is_free).fetch_one(store.db().readers());
+        let is_free: bool = is_free.await.unwrap();
+        if is_free != expected {
+            return;
         }
-        assert!(Instant::now() < deadline, "the work of the dead goes on");
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert!(Instant::now() < deadline, "somebody does it: {}", !is_free);
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
