@@ -31,6 +31,13 @@ async fn admin(world: &World, service: ServiceName, path: &str) -> String {
     answer.unwrap().text().await.unwrap()
 }
 
+/// Whether `/readyz` says that `check` fails, and `what` in that line.
+pub(super) fn tells(said: &str, check: &str, what: &str) -> bool {
+    let begin = format!("failing: {check}: ");
+    let mut lines = said.lines();
+    lines.any(|line| line.starts_with(&begin) && line.contains(what))
+}
+
 /// Waits until `/readyz` says what it should.
 async fn says(world: &World, service: ServiceName, is_right: impl Fn(&str) -> bool) {
     let deadline = Instant::now() + SAID_WITHIN;
@@ -71,12 +78,7 @@ impl Watch {
         service: ServiceName,
         (check, what): (&str, &str),
     ) {
-        let begin = format!("failing: {check}: ");
-        let is_told = |said: &str| {
-            let mut lines = said.lines();
-            lines.any(|line| line.starts_with(&begin) && line.contains(what))
-        };
-        says(world, service, is_told).await;
+        says(world, service, |said| tells(said, check, what)).await;
     }
 
     /// The metrics show the alarm of a check, or that it is over. Each service has a page of its own, which stays as it is for a

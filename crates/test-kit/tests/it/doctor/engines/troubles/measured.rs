@@ -17,7 +17,7 @@ use test_kit::{
 
 use super::Files;
 use crate::{
-    doctor::measurements::until,
+    doctor::{measurements::until, running::tells},
     faults::measurements::{FIRST_EPOCH, after, begun_before_now, during, terms},
 };
 
@@ -81,8 +81,8 @@ impl Running {
 
     /// Both say that a check fails, and `what` in that line.
     async fn both_tell(&self, what: &str) {
-        tells(&self.collect, "event-log", what).await;
-        tells(&self.aggregate, "event-log", what).await;
+        is_told(&self.collect, "event-log", what).await;
+        is_told(&self.aggregate, "event-log", what).await;
     }
 
     async fn both_are_ready(&self) {
@@ -106,13 +106,9 @@ impl Running {
     }
 }
 
-async fn tells(part: &Process, check: &str, what: &str) {
-    let begin = format!("failing: {check}: ");
-    let is_told = |said: &str| {
-        let mut lines = said.lines();
-        lines.any(|line| line.starts_with(&begin) && line.contains(what))
-    };
-    until(part, is_told).await;
+/// Waits until a part says that `check` fails, and `what` in that line.
+async fn is_told(part: &Process, check: &str, what: &str) {
+    until(part, |said| tells(said, check, what)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -158,8 +154,8 @@ async fn a_lost_server_is_told_by_the_aggregator_and_what_was_collected_meanwhil
     running.are_kept(&before).await;
 
     server.run("kill");
-    tells(&running.aggregate, "database", "start the server").await;
-    tells(&running.aggregate, "last-run", "").await;
+    is_told(&running.aggregate, "database", "start the server").await;
+    is_told(&running.aggregate, "last-run", "").await;
     running.are_kept(&meanwhile).await;
 
     server.run("start");
